@@ -1,0 +1,84 @@
+# connkit: the core is one module, every connector another.
+#   make, make install, make installcheck   as with any PGXS extension (PG_CONFIG=… selects the server)
+#   make CONNECTORS="sqlite postgres"       a choice; by default every connector whose library is found
+#   make demo, make test, …                 see test/targets.mk
+
+EXTENSION = connkit
+EXTVERSION = 0.1.0
+MODULE_big = connkit
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c src/fdw/*.c)))
+PG_CPPFLAGS = -Isrc/include
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+
+# The install script is the pieces in this order, then the connectors' own.
+SQL_PIECES = sql/extension.sql sql/catalog.sql sql/functions.sql
+CONNECTOR_DIRS = $(sort $(wildcard src/connector/*/connector.mk))
+ALL_CONNECTORS = $(patsubst src/connector/%/connector.mk,%,$(CONNECTOR_DIRS))
+CONNECTORS ?= $(ALL_CONNECTORS)
+
+DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
+HEADERS_connkit = src/include/connkit.h
+REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --expecteddir=. --load-extension=pgcrypto
+EXTRA_CLEAN = $(CONNECTOR_MODULES) $(CONNECTOR_OBJS) src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/core/*.bc src/fdw/*.bc
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+
+include $(CONNECTOR_DIRS)
+
+# A connector without its library is left out, with a line that says so.
+FOUND_CONNECTORS = $(foreach c,$(CONNECTORS),$(if $(strip $($(c)_LIBS)),$(c)))
+MISSING_CONNECTORS = $(filter-out $(FOUND_CONNECTORS),$(CONNECTORS))
+CONNECTOR_MODULES = $(patsubst %,connkit_%.so,$(FOUND_CONNECTORS))
+CONNECTOR_OBJS = $(foreach c,$(FOUND_CONNECTORS),$(call connector_objs,$(c)))
+
+all: connectors
+install: install-connectors
+uninstall: uninstall-connectors
+
+include $(PGXS)
+
+# pg_regress of PostgreSQL 16 and later has --expecteddir, earlier ones look below the input folder.
+ifneq ($(filter 14 15,$(MAJORVERSION)),)
+REGRESS_OPTS := $(filter-out --expecteddir=.,$(REGRESS_OPTS))
+installcheck: test/expected
+test/expected:
+	ln -sfn ../expected $@
+endif
+
+CONNECTOR_CFLAGS = $(filter-out -Wdeclaration-after-statement -Wmissing-prototypes,$(CFLAGS)) $(CFLAGS_SL) -std=c11 -D_GNU_SOURCE \
+	-fvisibility=hidden -fPIC -Isrc/include -Isrc/lib
+connector_srcs = $(wildcard src/connector/$(1)/*.c) $(patsubst %,src/lib/%.c,$($(1)_LIB))
+connector_objs = $(patsubst src/connector/$(1)/%.c,src/connector/$(1)/%.o,$(wildcard src/connector/$(1)/*.c)) \
+	$(patsubst %,src/lib/%.o,$($(1)_LIB)) src/lib/pg/module.o
+
+.PHONY: connectors install-connectors uninstall-connectors
+connectors: $(CONNECTOR_MODULES)
+	@$(foreach c,$(MISSING_CONNECTORS),echo "connkit: connector $(c) is left out, install $($(c)_NEEDS) to have it";)
+
+define connector_rules
+src/connector/$(1)/%.o: src/connector/$(1)/%.c src/include/connkit.h $$(wildcard src/connector/$(1)/*.h src/lib/*.h)
+	$$(CC) $$(CONNECTOR_CFLAGS) $$($(1)_CFLAGS) -c -o $$@ $$<
+connkit_$(1).so: $$(call connector_objs,$(1))
+	$$(CC) -shared -o $$@ $$^ $$(LDFLAGS) $$($(1)_LIBS)
+endef
+$(foreach c,$(FOUND_CONNECTORS),$(eval $(call connector_rules,$(c))))
+
+src/lib/%.o: src/lib/%.c src/include/connkit.h $(wildcard src/lib/*.h)
+	$(CC) $(CONNECTOR_CFLAGS) -c -o $@ $<
+src/lib/pg/module.o: src/lib/pg/module.c
+	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -fPIC -c -o $@ $<
+
+$(OBJS): $(wildcard src/include/*.h src/core/*.h src/fdw/*.h)
+
+install-connectors: connectors
+	$(MKDIR_P) '$(DESTDIR)$(pkglibdir)'
+	$(foreach m,$(CONNECTOR_MODULES),$(INSTALL_SHLIB) $(m) '$(DESTDIR)$(pkglibdir)/$(m)' &&) true
+uninstall-connectors:
+	rm -f $(patsubst %,'$(DESTDIR)$(pkglibdir)/connkit_%.so',$(ALL_CONNECTORS))
+
+sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PIECES) $(patsubst %,src/connector/%/connector.sql,$(ALL_CONNECTORS)) Makefile
+	cat $(SQL_PIECES) $(patsubst %,src/connector/%/connector.sql,$(ALL_CONNECTORS)) > $@
+
+-include test/targets.mk

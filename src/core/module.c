@@ -1,0 +1,25 @@
+/*
+ * module.c: what happens when the core is loaded into a backend.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "compat.h"
+#include "options.h"
+#include "session.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	DefineCustomStringVariable("connkit.allowed_paths",
+							   "Folders and files that sources of users who are no superusers may name.",
+							   "Absolute paths divided by commas; links are resolved before they are compared.",
+							   &options_allowed_paths, "", PGC_SUSET, 0, NULL, NULL, NULL);
+	compat_reserve_settings("connkit");
+	session_init();
+}

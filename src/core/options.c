@@ -1,0 +1,438 @@
+/*
+ * options.c: checks and parses options by a connector's manifest.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "access/reloptions.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/varlena.h"
+
+#include "options.h"
+#include "registry.h"
+
+char	   *options_allowed_paths = NULL;
+
+/* Options that every connector has; offsets are into CommonOptions. Timeouts are written in seconds. */
+static const CkOption common_options[] = {
+	{"connect_timeout", CK_OPT_INTEGER, CK_ON_SERVER, offsetof(CommonOptions, connect_timeout_ms), "30", 1, 86400,
+	NULL, "seconds that connecting may take"},
+	{"query_timeout", CK_OPT_INTEGER, CK_ON_SERVER | CK_ON_TABLE, offsetof(CommonOptions, query_timeout_ms), "300", 0,
+	86400, NULL, "seconds that the source may let a query wait for its next rows; 0 waits for ever"},
+	{"fetch_size", CK_OPT_INTEGER, CK_ON_SERVER | CK_ON_TABLE, offsetof(CommonOptions, fetch_size), "0", 0, INT_MAX,
+	NULL, "rows to ask for at once, where the protocol has that; 0 leaves it to the connector"},
+	{"use_remote_estimate", CK_OPT_BOOLEAN, CK_ON_SERVER | CK_ON_TABLE, offsetof(CommonOptions, use_remote_estimate),
+	"true", 0, 0, NULL, "ask the source for row counts while a table has not been analyzed"},
+	{"password_required", CK_OPT_BOOLEAN, CK_ON_USER, offsetof(CommonOptions, password_required), "true", 0, 0, NULL,
+	"false lets this user connect without a credential of his own; superusers may set it"},
+	{"schema_name", CK_OPT_STRING, CK_ON_TABLE, offsetof(CommonOptions, schema_name), NULL, 0, 0, NULL,
+	"schema of the table at the source"},
+	{"table_name", CK_OPT_STRING, CK_ON_TABLE, offsetof(CommonOptions, table_name), NULL, 0, 0, NULL,
+	"name of the table at the source; default: the local name"},
+	{"query", CK_OPT_STRING, CK_ON_TABLE, offsetof(CommonOptions, query), NULL, 0, 0, NULL,
+	"SELECT of the source to read instead of a table"},
+	{"column_name", CK_OPT_STRING, CK_ON_COLUMN, 0, NULL, 0, 0, NULL,
+	"name of the column at the source; default: the local name"},
+	{NULL}
+};
+
+static const char *
+where_name(uint32 where)
+{
+	return where == CK_ON_SERVER ? "server" : where == CK_ON_USER ? "user mapping" :
+		where == CK_ON_TABLE ? "foreign table" : "column";
+}
+
+static const CkOption *
+manifest_find(const CkOption *manifest, const char *name, uint32 where)
+{
+	for (; manifest->name; manifest++)
+		if ((manifest->where & where) &&
+			(strcmp(manifest->name, name) == 0 || (manifest->alias && strcmp(manifest->alias, name) == 0)))
+			return manifest;
+	return NULL;
+}
+
+static const CkOption *
+option_find(const CkConnector *connector, const char *name, uint32 where)
+{
+	const CkOption *option = manifest_find(common_options, name, where);
+
+	return option ? option : manifest_find(connector->options, name, where);
+}
+
+/*
+ * Raises the error for a name that the manifest does not have there, with the nearest name or the place where it would
+ * be right.
+ */
+static void
+unknown_option(const CkConnector *connector, const char *name, uint32 where)
+{
+	const CkOption *lists[] = {common_options, connector->options};
+	const char *nearest = NULL;
+	int			distance = 4;
+	const uint32 everywhere = CK_ON_SERVER | CK_ON_USER | CK_ON_TABLE | CK_ON_COLUMN;
+	const CkOption *elsewhere = option_find(connector, name, everywhere);
+	char	   *hint;
+
+	for (int i = 0; i < 2; i++)
+		for (const CkOption *o = lists[i]; o->name; o++)
+		{
+			int			d = varstr_levenshtein_less_equal(name, Min(strlen(name), 255), o->name, strlen(o->name),
+														  1, 1, 1, distance, true);
+
+			if ((o->where & where) && d < distance && d < (int) strlen(o->name))
+			{
+				nearest = o->name;
+				distance = d;
+			}
+		}
+	if (elsewhere)
+	{
+		uint32		right = elsewhere->where & everywhere;
+
+		hint = psprintf("It is an option of a %s.", where_name(right & (~right + 1)));
+	}
+	else if (nearest)
+		hint = psprintf("Did you mean \"%s\"?", nearest);
+	else
+		hint = psprintf("connkit.connector lists the options of connector \"%s\".", connector->name);
+	if (elsewhere && (elsewhere->where & CK_SECRET))
+		hint = "It is a secret and belongs into CREATE USER MAPPING, where only its owner can read it.";
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+			 errmsg("invalid option \"%s\" for a %s of connector \"%s\"", name, where_name(where), connector->name),
+			 errhint("%s", hint)));
+}
+
+/* Raises the error for a value that does not fit; the value itself is not shown. */
+static void
+bad_value(const CkOption *option, const char *expected)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_STRING_FORMAT),
+			 errmsg("invalid value for option \"%s\"", option->name),
+			 errhint("%s", expected)));
+}
+
+static bool
+choice_has(const char *choices, const char *value)
+{
+	size_t		length = strlen(value);
+
+	for (const char *c = choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL)
+		if (strncmp(c, value, length) == 0 && (c[length] == '|' || c[length] == '\0'))
+			return true;
+	return false;
+}
+
+/*
+ * Checks one value and stores it at its offset, if there is a struct to store it in.
+ */
+static void
+option_store(const CkOption *option, char *value, void *parsed)
+{
+	char	   *target = parsed ? (char *) parsed + option->offset : NULL;
+
+	switch (option->type)
+	{
+		case CK_OPT_INTEGER:
+			{
+				char	   *end;
+				int64		number;
+
+				errno = 0;
+				number = strtoll(value, &end, 10);
+				if (end == value || *end || errno || number < option->min || number > option->max)
+					bad_value(option, psprintf("It is a whole number from " INT64_FORMAT " to " INT64_FORMAT ".",
+											   option->min, option->max));
+				if (target)
+					memcpy(target, &number, sizeof(number));
+				break;
+			}
+		case CK_OPT_BOOLEAN:
+			{
+				bool		on;
+
+				if (!parse_bool(value, &on))
+					bad_value(option, "It is true or false.");
+				if (target)
+					memcpy(target, &on, sizeof(on));
+				break;
+			}
+		case CK_OPT_CHOICE:
+			if (value[0] == '\0' || strchr(value, '|') || !choice_has(option->choices, value))
+				bad_value(option, psprintf("It is one of %s.", option->choices));
+			/* fall through */
+		case CK_OPT_FILE:
+		case CK_OPT_STRING:
+			if ((option->where & CK_REQUIRED) && value[0] == '\0')
+				bad_value(option, "It may not be empty.");
+			if (target)
+				memcpy(target, &value, sizeof(value));
+			break;
+	}
+}
+
+char *
+options_get(List *options, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+
+		if (strcmp(def->defname, name) == 0)
+			return defGetString(def);
+	}
+	return NULL;
+}
+
+bool
+options_have_credential(const CkConnector *connector, List *options)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+		const CkOption *option = manifest_find(connector->options, def->defname, CK_ON_USER);
+
+		if (option && (option->where & CK_CREDENTIAL) && defGetString(def)[0] != '\0')
+			return true;
+	}
+	return false;
+}
+
+/* True where the connector knows credentials at all. */
+static bool
+connector_has_credentials(const CkConnector *connector)
+{
+	for (const CkOption *o = connector->options; o->name; o++)
+		if (o->where & CK_CREDENTIAL)
+			return true;
+	return false;
+}
+
+/*
+ * True where path, made canonical, is one of the folders or files that the setting allows, or lies below one.
+ */
+static bool
+path_allowed(const char *path)
+{
+	char		real[PATH_MAX];
+	char	   *list = pstrdup(options_allowed_paths ? options_allowed_paths : "");
+	List	   *folders;
+	ListCell   *lc;
+
+	if (!is_absolute_path(path) || realpath(path, real) == NULL)
+		return false;
+	if (!SplitDirectoriesString(list, ',', &folders))
+		return false;
+	foreach(lc, folders)
+	{
+		char		folder[PATH_MAX];
+		size_t		length;
+
+		if (realpath((char *) lfirst(lc), folder) == NULL)
+			continue;
+		length = strlen(folder);
+		if (strncmp(real, folder, length) == 0 && (real[length] == '/' || real[length] == '\0' || length == 1))
+			return true;
+	}
+	return false;
+}
+
+void
+options_check_paths(const CkConnector *connector, List *options)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+		const CkOption *option = manifest_find(connector->options, def->defname, CK_ON_SERVER | CK_ON_USER | CK_ON_TABLE);
+
+		if (option && option->type == CK_OPT_FILE && !path_allowed(defGetString(def)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("the file named by option \"%s\" may not be used", option->name),
+					 errdetail("It does not exist, or lies outside connkit.allowed_paths."),
+					 errhint("Have an administrator add its folder to the setting connkit.allowed_paths.")));
+	}
+}
+
+void
+options_check(const CkConnector *connector, List *options, uint32 where)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+		const CkOption *option = option_find(connector, def->defname, where);
+
+		if (option == NULL)
+			unknown_option(connector, def->defname, where);
+		option_store(option, defGetString(def), NULL);
+		if (option->alias && strcmp(def->defname, option->alias) == 0 && options_get(options, option->name))
+			ereport(ERROR,
+					(errcode(ERRCODE_SYNTAX_ERROR),
+					 errmsg("options \"%s\" and \"%s\" are the same", option->name, option->alias)));
+		if (strcmp(def->defname, "password_required") == 0 && !defGetBoolean(def) && !superuser())
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("password_required=false is superuser-only"),
+					 errhint("User mappings with the option password_required set to false may only be created or "
+							 "modified by the superuser.")));
+	}
+	if (where == CK_ON_TABLE && options_get(options, "query") && options_get(options, "table_name"))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+				 errmsg("options \"query\" and \"table_name\" exclude each other")));
+	if (where == CK_ON_TABLE && options_get(options, "query") && !(connector->caps & CK_REMOTE))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+				 errmsg("connector \"%s\" takes no queries", connector->name)));
+	/* what is required and can only stand here must stand here */
+	for (const CkOption *o = connector->options; o->name; o++)
+		if ((o->where & CK_REQUIRED) && (o->where & (CK_ON_SERVER | CK_ON_USER | CK_ON_TABLE | CK_ON_COLUMN)) == where &&
+			options_get(options, o->name) == NULL && (o->alias == NULL || options_get(options, o->alias) == NULL))
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+					 errmsg("option \"%s\" is required for a %s of connector \"%s\"", o->name, where_name(where),
+							connector->name),
+					 errhint("It is: %s.", o->help)));
+	if (!superuser())
+		options_check_paths(connector, options);
+	if (where == CK_ON_USER && !superuser() && connector_has_credentials(connector) &&
+		!options_have_credential(connector, options) && options_get(options, "password_required") == NULL)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("the user mapping has no credential; connecting with it will be refused"),
+				 errhint("Add the option password.")));
+}
+
+void *
+options_parse(const CkConnector *connector, List *lists, CommonOptions *common, bool complete)
+{
+	void	   *parsed = palloc0(Max(connector->options_size, 1));
+	CommonOptions scratch;
+	ListCell   *outer;
+
+	if (common == NULL)
+		common = &scratch;
+	memset(common, 0, sizeof(*common));
+	for (const CkOption *o = common_options; o->name; o++)
+		if (o->initial)
+			option_store(o, (char *) o->initial, common);
+	for (const CkOption *o = connector->options; o->name; o++)
+		if (o->initial)
+			option_store(o, (char *) o->initial, parsed);
+	foreach(outer, lists)
+	{
+		ListCell   *lc;
+
+		foreach(lc, (List *) lfirst(outer))
+		{
+			DefElem    *def = lfirst_node(DefElem, lc);
+			const uint32 everywhere = CK_ON_SERVER | CK_ON_USER | CK_ON_TABLE;
+			const CkOption *option = manifest_find(common_options, def->defname, everywhere);
+
+			if (option)
+				option_store(option, defGetString(def), common);
+			else if ((option = manifest_find(connector->options, def->defname, everywhere)))
+				option_store(option, pstrdup(defGetString(def)), parsed);
+		}
+	}
+	common->connect_timeout_ms *= 1000;
+	common->query_timeout_ms *= 1000;
+	for (const CkOption *o = connector->options; complete && o->name; o++)
+	{
+		char	   *text;
+
+		if (!(o->where & CK_REQUIRED) || o->type == CK_OPT_INTEGER || o->type == CK_OPT_BOOLEAN ||
+			!(o->where & (CK_ON_SERVER | CK_ON_USER)))
+			continue;
+		memcpy(&text, (char *) parsed + o->offset, sizeof(text));
+		if (text == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+					 errmsg("option \"%s\" is required for connector \"%s\"", o->name, connector->name),
+					 errhint("Set it on the %s.", where_name(o->where & CK_ON_SERVER ? CK_ON_SERVER : CK_ON_USER))));
+	}
+	return parsed;
+}
+
+const char *
+options_redact(const CkConnector *connector, const void *parsed, const char *text)
+{
+	for (const CkOption *o = connector->options; o->name; o++)
+	{
+		char	   *secret,
+				   *found;
+		size_t		begin = 0;
+
+		if (!(o->where & CK_SECRET) || o->type == CK_OPT_INTEGER || o->type == CK_OPT_BOOLEAN)
+			continue;
+		memcpy(&secret, (const char *) parsed + o->offset, sizeof(secret));
+		while (secret && strlen(secret) > 2 && (found = strstr(text + begin, secret)))
+		{
+			begin = found - text + 3;
+			text = psprintf("%.*s***%s", (int) (found - text), text, found + strlen(secret));
+		}
+	}
+	return text;
+}
+
+void
+options_visit(const CkConnector *connector, OptionVisitor visit, void *arg)
+{
+	for (const CkOption *o = connector->options; o->name; o++)
+		visit(arg, o);
+	for (const CkOption *o = common_options; o->name; o++)
+		visit(arg, o);
+}
+
+PG_FUNCTION_INFO_V1(connkit_validator);
+
+/*
+ * Validator of every wrapper: finds its connector by its own SQL name. Returns early for the wrapper's own options, so
+ * that CREATE EXTENSION works where a module is absent.
+ */
+Datum
+connkit_validator(PG_FUNCTION_ARGS)
+{
+	List	   *options = untransformRelOptions(PG_GETARG_DATUM(0));
+	Oid			catalog = PG_GETARG_OID(1);
+	char	   *name = registry_name_of_function(fcinfo->flinfo->fn_oid, "_validator");
+	uint32		where;
+
+	if (catalog == ForeignDataWrapperRelationId)
+	{
+		if (options != NIL)
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					 errmsg("connkit's foreign-data wrappers take no options"),
+					 errhint("Set options on servers, user mappings and foreign tables.")));
+		PG_RETURN_VOID();
+	}
+	if (name == NULL)
+		elog(ERROR, "connkit_validator is called under a name that is not connkit_<connector>_validator");
+	where = catalog == ForeignServerRelationId ? CK_ON_SERVER : catalog == UserMappingRelationId ? CK_ON_USER :
+		catalog == ForeignTableRelationId ? CK_ON_TABLE : CK_ON_COLUMN;
+	options_check(registry_connector(name, NULL), options, where);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,52 @@
+/*
+ * options.h: options of servers, user mappings, tables and columns, checked and parsed by a connector's manifest.
+ */
+#ifndef CONNKIT_OPTIONS_H
+#define CONNKIT_OPTIONS_H
+
+#include "postgres.h"
+#include "nodes/pg_list.h"
+#include "connkit.h"
+
+/* Options that every connector has, parsed. Strings live in the option lists they came from. */
+typedef struct CommonOptions
+{
+	int64		connect_timeout_ms;
+	int64		query_timeout_ms;	/* 0: none */
+	int64		fetch_size;			/* rows; 0: the connector's choice */
+	bool		use_remote_estimate;
+	bool		password_required;
+	char	   *schema_name;
+	char	   *table_name;
+	char	   *query;
+} CommonOptions;
+
+/* The setting connkit.allowed_paths. */
+extern char *options_allowed_paths;
+
+/* Checks a list of DefElem as the options of one object (CK_ON_*), as DDL does. ERROR for what is wrong. */
+extern void options_check(const CkConnector *connector, List *options, uint32 where);
+
+/*
+ * Parses lists of DefElem, later over earlier, into a zeroed struct of connector->options_size palloc'd in the current
+ * memory context, and into *common. With complete, ERROR where a required option is missing.
+ */
+extern void *options_parse(const CkConnector *connector, List *lists, CommonOptions *common, bool complete);
+
+/* Value of the option of that name (or its alias) in a list of DefElem, or NULL. */
+extern char *options_get(List *options, const char *name);
+
+/* True where the list holds a credential (CK_CREDENTIAL) that is not empty. */
+extern bool options_have_credential(const CkConnector *connector, List *options);
+
+/* ERROR unless a file named by the options may be used by who is no superuser. */
+extern void options_check_paths(const CkConnector *connector, List *options);
+
+/* Replaces values of secret options that stand in text by stars; returns text itself or a palloc'd copy. */
+extern const char *options_redact(const CkConnector *connector, const void *parsed, const char *text);
+
+/* Of the common options: calls back with name, where (CK_ON_*), type name, default, help; for connkit.connector. */
+typedef void (*OptionVisitor) (void *arg, const CkOption *option);
+extern void options_visit(const CkConnector *connector, OptionVisitor visit, void *arg);
+
+#endif							/* CONNKIT_OPTIONS_H */

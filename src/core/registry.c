@@ -1,0 +1,166 @@
+/*
+ * registry.c: finds a connector's module, loads it and checks that its table keeps what it declares.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "registry.h"
+
+typedef struct Registered
+{
+	struct Registered *next;
+	const CkConnector *connector;
+	char		name[NAMEDATALEN];
+} Registered;
+
+static Registered *registered = NULL;
+
+/*
+ * What a connector's table lacks for what it declares, or NULL.
+ */
+static const char *
+connector_fault(const CkConnector *c, const char *name)
+{
+	if (c == NULL)
+		return "connkit_connector() returned nothing";
+	if (c->abi != CK_ABI)
+		return psprintf("it was built for version %u of the connector interface, this connkit has version %u",
+						c->abi, CK_ABI);
+	if (c->name == NULL || strcmp(c->name, name) != 0)
+		return psprintf("it calls itself \"%s\"", c->name ? c->name : "");
+	if (c->title == NULL || c->version == NULL)
+		return "it has no title or no version";
+	if (c->options == NULL)
+		return "it has no list of options";
+	if (c->session_open == NULL || c->session_close == NULL)
+		return "it lacks session_open or session_close";
+	if ((c->caps & CK_READ) && (c->scan_open == NULL || c->scan_next == NULL || c->scan_close == NULL))
+		return "it declares READ but lacks scan_open, scan_next or scan_close";
+	if ((c->caps & CK_REMOTE) && (c->sql == NULL || c->sql->rules == NULL))
+		return "it declares REMOTE but has no SQL dialect";
+	if ((c->caps & CK_REMOTE) && !(c->caps & CK_READ))
+		return "it declares REMOTE but not READ";
+	if ((c->caps & CK_DISCOVER) && c->discover == NULL &&
+		(c->sql == NULL || c->sql->tables == NULL || c->sql->columns == NULL || c->sql->types == NULL))
+		return "it declares DISCOVER but lacks discover and has no catalog queries";
+	for (const CkOption *o = c->options; o->name; o++)
+	{
+		if (o->offset >= c->options_size)
+			return psprintf("its option \"%s\" lies outside its options struct", o->name);
+		if ((o->where & CK_SECRET) && (o->where & (CK_ON_SERVER | CK_ON_TABLE | CK_ON_COLUMN)))
+			return psprintf("its secret option \"%s\" is allowed outside user mappings", o->name);
+	}
+	return NULL;
+}
+
+/*
+ * Loads the module; an error of the loader comes back as *reason when the caller asked for that.
+ */
+static const CkConnector *
+module_load(const char *name, char **reason)
+{
+	const CkConnector *(*entry) (void);
+	volatile PGFunction loaded = NULL;
+	MemoryContext caller = CurrentMemoryContext;
+	char	   *library = psprintf("$libdir/connkit_%s", name);
+
+	PG_TRY();
+	{
+		loaded = load_external_function(library, "connkit_connector", true, NULL);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		*reason = error->message;
+	}
+	PG_END_TRY();
+	if (loaded == NULL)
+		return NULL;
+	entry = (const CkConnector *(*) (void)) (void (*) (void)) loaded;
+	return entry();
+}
+
+const CkConnector *
+registry_connector(const char *name, char **reason)
+{
+	Registered *r;
+	const CkConnector *connector = NULL;
+	char	   *fault = NULL;
+
+	for (r = registered; r; r = r->next)
+		if (strcmp(r->name, name) == 0)
+			return r->connector;
+
+	if (name[0] == '\0' || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name) ||
+		strlen(name) > NAMEDATALEN - 20)
+		fault = "its name is not made of the letters a-z, digits and underscores";
+	else
+	{
+		connector = module_load(name, &fault);
+		if (fault == NULL)
+			fault = (char *) connector_fault(connector, name);
+	}
+	if (fault)
+	{
+		if (reason == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_UNABLE_TO_CREATE_EXECUTION),
+					 errmsg("connector \"%s\" is not available: %s", name, fault),
+					 errhint("Install the library that the connector needs and build it again; "
+							 "connkit.connector lists what is available.")));
+		*reason = pstrdup(fault);
+		return NULL;
+	}
+
+	r = MemoryContextAllocZero(TopMemoryContext, sizeof(Registered));
+	strlcpy(r->name, name, NAMEDATALEN);
+	r->connector = connector;
+	r->next = registered;
+	registered = r;
+	return connector;
+}
+
+char *
+registry_name_of_function(Oid function, const char *suffix)
+{
+	char	   *name = OidIsValid(function) ? get_func_name(function) : NULL;
+	size_t		length,
+				tail = strlen(suffix);
+
+	if (name == NULL)
+		return NULL;
+	length = strlen(name);
+	if (length <= 8 + tail || strncmp(name, "connkit_", 8) != 0 || strcmp(name + length - tail, suffix) != 0)
+		return NULL;
+	name[length - tail] = '\0';
+	return name + 8;
+}
+
+char *
+registry_name_of_wrapper(Oid fdwid)
+{
+	return registry_name_of_function(GetForeignDataWrapper(fdwid)->fdwhandler, "_handler");
+}
+
+const CkConnector *
+registry_connector_of_server(Oid serverid)
+{
+	ForeignServer *server = GetForeignServer(serverid);
+	char	   *name = registry_name_of_wrapper(server->fdwid);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" is not a source of connkit", server->servername),
+				 errhint("Create it with FOREIGN DATA WRAPPER connkit_<connector>.")));
+	return registry_connector(name, NULL);
+}

@@ -1,0 +1,23 @@
+/*
+ * registry.h: connectors, found by name and loaded on first use.
+ */
+#ifndef CONNKIT_REGISTRY_H
+#define CONNKIT_REGISTRY_H
+
+#include "postgres.h"
+#include "nodes/pg_list.h"
+#include "connkit.h"
+
+/* The connector of that name. Where it cannot be had: ERROR, or NULL with the palloc'd reason in *reason. */
+extern const CkConnector *registry_connector(const char *name, char **reason);
+
+/* Name of the connector that a handler or validator function "connkit_<name>_<suffix>" belongs to, or NULL. */
+extern char *registry_name_of_function(Oid function, const char *suffix);
+
+/* Connector of a foreign server, by its wrapper's handler. ERROR where it has none. */
+extern const CkConnector *registry_connector_of_server(Oid serverid);
+
+/* Name of the connector of a foreign-data wrapper, NULL if it is not one of connkit's. */
+extern char *registry_name_of_wrapper(Oid fdwid);
+
+#endif							/* CONNKIT_REGISTRY_H */

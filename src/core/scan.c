@@ -1,0 +1,366 @@
+/*
+ * scan.c: reads rows from a source through its connector, and ends the scan wherever the transaction ends it.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "executor/tuptable.h"
+#include "foreign/foreign.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "registry.h"
+#include "scan.h"
+
+void
+scan_detach(SourceScan *scan)
+{
+	if (!scan->open)
+		return;
+	scan->open = false;
+	dlist_delete(&scan->node);
+	scan->session->pub.connector->scan_close(&scan->pub);
+}
+
+/*
+ * Ends what is open at the source. Does not throw: it also runs when an aborted transaction's memory goes.
+ */
+static void
+scan_close(SourceScan *scan)
+{
+	Session    *session = scan->session;
+
+	if (session == NULL)
+		return;
+	if (scan->open)
+	{
+		if (!scan->ended && !(session->pub.connector->caps & CK_MULTI))
+			session_cancel(session);
+		scan_detach(scan);
+	}
+	scan->session = NULL;
+	scan->pub.session = NULL;
+	if (session->busy == scan || session->busy == NULL)
+		session_put(session);
+}
+
+static void
+scan_callback(void *arg)
+{
+	scan_close((SourceScan *) arg);
+}
+
+static SourceScan *
+scan_make(const CkConnector *connector, const char *remote, int ncolumns, const CkColumn *columns, const Oid *types,
+		  const int32 *typmods, const int *attributes)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "connkit scan", ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	SourceScan *scan = palloc0(sizeof(SourceScan));
+
+	scan->context = context;
+	scan->pub.remote = remote ? pstrdup(remote) : NULL;
+	scan->pub.columns = columns;
+	scan->pub.ncolumns = ncolumns;
+	if (connector->scan_size > 0)
+		scan->pub.state = palloc0(connector->scan_size);
+	scan->row.ncolumns = ncolumns;
+	scan->row.values = palloc0(sizeof(CkValue) * Max(ncolumns, 1));
+	scan->readers = palloc0(sizeof(ValueReader) * Max(ncolumns, 1));
+	scan->attributes = palloc0(sizeof(int) * Max(ncolumns, 1));
+	for (int i = 0; i < ncolumns; i++)
+	{
+		value_reader_init(&scan->readers[i], types[i], typmods ? typmods[i] : -1, columns[i].name);
+		scan->attributes[i] = attributes ? attributes[i] : i;
+	}
+	scan->native = connector->sql && connector->sql->native;
+	scan->converting = -1;
+	scan->callback.func = scan_callback;
+	scan->callback.arg = scan;
+	MemoryContextRegisterResetCallback(context, &scan->callback);
+	MemoryContextSwitchTo(caller);
+	return scan;
+}
+
+SourceScan *
+scan_new(Oid serverid, Oid userid, List *table_options, const char *remote, int ncolumns, const CkColumn *columns,
+		 const Oid *types, const int32 *typmods, const int *attributes, uint32 flags)
+{
+	const CkConnector *connector = registry_connector_of_server(serverid);
+	SourceScan *scan = scan_make(connector, remote, ncolumns, columns, types, typmods, attributes);
+	MemoryContext caller = MemoryContextSwitchTo(scan->context);
+	CommonOptions common;
+	ForeignServer *server = GetForeignServer(serverid);
+
+	scan->serverid = serverid;
+	scan->userid = userid;
+	scan->pub.flags = flags;
+	scan->pub.options = options_parse(connector, list_make2(server->options, table_options), &common, false);
+	scan->pub.fetch_size = (uint32) common.fetch_size;
+	scan->pub.schema_name = common.schema_name;
+	scan->pub.table_name = common.query ? NULL : common.table_name;
+	MemoryContextSwitchTo(caller);
+	return scan;
+}
+
+SourceScan *
+scan_new_on(Session *session, const char *remote, int ncolumns, const CkColumn *columns, const Oid *types)
+{
+	SourceScan *scan = scan_make(session->pub.connector, remote, ncolumns, columns, types, NULL, NULL);
+
+	scan->session = session;
+	scan->pub.session = &session->pub;
+	scan->pub.options = session->pub.options;
+	scan->pub.flags = CK_SCAN_WHOLE;
+	return scan;
+}
+
+/* Raises the error of a call, after the session has been told what it means for it. */
+static void
+scan_fail(SourceScan *scan, CkStatus status)
+{
+	Session    *session = scan->session;
+
+	if (status == CK_ERR_LOST || status == CK_ERR_PROTOCOL || status == CK_ERR_MEMORY || status == CK_ERR_INTERNAL)
+		session->broken = true;
+	session_raise(session, status);
+}
+
+static void
+scan_open(SourceScan *scan)
+{
+	CkStatus	status;
+
+	if (scan->session == NULL)
+	{
+		scan->session = session_get(scan->serverid, scan->userid, scan->share);
+		scan->pub.session = &scan->session->pub;
+	}
+	if (!(scan->session->pub.connector->caps & CK_MULTI))
+		scan->session->busy = scan;
+	scan->open = true;
+	dlist_push_tail(&scan->session->scans, &scan->node);
+	scan->ended = false;
+	scan->session->progress_ms = 0;
+	status = scan->session->pub.connector->scan_open(&scan->pub);
+	if (status != CK_OK)
+		scan_fail(scan, status);
+}
+
+/* Adds the column to errors of conversion. */
+static void
+scan_error_context(void *arg)
+{
+	SourceScan *scan = arg;
+
+	if (scan->converting >= 0)
+	{
+		const char *column = scan->readers[scan->converting].column;
+
+		if (scan->relation)
+			errcontext("column \"%s\" of foreign table \"%s\"", column, scan->relation);
+		else
+			errcontext("column \"%s\" of the source", column);
+	}
+}
+
+/* Converts the row at hand into the caller's arrays. */
+static void
+scan_convert_values(SourceScan *scan, Datum *values, bool *isnull)
+{
+	int			ncolumns = scan->row.ncolumns;
+
+	for (int i = 0; i < ncolumns; i++)
+	{
+		int			place = scan->attributes[i];
+
+		scan->converting = i;
+		isnull[place] = scan->row.values[i].type == CK_NULL;
+		if (!isnull[place])
+			values[place] = value_read(&scan->readers[i], &scan->row.values[i]);
+		else
+		{
+			values[place] = (Datum) 0;
+			if (scan->readers[i].domain)
+				value_read_null(&scan->readers[i]);
+		}
+	}
+}
+
+static void
+scan_convert(SourceScan *scan, Datum *values, bool *isnull)
+{
+	ErrorContextCallback context;
+
+	context.callback = scan_error_context;
+	context.arg = scan;
+	context.previous = error_context_stack;
+	error_context_stack = &context;
+	if (scan->native && pg_get_client_encoding() != PG_UTF8)
+	{
+		int			saved = value_encoding_begin();
+
+		PG_TRY();
+		{
+			scan_convert_values(scan, values, isnull);
+		}
+		PG_FINALLY();
+		{
+			value_encoding_end(saved);
+		}
+		PG_END_TRY();
+	}
+	else
+		scan_convert_values(scan, values, isnull);
+	scan->converting = -1;
+	error_context_stack = context.previous;
+}
+
+/* The connector's next row; false at the end. */
+static bool
+scan_fetch(SourceScan *scan)
+{
+	CkStatus	status;
+	instr_time	begin,
+				end;
+
+	if (scan->ended)
+		return false;
+	if (scan->timed)
+		INSTR_TIME_SET_CURRENT(begin);
+	if (!scan->open)
+		scan_open(scan);
+	for (uint32 i = 0; i < scan->row.ncolumns; i++)
+		scan->row.values[i].type = CK_NULL;
+	status = scan->session->pub.connector->scan_next(&scan->pub, &scan->row);
+	if (scan->timed)
+	{
+		INSTR_TIME_SET_CURRENT(end);
+		INSTR_TIME_ACCUM_DIFF(scan->remote_time, end, begin);
+	}
+	if (status == CK_OK)
+	{
+		scan->rows++;
+		scan->session->progress++;
+		return true;
+	}
+	if (status != CK_END)
+		scan_fail(scan, status);
+	scan->ended = true;
+	/* the connection is free for others; the connector's state waits for scan_restart or scan_end */
+	if (scan->session->busy == scan)
+		scan->session->busy = NULL;
+	return false;
+}
+
+bool
+scan_next(SourceScan *scan, Datum *values, bool *isnull)
+{
+	if (scan->spool)
+	{
+		if (!tuplestore_gettupleslot(scan->spool, true, true, scan->spool_slot))
+			return false;
+		slot_getallattrs(scan->spool_slot);
+		for (uint32 i = 0; i < scan->row.ncolumns; i++)
+		{
+			values[scan->attributes[i]] = scan->spool_slot->tts_values[i];
+			isnull[scan->attributes[i]] = scan->spool_slot->tts_isnull[i];
+		}
+		return true;
+	}
+	if (!scan_fetch(scan))
+		return false;
+	scan_convert(scan, values, isnull);
+	return true;
+}
+
+void
+scan_spool(SourceScan *scan)
+{
+	MemoryContext caller = MemoryContextSwitchTo(scan->context);
+	int			ncolumns = scan->row.ncolumns;
+	int		   *attributes = scan->attributes;
+	Tuplestorestate *spool = tuplestore_begin_heap(false, false, work_mem);
+	Datum	   *values = palloc(sizeof(Datum) * Max(ncolumns, 1));
+	bool	   *isnull = palloc(sizeof(bool) * Max(ncolumns, 1));
+	int		   *places = palloc(sizeof(int) * Max(ncolumns, 1));
+
+	scan->spool_desc = CreateTemplateTupleDesc(ncolumns);
+	for (int i = 0; i < ncolumns; i++)
+	{
+		TupleDescInitEntry(scan->spool_desc, i + 1, "", scan->readers[i].type, scan->readers[i].typmod, 0);
+		places[i] = i;
+	}
+	scan->spool_slot = MakeSingleTupleTableSlot(scan->spool_desc, &TTSOpsMinimalTuple);
+	if (scan->row_context == NULL)
+		scan->row_context = AllocSetContextCreate(scan->context, "connkit row", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(scan->row_context);
+	scan->attributes = places;
+	while (scan_fetch(scan))
+	{
+		CHECK_FOR_INTERRUPTS();
+		scan_convert(scan, values, isnull);
+		tuplestore_putvalues(spool, scan->spool_desc, values, isnull);
+		MemoryContextReset(scan->row_context);
+	}
+	scan->attributes = attributes;
+	scan->spool = spool;
+	MemoryContextSwitchTo(caller);
+}
+
+/* Forgets the spool. */
+static void
+scan_drop_spool(SourceScan *scan)
+{
+	if (scan->spool == NULL)
+		return;
+	ExecDropSingleTupleTableSlot(scan->spool_slot);
+	tuplestore_end(scan->spool);
+	FreeTupleDesc(scan->spool_desc);
+	scan->spool = NULL;
+}
+
+void
+scan_restart(SourceScan *scan, const CkValue *args, int nargs)
+{
+	Session    *session = scan->session;
+	CkStatus	status;
+
+	scan_drop_spool(scan);
+	scan->pub.args = args;
+	scan->pub.nargs = nargs;
+	if (!scan->open)
+	{
+		scan->ended = false;
+		return;
+	}
+	/* only a scan at its end whose connection nobody else took can go on where it is */
+	if (scan->ended && session->opened && !session->broken && session->busy == NULL &&
+		session->pub.connector->scan_rescan && session->level >= GetCurrentTransactionNestLevel())
+	{
+		if (!(session->pub.connector->caps & CK_MULTI))
+			session->busy = scan;
+		scan->ended = false;
+		session->progress_ms = 0;
+		status = session->pub.connector->scan_rescan(&scan->pub);
+		if (status != CK_OK)
+			scan_fail(scan, status);
+		return;
+	}
+	scan_close(scan);
+	scan->ended = false;
+	if (session->pub.connector->scan_size > 0)
+		memset(scan->pub.state, 0, session->pub.connector->scan_size);
+	else
+		scan->pub.state = NULL;
+}
+
+void
+scan_end(SourceScan *scan)
+{
+	scan_drop_spool(scan);
+	scan_close(scan);
+	MemoryContextDelete(scan->context);
+}

@@ -1,0 +1,70 @@
+/*
+ * scan.h: reading rows from a source; the one way for queries, discovery and later synchronisation.
+ */
+#ifndef CONNKIT_SCAN_H
+#define CONNKIT_SCAN_H
+
+#include "postgres.h"
+#include "access/tupdesc.h"
+#include "portability/instr_time.h"
+#include "utils/tuplestore.h"
+
+#include "session.h"
+#include "value.h"
+
+typedef struct SourceScan
+{
+	CkScan		pub;			/* what the connector sees; must be first */
+	MemoryContext context;		/* holds the scan; when it goes, the scan ends */
+	MemoryContext row_context;	/* for values of rows read ahead into the spool */
+	MemoryContextCallback callback;
+	dlist_node	node;			/* in the session's scans, while open */
+	Oid			serverid;
+	Oid			userid;
+	bool		share;			/* other scans of the source run beside this one */
+	Session    *session;		/* while open */
+	bool		open;			/* scan_open was called, scan_close not yet */
+	bool		ended;			/* the source gave its last row */
+	bool		native;			/* values come in PostgreSQL's binary form */
+	CkRow		row;
+	ValueReader *readers;		/* one a column */
+	int		   *attributes;		/* 0-based place of each column in the caller's arrays */
+	uint64		rows;
+	bool		timed;			/* count the time spent waiting for the connector */
+	instr_time	remote_time;
+	const char *relation;		/* name for errors, or NULL */
+	int			converting;		/* column being converted, for errors; -1 none */
+
+	/* where another scan needed the connection: what was left of this one, on disk beyond work_mem */
+	Tuplestorestate *spool;
+	TupleDesc	spool_desc;
+	TupleTableSlot *spool_slot;
+} SourceScan;
+
+/*
+ * A scan in a memory context of its own below the current one; nothing is sent before the first scan_next().
+ * options: lists of DefElem, server, user mapping (may be NIL: taken from the session) and table. columns is borrowed.
+ */
+extern SourceScan *scan_new(Oid serverid, Oid userid, List *table_options, const char *remote, int ncolumns,
+							const CkColumn *columns, const Oid *types, const int32 *typmods, const int *attributes,
+							uint32 flags);
+/* For scans on a session at hand (discovery): no foreign server is looked up. */
+extern SourceScan *scan_new_on(Session *session, const char *remote, int ncolumns, const CkColumn *columns,
+							   const Oid *types);
+
+/* The next row: values and isnull of the columns' attributes are set, in the current memory context. False: no more. */
+extern bool scan_next(SourceScan *scan, Datum *values, bool *isnull);
+
+/* From the first row again, with args if the request has placeholders; args are borrowed until the next call. */
+extern void scan_restart(SourceScan *scan, const CkValue *args, int nargs);
+
+/* Ends the scan, stops the source's work on it, and frees it. */
+extern void scan_end(SourceScan *scan);
+
+/* For the session that closes: ends what the connector holds of the scan, without a word to the source. */
+extern void scan_detach(SourceScan *scan);
+
+/* Reads the rest of the scan into a tuplestore, so that its session is free for another. */
+extern void scan_spool(SourceScan *scan);
+
+#endif							/* CONNKIT_SCAN_H */

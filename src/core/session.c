@@ -1,0 +1,485 @@
+/*
+ * session.c: opens, keeps, shares and closes sessions, and ties them to the local transaction.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "registry.h"
+#include "scan.h"
+#include "session.h"
+
+/* Sessions that one transaction may hold to one source; beyond that, scans that interleave are spooled. */
+#define SESSIONS_PER_SOURCE 4
+/* Milliseconds that cleaning up a session may take before it is closed instead. */
+#define CLEANUP_MS 3000
+
+static dlist_head sessions = DLIST_STATIC_INIT(sessions);
+
+Session *
+session_new(const CkConnector *connector, const char *source, List *server_options, List *user_options, bool trusted,
+			SessionTrace *trace)
+{
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "connkit session", ALLOCSET_SMALL_SIZES);
+	MemoryContext caller;
+	Session    *session;
+	List	   *volatile lists = NIL;
+
+	PG_TRY();
+	{
+		caller = MemoryContextSwitchTo(context);
+		session = palloc0(sizeof(Session));
+		session->context = context;
+		lists = list_make2(copyObject(server_options), copyObject(user_options));
+		dlist_init(&session->scans);
+		session->pub.options = options_parse(connector, lists, &session->common, true);
+		session->pub.host = session_host();
+		session->pub.connector = connector;
+		session->pub.source = pstrdup(source);
+		session->pub.query_timeout_ms = session->common.query_timeout_ms;
+		if (connector->session_size > 0)
+			session->pub.state = palloc0(connector->session_size);
+		session->trace = trace;
+		MemoryContextSwitchTo(caller);
+	}
+	PG_CATCH();
+	{
+		MemoryContextDelete(context);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+
+	/* who is no superuser must bring what proves him, and may name only files that he was allowed */
+	if (!trusted && session->common.password_required)
+		for (const CkOption *o = connector->options; o->name; o++)
+			if (o->where & CK_CREDENTIAL)
+				session->pub.credential_required = true;
+	if (session->pub.credential_required && !options_have_credential(connector, user_options))
+	{
+		session_free(session);
+		ereport(ERROR,
+				(errcode(ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
+				 errmsg("a password is required to use source \"%s\"", source),
+				 errdetail("Only superusers may connect with the server's own identity."),
+				 errhint("Set the option password of the user mapping.")));
+	}
+	return session;
+}
+
+/* Closes the connection, and what scans still hold of it, and keeps the struct. */
+static void
+session_disconnect(Session *session)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &session->scans)
+	{
+		SourceScan *scan = dlist_container(SourceScan, node, iter.cur);
+
+		scan_detach(scan);
+		scan->session = NULL;
+	}
+	if (session->opened)
+	{
+		session->opened = false;
+		session->pub.connector->session_close(&session->pub);
+	}
+}
+
+void
+session_free(Session *session)
+{
+	session_disconnect(session);
+	if (session->node.next)
+		dlist_delete(&session->node);
+	MemoryContextDelete(session->context);
+}
+
+CkStatus
+session_open(Session *session)
+{
+	const CkConnector *connector = session->pub.connector;
+	CkStatus	status;
+
+	session->pub.deadline_ms = session_host()->now_ms() + session->common.connect_timeout_ms;
+	status = connector->session_open(&session->pub);
+	session->pub.deadline_ms = 0;
+	session->opened = true;
+	if (status != CK_OK)
+		session_disconnect(session);
+	return status;
+}
+
+/*
+ * A new, open session of the server for the user, in the list of all sessions. With may_fail, NULL where it cannot be
+ * opened for any other reason than an interrupt.
+ */
+static Session *
+session_connect(Oid serverid, Oid userid, bool may_fail)
+{
+	const CkConnector *connector = registry_connector_of_server(serverid);
+	ForeignServer *server = GetForeignServer(serverid);
+	List	   *user_options = NIL;
+	HeapTuple	tuple;
+	Oid			mapping = InvalidOid;
+	Session    *session;
+	CkStatus	status;
+	bool		needs_mapping = false;
+	bool		trusted = superuser_arg(userid);
+
+	for (const CkOption *o = connector->options; o->name; o++)
+		needs_mapping |= (o->where & CK_ON_USER) != 0;
+	tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid), ObjectIdGetDatum(serverid));
+	if (!HeapTupleIsValid(tuple))
+		tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid), ObjectIdGetDatum(serverid));
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	if (needs_mapping || HeapTupleIsValid(tuple))
+	{
+		UserMapping *user = GetUserMapping(userid, serverid);	/* raises the error where there is none */
+
+		user_options = user->options;
+		mapping = user->umid;
+	}
+	/* the file was allowed when it was written; the setting may have been narrowed since, or a link been laid */
+	if (!superuser_arg(server->owner))
+		options_check_paths(connector, server->options);
+	if (!trusted)
+		options_check_paths(connector, user_options);
+
+	session = session_new(connector, server->servername, server->options, user_options, trusted, NULL);
+	session->serverid = serverid;
+	session->userid = userid;
+	session->server_hash = GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(serverid));
+	session->mapping_hash = OidIsValid(mapping) ?
+		GetSysCacheHashValue1(USERMAPPINGOID, ObjectIdGetDatum(mapping)) : 0;
+	status = session_open(session);
+	if (status != CK_OK)
+	{
+		MemoryContext context = session->context;
+
+		if (may_fail && session->interrupt == NULL)
+		{
+			session_free(session);
+			return NULL;
+		}
+		/* the error's strings must outlive the session */
+		MemoryContextSetParent(context, CurrentMemoryContext);
+		session_raise(session, status);
+	}
+	dlist_push_tail(&sessions, &session->node);
+	return session;
+}
+
+/*
+ * Tells the source what the local transaction does; what goes wrong in cleaning up breaks the session and nothing else.
+ */
+static CkStatus
+session_event(Session *session, CkEvent event, int level)
+{
+	const CkConnector *connector = session->pub.connector;
+	CkStatus	status;
+	bool		cleanup = event != CK_BEGIN && event != CK_SAVEPOINT;
+
+	if (connector->transaction == NULL || !session->opened)
+		return CK_OK;
+	if (cleanup)
+	{
+		session->quiet = true;
+		session->pub.deadline_ms = session_host()->now_ms() + CLEANUP_MS;
+	}
+	status = connector->transaction(&session->pub, event, level);
+	session->quiet = false;
+	session->pub.deadline_ms = 0;
+	if (status != CK_OK)
+		session->broken = true;
+	return status;
+}
+
+/* Begins the transaction on the session, or has it join leader's snapshot. */
+static CkStatus
+session_begin(Session *session, Session *leader, bool share)
+{
+	CkStatus	status;
+
+	session->pub.serializable = IsolationIsSerializable();
+	session->pub.share = share;
+	if (leader)
+	{
+		status = leader->pub.connector->session_join(&leader->pub, &session->pub);
+		/* the error may have been told on the leader */
+		if (status != CK_OK && leader->interrupt)
+		{
+			session->interrupt = leader->interrupt;
+			leader->interrupt = NULL;
+		}
+	}
+	else
+		status = session_event(session, CK_BEGIN, 1);
+	if (status == CK_OK)
+	{
+		session->in_transaction = true;
+		session->level = 1;
+	}
+	return status;
+}
+
+/* Sets the savepoints that the nesting level asks for. */
+static void
+session_nest(Session *session)
+{
+	while (session->level < GetCurrentTransactionNestLevel())
+	{
+		CkStatus	status = session_event(session, CK_SAVEPOINT, session->level + 1);
+
+		if (status != CK_OK)
+			session_raise(session, status);
+		session->level++;
+	}
+}
+
+/* An idle session of the source outside a transaction, found fit or opened. */
+static Session *
+session_idle(Oid serverid, Oid userid, bool may_fail)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &sessions)
+	{
+		Session    *session = dlist_container(Session, node, iter.cur);
+
+		if (session->serverid != serverid || session->userid != userid || session->in_transaction)
+			continue;
+		if (!session->invalid && !session->broken && session->opened &&
+			(session->pub.connector->session_alive == NULL ||
+			 session->pub.connector->session_alive(&session->pub)))
+			return session;
+		session_free(session);
+	}
+	return session_connect(serverid, userid, may_fail);
+}
+
+/*
+ * Another session in the snapshot of leader's transaction, or NULL where the source or its limits do not allow one.
+ */
+static Session *
+session_sibling(Session *leader, int count)
+{
+	Session    *session;
+	CkStatus	status;
+
+	if (leader->pub.connector->session_join == NULL || count >= SESSIONS_PER_SOURCE)
+		return NULL;
+	session = session_idle(leader->serverid, leader->userid, true);
+	if (session == NULL)
+		return NULL;
+	status = session_begin(session, leader, true);
+	if (status == CK_OK)
+		return session;
+	if (session->interrupt)
+		session_raise(session, status);
+	if (status != CK_ERR_UNSUPPORTED)
+		session_free(session);
+	return NULL;
+}
+
+Session *
+session_get(Oid serverid, Oid userid, bool share)
+{
+	Session    *leader = NULL,
+			   *session = NULL;
+	int			count = 0;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &sessions)
+	{
+		Session    *s = dlist_container(Session, node, iter.cur);
+
+		if (s->serverid != serverid || s->userid != userid || !s->in_transaction)
+			continue;
+		if (s->lost)
+			ereport(ERROR,
+					(errcode(ERRCODE_CONNECTION_FAILURE),
+					 errmsg("source \"%s\": the connection was lost within this transaction", s->pub.source),
+					 errdetail("A new connection would see another snapshot of the source."),
+					 errhint("Roll back and try the transaction again.")));
+		count++;
+		if (leader == NULL)
+			leader = s;
+		if (session == NULL && s->busy == NULL && !s->broken)
+			session = s;
+	}
+	if (leader == NULL)
+	{
+		CkStatus	status;
+
+		session = session_idle(serverid, userid, false);
+		status = session_begin(session, NULL, share);
+		if (status != CK_OK)
+			session_raise(session, status);
+	}
+	else if (session == NULL)
+	{
+		session = session_sibling(leader, count);
+		if (session == NULL)
+		{
+			session = leader;
+			if (session->busy)
+				scan_spool(session->busy);
+		}
+	}
+	session_nest(session);
+	return session;
+}
+
+void
+session_put(Session *session)
+{
+	session->busy = NULL;
+	if (!session->broken)
+		return;
+	session_disconnect(session);
+	if (session->pub.connector->transaction)
+		session->lost = true;	/* until the transaction ends */
+	else
+		session->in_transaction = false;
+}
+
+void
+session_cancel(Session *session)
+{
+	const CkConnector *connector = session->pub.connector;
+	CkStatus	status;
+
+	if (session->broken || !session->opened)
+		return;
+	if (connector->session_cancel == NULL)
+	{
+		session->broken = true;
+		return;
+	}
+	session->quiet = true;
+	session->pub.deadline_ms = session_host()->now_ms() + CLEANUP_MS;
+	status = connector->session_cancel(&session->pub);
+	session->quiet = false;
+	session->pub.deadline_ms = 0;
+	if (status != CK_OK)
+		session->broken = true;
+}
+
+/* The transaction is over: what cannot be used again is closed. */
+static void
+sessions_end_transaction(CkEvent event)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &sessions)
+	{
+		Session    *session = dlist_container(Session, node, iter.cur);
+
+		if (session->in_transaction && !session->lost)
+			session_event(session, event, 1);
+		session->in_transaction = false;
+		session->level = 0;
+		session->busy = NULL;
+		if (session->broken || session->invalid || session->lost)
+			session_free(session);
+	}
+}
+
+static void
+sessions_xact_callback(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_PREPARE:
+			{
+				dlist_iter	iter;
+
+				dlist_foreach(iter, &sessions)
+					if (dlist_container(Session, node, iter.cur)->in_transaction)
+					ereport(ERROR,
+							(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							 errmsg("cannot PREPARE a transaction that has used a source of connkit")));
+				break;
+			}
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+			sessions_end_transaction(CK_COMMIT);
+			break;
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PARALLEL_ABORT:
+			sessions_end_transaction(CK_ABORT);
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+sessions_subxact_callback(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	dlist_iter	iter;
+
+	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	dlist_foreach(iter, &sessions)
+	{
+		Session    *session = dlist_container(Session, node, iter.cur);
+
+		if (!session->in_transaction || session->level < level)
+			continue;
+		session->level = level - 1;
+		if (event == SUBXACT_EVENT_ABORT_SUB)
+			session_event(session, CK_ROLLBACK_TO, level);
+		else if (session->busy == NULL)
+			session_event(session, CK_RELEASE, level);	/* else the savepoint stays, shadowed by its next namesake */
+		if (session->broken && session->busy == NULL)
+			session_put(session);
+	}
+}
+
+/* A server or a user mapping changed: its sessions serve the transaction at hand and no other. */
+static void
+sessions_invalidate(Datum arg, int cacheid, uint32 hash)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &sessions)
+	{
+		Session    *session = dlist_container(Session, node, iter.cur);
+
+		if (hash == 0 || (cacheid == FOREIGNSERVEROID && session->server_hash == hash) ||
+			(cacheid == USERMAPPINGOID && (session->mapping_hash == hash || session->mapping_hash == 0)))
+			session->invalid = true;
+	}
+}
+
+static void
+sessions_exit(int code, Datum arg)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &sessions)
+		session_disconnect(dlist_container(Session, node, iter.cur));
+}
+
+void
+session_init(void)
+{
+	RegisterXactCallback(sessions_xact_callback, NULL);
+	RegisterSubXactCallback(sessions_subxact_callback, NULL);
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, sessions_invalidate, (Datum) 0);
+	CacheRegisterSyscacheCallback(USERMAPPINGOID, sessions_invalidate, (Datum) 0);
+	before_shmem_exit(sessions_exit, (Datum) 0);
+}

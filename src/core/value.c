@@ -1,0 +1,565 @@
+/*
+ * value.c: converts a connector's values to Datums of the local types, and parameters to values for the source.
+ *
+ * The usual pairs are converted directly; every other pair goes through text and the type's input function, so that
+ * what a type does not take is an error and never another value.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/float.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "value.h"
+
+#define EPOCH_DAYS ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE))
+#define EPOCH_USECS (EPOCH_DAYS * USECS_PER_DAY)
+
+void
+value_reader_init(ValueReader *reader, Oid type, int32 typmod, const char *column)
+{
+	Oid			function;
+	HeapTuple	tuple;
+
+	reader->type = type;
+	reader->typmod = typmod;
+	reader->base = getBaseType(type);
+	reader->domain = reader->base != type;
+	reader->column = column;
+	getTypeInputInfo(type, &function, &reader->input_param);
+	fmgr_info(function, &reader->input);
+
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", type);
+	function = ((Form_pg_type) GETSTRUCT(tuple))->typreceive;
+	reader->receive_param = getTypeIOParam(tuple);
+	ReleaseSysCache(tuple);
+	reader->receive.fn_oid = InvalidOid;
+	if (OidIsValid(function))
+		fmgr_info(function, &reader->receive);
+}
+
+int
+value_encoding_begin(void)
+{
+	int			saved = pg_get_client_encoding();
+
+	if (saved == PG_UTF8)
+		return -1;
+	if (PrepareClientEncoding(PG_UTF8) < 0 || SetClientEncoding(PG_UTF8) < 0)
+		elog(ERROR, "no conversion between UTF8 and the encoding of this database");
+	return saved;
+}
+
+void
+value_encoding_end(int saved)
+{
+	if (saved >= 0)
+		SetClientEncoding(saved);
+}
+
+static void
+out_of_range(const char *type)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("value of the source is out of range for type %s", type),
+			 errhint("Declare the column with a wider type.")));
+}
+
+/* The server's own text form of a value. */
+static char *
+value_text(const CkValue *value)
+{
+	switch (value->type)
+	{
+		case CK_BOOL:
+			return pstrdup(value->u.i ? "true" : "false");
+		case CK_INT64:
+			return psprintf(INT64_FORMAT, value->u.i);
+		case CK_UINT64:
+			return psprintf(UINT64_FORMAT, (uint64) value->u.i);
+		case CK_FLOAT32:
+			return DatumGetCString(DirectFunctionCall1(float4out, Float4GetDatum((float4) value->u.f)));
+		case CK_FLOAT64:
+			return float8out_internal(value->u.f);
+		case CK_TEXT:
+		case CK_JSON:
+		case CK_NUMERIC:
+			{
+				char	   *copy = pnstrdup(value->u.p, value->size);
+
+				if (strlen(copy) != value->size)
+					ereport(ERROR,
+							(errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+							 errmsg("text of the source contains a NUL character"),
+							 errhint("Declare the column bytea.")));
+				return pg_any_to_server(copy, value->size, PG_UTF8);
+			}
+		case CK_DATE:
+			{
+				DateADT		date = value->u.i == CK_INFINITY ? DATEVAL_NOEND :
+					value->u.i == CK_MINUS_INFINITY ? DATEVAL_NOBEGIN : (DateADT) (value->u.i - EPOCH_DAYS);
+
+				return DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(date)));
+			}
+		case CK_TIME:
+			{
+				/* as an interval, so that more than a day and less than nothing can be told */
+				uint64		us = value->u.i < 0 ? -(uint64) value->u.i : (uint64) value->u.i;
+
+				return psprintf("%s%02d:%02d:%02d.%06d", value->u.i < 0 ? "-" : "", (int) (us / USECS_PER_HOUR),
+								(int) (us / USECS_PER_MINUTE % 60), (int) (us / USECS_PER_SEC % 60),
+								(int) (us % USECS_PER_SEC));
+			}
+		case CK_TIMESTAMP:
+		case CK_TIMESTAMPTZ:
+			{
+				Timestamp	ts = value->u.i == CK_INFINITY ? DT_NOEND :
+					value->u.i == CK_MINUS_INFINITY ? DT_NOBEGIN : value->u.i - EPOCH_USECS;
+
+				return DatumGetCString(DirectFunctionCall1(value->type == CK_TIMESTAMP ? timestamp_out : timestamptz_out,
+														   TimestampGetDatum(ts)));
+			}
+		case CK_BYTES:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("the source has binary data where text is expected"),
+					 errhint("Declare the column bytea.")));
+		case CK_NATIVE:
+		case CK_NULL:
+		case CK_TYPE_COUNT:
+			break;
+	}
+	elog(ERROR, "unexpected value type %d", (int) value->type);
+}
+
+/* Through text and the type's input function. */
+static Datum
+value_input(ValueReader *reader, const CkValue *value)
+{
+	return InputFunctionCall(&reader->input, value_text(value), reader->input_param, reader->typmod);
+}
+
+static Datum
+value_receive(ValueReader *reader, const CkValue *value)
+{
+	StringInfoData buffer;
+	Datum		datum;
+
+	if (!OidIsValid(reader->receive.fn_oid))
+		elog(ERROR, "type %s has no binary form", format_type_be(reader->type));
+	/* receive functions read; those that end a string in place put back what was there */
+	buffer.data = (char *) value->u.p;
+	buffer.len = value->size;
+	buffer.maxlen = value->size + 1;
+	buffer.cursor = 0;
+	datum = ReceiveFunctionCall(&reader->receive, &buffer, reader->receive_param, reader->typmod);
+	if (buffer.cursor != buffer.len)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("incorrect binary data format")));
+	return datum;
+}
+
+static Datum
+value_read_text(const CkValue *value)
+{
+	if (memchr(value->u.p, 0, value->size))
+		(void) value_text(value);	/* raises the error */
+	if (GetDatabaseEncoding() == PG_UTF8)
+	{
+		pg_verify_mbstr(PG_UTF8, value->u.p, value->size, false);
+		return PointerGetDatum(cstring_to_text_with_len(value->u.p, value->size));
+	}
+	return CStringGetTextDatum(value_text(value));
+}
+
+/* An integer, if the value is one; else raises the error or goes on by text. */
+static bool
+value_integer(const CkValue *value, int64 *number)
+{
+	switch (value->type)
+	{
+		case CK_BOOL:
+		case CK_INT64:
+			*number = value->u.i;
+			return true;
+		case CK_UINT64:
+			if (value->u.i < 0)
+				return false;
+			*number = value->u.i;
+			return true;
+		case CK_FLOAT32:
+		case CK_FLOAT64:
+			if (rint(value->u.f) != value->u.f || !FLOAT8_FITS_IN_INT64(value->u.f))
+				return false;
+			*number = (int64) value->u.f;
+			return true;
+		default:
+			return false;
+	}
+}
+
+static Datum
+value_read_timestamp(ValueReader *reader, const CkValue *value, bool zone)
+{
+	Timestamp	ts;
+
+	if (value->u.i == CK_INFINITY)
+		ts = DT_NOEND;
+	else if (value->u.i == CK_MINUS_INFINITY)
+		ts = DT_NOBEGIN;
+	else
+	{
+		ts = value->u.i - EPOCH_USECS;
+		if (!IS_VALID_TIMESTAMP(ts))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+					 errmsg("timestamp of the source is out of range")));
+	}
+	if (reader->typmod >= 0)
+		return DirectFunctionCall2(zone ? timestamptz_scale : timestamp_scale, TimestampGetDatum(ts),
+								   Int32GetDatum(reader->typmod));
+	return TimestampGetDatum(ts);
+}
+
+Datum
+value_read(ValueReader *reader, const CkValue *value)
+{
+	int64		number;
+
+	if (value->type == CK_NATIVE)
+		return value_receive(reader, value);
+	if (reader->domain)
+		return value_input(reader, value);
+	switch (reader->base)
+	{
+		case INT2OID:
+			if (!value_integer(value, &number))
+				break;
+			if (number < PG_INT16_MIN || number > PG_INT16_MAX)
+				out_of_range("smallint");
+			return Int16GetDatum((int16) number);
+		case INT4OID:
+			if (!value_integer(value, &number))
+				break;
+			if (number < PG_INT32_MIN || number > PG_INT32_MAX)
+				out_of_range("integer");
+			return Int32GetDatum((int32) number);
+		case INT8OID:
+			if (!value_integer(value, &number))
+				break;
+			return Int64GetDatum(number);
+		case FLOAT4OID:
+			if (value->type == CK_FLOAT32)
+				return Float4GetDatum((float4) value->u.f);
+			if (value->type == CK_FLOAT64)
+				return DirectFunctionCall1(dtof, Float8GetDatum(value->u.f));
+			break;
+		case FLOAT8OID:
+			if (value->type == CK_FLOAT64)
+				return Float8GetDatum(value->u.f);
+			/* by text, so that a float's 0.1 becomes 0.1 as PostgreSQL's own real shows it? no: its exact value */
+			if (value->type == CK_FLOAT32)
+				return Float8GetDatum(value->u.f);
+			break;
+		case NUMERICOID:
+			if (value->type == CK_INT64 && reader->typmod < 0)
+				return NumericGetDatum(int64_to_numeric(value->u.i));
+			break;
+		case BOOLOID:
+			if (value->type == CK_BOOL || value->type == CK_INT64 || value->type == CK_UINT64)
+				return BoolGetDatum(value->u.i != 0);
+			break;
+		case TEXTOID:
+			if (value->type == CK_TEXT || value->type == CK_JSON)
+				return value_read_text(value);
+			break;
+		case VARCHAROID:
+			if (value->type == CK_TEXT && reader->typmod < 0)
+				return value_read_text(value);
+			break;
+		case BYTEAOID:
+			if (value->type == CK_BYTES || value->type == CK_TEXT)
+				return PointerGetDatum(cstring_to_text_with_len(value->u.p, value->size));
+			break;
+		case DATEOID:
+			if (value->type == CK_DATE)
+			{
+				if (value->u.i == CK_INFINITY)
+					return DateADTGetDatum(DATEVAL_NOEND);
+				if (value->u.i == CK_MINUS_INFINITY)
+					return DateADTGetDatum(DATEVAL_NOBEGIN);
+				number = value->u.i - EPOCH_DAYS;
+				if (number < PG_INT32_MIN || number > PG_INT32_MAX || !IS_VALID_DATE((DateADT) number))
+					ereport(ERROR,
+							(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+							 errmsg("date of the source is out of range")));
+				return DateADTGetDatum((DateADT) number);
+			}
+			if (value->type == CK_TIMESTAMP && value->u.i != CK_INFINITY && value->u.i != CK_MINUS_INFINITY &&
+				value->u.i % USECS_PER_DAY != 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DATATYPE_MISMATCH),
+						 errmsg("the source has a time of day where a date is expected"),
+						 errhint("Declare the column timestamp.")));
+			break;
+		case TIMEOID:
+			if (value->type == CK_TIME)
+			{
+				if (value->u.i < 0 || value->u.i > USECS_PER_DAY)
+					ereport(ERROR,
+							(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+							 errmsg("time of the source is not within a day"),
+							 errhint("Declare the column interval.")));
+				if (reader->typmod < 0)
+					return TimeADTGetDatum(value->u.i);
+			}
+			break;
+		case TIMESTAMPOID:
+			if (value->type == CK_TIMESTAMP)
+				return value_read_timestamp(reader, value, false);
+			if (value->type == CK_TIMESTAMPTZ)
+				return DirectFunctionCall1(timestamptz_timestamp, value_read_timestamp(reader, value, true));
+			break;
+		case TIMESTAMPTZOID:
+			if (value->type == CK_TIMESTAMPTZ)
+				return value_read_timestamp(reader, value, true);
+			break;
+		default:
+			break;
+	}
+	return value_input(reader, value);
+}
+
+void
+value_read_null(ValueReader *reader)
+{
+	(void) InputFunctionCall(&reader->input, NULL, reader->input_param, reader->typmod);
+}
+
+CkType
+value_type_for(Oid type)
+{
+	switch (getBaseType(type))
+	{
+		case BOOLOID:
+			return CK_BOOL;
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return CK_INT64;
+		case FLOAT4OID:
+			return CK_FLOAT32;
+		case FLOAT8OID:
+			return CK_FLOAT64;
+		case NUMERICOID:
+			return CK_NUMERIC;
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case NAMEOID:
+			return CK_TEXT;
+		case BYTEAOID:
+			return CK_BYTES;
+		case DATEOID:
+			return CK_DATE;
+		case TIMEOID:
+		case INTERVALOID:
+			return CK_TIME;
+		case TIMESTAMPOID:
+			return CK_TIMESTAMP;
+		case TIMESTAMPTZOID:
+			return CK_TIMESTAMPTZ;
+		case JSONOID:
+		case JSONBOID:
+			return CK_JSON;
+		default:
+			return CK_NATIVE;
+	}
+}
+
+bool
+value_type_is_native(Oid type)
+{
+	HeapTuple	tuple;
+	Form_pg_type form;
+	bool		native;
+
+	type = getBaseType(type);
+	if (type >= FirstGenbkiObjectId)
+		return false;
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", type);
+	form = (Form_pg_type) GETSTRUCT(tuple);
+	/* a reg type's binary form is an oid, which means nothing elsewhere */
+	native = OidIsValid(form->typreceive) && OidIsValid(form->typsend) && form->typtype != TYPTYPE_PSEUDO &&
+		form->typtype != TYPTYPE_COMPOSITE && strncmp(NameStr(form->typname), "reg", 3) != 0 &&
+		strncmp(NameStr(form->typname), "_reg", 4) != 0;
+	ReleaseSysCache(tuple);
+	return native;
+}
+
+void
+value_from_datum(CkValue *value, Oid type, Datum datum, bool isnull, bool native)
+{
+	Oid			function;
+	bool		varlena;
+	char	   *text;
+
+	memset(value, 0, sizeof(*value));
+	if (isnull)
+		return;
+	if (native && value_type_is_native(type))
+	{
+		bytea	   *binary;
+
+		getTypeBinaryOutputInfo(type, &function, &varlena);
+		binary = OidSendFunctionCall(function, datum);
+		value->type = CK_NATIVE;
+		value->u.p = VARDATA(binary);
+		value->size = VARSIZE(binary) - VARHDRSZ;
+		return;
+	}
+	switch (native ? InvalidOid : getBaseType(type))
+	{
+		case BOOLOID:
+			value->type = CK_BOOL;
+			value->u.i = DatumGetBool(datum);
+			return;
+		case INT2OID:
+			value->type = CK_INT64;
+			value->u.i = DatumGetInt16(datum);
+			return;
+		case INT4OID:
+			value->type = CK_INT64;
+			value->u.i = DatumGetInt32(datum);
+			return;
+		case INT8OID:
+			value->type = CK_INT64;
+			value->u.i = DatumGetInt64(datum);
+			return;
+		case FLOAT4OID:
+			value->type = CK_FLOAT32;
+			value->u.f = DatumGetFloat4(datum);
+			return;
+		case FLOAT8OID:
+			value->type = CK_FLOAT64;
+			value->u.f = DatumGetFloat8(datum);
+			return;
+		case BYTEAOID:
+			{
+				bytea	   *bytes = DatumGetByteaPP(datum);
+
+				value->type = CK_BYTES;
+				value->u.p = VARDATA_ANY(bytes);
+				value->size = VARSIZE_ANY_EXHDR(bytes);
+				return;
+			}
+		case DATEOID:
+			{
+				DateADT		date = DatumGetDateADT(datum);
+
+				value->type = CK_DATE;
+				value->u.i = DATE_IS_NOBEGIN(date) ? CK_MINUS_INFINITY : DATE_IS_NOEND(date) ? CK_INFINITY :
+					date + EPOCH_DAYS;
+				return;
+			}
+		case TIMEOID:
+			value->type = CK_TIME;
+			value->u.i = DatumGetTimeADT(datum);
+			return;
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			{
+				Timestamp	ts = DatumGetTimestamp(datum);
+
+				value->type = getBaseType(type) == TIMESTAMPOID ? CK_TIMESTAMP : CK_TIMESTAMPTZ;
+				value->u.i = TIMESTAMP_IS_NOBEGIN(ts) ? CK_MINUS_INFINITY : TIMESTAMP_IS_NOEND(ts) ? CK_INFINITY :
+					ts + EPOCH_USECS;
+				return;
+			}
+		case NUMERICOID:
+			value->type = CK_NUMERIC;
+			break;
+		case JSONOID:
+		case JSONBOID:
+			value->type = CK_JSON;
+			break;
+		default:
+			value->type = CK_TEXT;
+			break;
+	}
+	getTypeOutputInfo(type, &function, &varlena);
+	text = OidOutputFunctionCall(function, datum);
+	text = pg_server_to_any(text, strlen(text), PG_UTF8);
+	value->u.p = text;
+	value->size = strlen(text);
+}
+
+/* Digits before and behind the point of decimal text fit; NaN and infinities do not. */
+static bool
+numeric_within(const CkValue *value, const CkSqlLimits *limits)
+{
+	int			before = 0,
+				behind = 0;
+	bool		point = false;
+
+	for (uint32 i = 0; i < value->size; i++)
+	{
+		char		c = value->u.p[i];
+
+		if (c == '.')
+			point = true;
+		else if (c >= '0' && c <= '9')
+			point ? behind++ : before++;
+		else if (c != '-')
+			return false;
+	}
+	return before <= limits->numeric_digits && behind <= limits->numeric_scale;
+}
+
+bool
+value_within(const CkValue *value, const CkSqlLimits *limits)
+{
+	bool		infinite;
+
+	switch (value->type)
+	{
+		case CK_FLOAT32:
+		case CK_FLOAT64:
+			return limits->nan || isfinite(value->u.f);
+		case CK_NUMERIC:
+			return limits->numeric_digits == 0 || numeric_within(value, limits);
+		case CK_DATE:
+		case CK_TIMESTAMP:
+		case CK_TIMESTAMPTZ:
+			infinite = value->u.i == CK_INFINITY || value->u.i == CK_MINUS_INFINITY;
+			if (infinite)
+				return limits->infinite_time;
+			if (limits->timestamp_min == limits->timestamp_max)
+				return true;
+			if (value->type == CK_DATE)
+				return value->u.i >= limits->timestamp_min / USECS_PER_DAY &&
+					value->u.i <= limits->timestamp_max / USECS_PER_DAY;
+			return value->u.i >= limits->timestamp_min && value->u.i <= limits->timestamp_max;
+		default:
+			return true;
+	}
+}

@@ -1,0 +1,637 @@
+/*
+ * connkit.h: the contract between a connector and connkit.
+ *
+ * This is the only header that a connector includes. It is plain C11 and C++17, needs no PostgreSQL
+ * header, and there is nothing to link: the services of the core come through the CkHost table that
+ * every session carries, and the functions at the end of this file call it.
+ *
+ * Ownership, unless a member says otherwise: pointers that the core hands to a connector live until the
+ * connector returns from the call; strings that a connector hands to the core are copied by the core,
+ * except the text and bytes put into a row, which must live until the next call on the same scan.
+ * All text is UTF-8. All functions run on the backend's one thread. Nothing here throws.
+ */
+#ifndef CONNKIT_H
+#define CONNKIT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C"
+{
+#endif
+
+/* Must match exactly between a module and the core; grows with every change of this file. */
+#define CK_ABI 1
+
+#if defined(__GNUC__)
+#define CK_EXPORT __attribute__((visibility("default")))
+#define CK_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define CK_EXPORT
+#define CK_PRINTF(f, a)
+#endif
+
+typedef struct CkHost CkHost;
+typedef struct CkConnector CkConnector;
+typedef struct CkSession CkSession;
+typedef struct CkScan CkScan;
+typedef struct CkRow CkRow;
+typedef struct CkCatalog CkCatalog;
+
+/*
+ * How a call ended. The class decides the SQLSTATE that the user sees, and whether trying again can help.
+ * A connector returns what ck_fail() gave it; it never invents an error without a message.
+ */
+typedef enum CkStatus
+{
+	CK_OK = 0,
+	CK_END,						/* scan_next: no more rows */
+	CK_ERR_OPTION,				/* an option's value cannot be used */
+	CK_ERR_RESOLVE,				/* host name unknown */
+	CK_ERR_CONNECT,				/* refused, unreachable */
+	CK_ERR_TLS,					/* no TLS, certificate not trusted, wrong name */
+	CK_ERR_AUTH,				/* wrong user or password */
+	CK_ERR_DATABASE,			/* the database or file does not exist, or is closed to this user */
+	CK_ERR_PRIVILEGE,			/* the account may not do this */
+	CK_ERR_NOT_FOUND,			/* table, column or file is gone */
+	CK_ERR_TIMEOUT,				/* deadline passed */
+	CK_ERR_CANCELLED,			/* the user's cancel; only ck_wait() and ck_interrupted() start it */
+	CK_ERR_LOST,				/* the connection broke after it was made */
+	CK_ERR_BUSY,				/* too many connections, lock not granted, try later */
+	CK_ERR_QUERY,				/* the source refused the statement */
+	CK_ERR_DATA,				/* a value cannot be read or converted */
+	CK_ERR_PROTOCOL,			/* the source sent what it must not send */
+	CK_ERR_UNSUPPORTED,			/* the source, or this connector, cannot do that */
+	CK_ERR_MEMORY,
+	CK_ERR_INTERNAL,
+	CK_STATUS_COUNT
+} CkStatus;
+
+/*
+ * Options: the manifest of what a connector understands
+ */
+
+typedef enum CkOptionType
+{
+	CK_OPT_STRING,				/* const char *, NULL when absent and without a default */
+	CK_OPT_INTEGER,				/* int64_t, within min and max */
+	CK_OPT_BOOLEAN,				/* bool */
+	CK_OPT_CHOICE,				/* const char *, one of choices */
+	CK_OPT_FILE					/* const char *: a path of the server's file system; who is no superuser may
+								 * name only what the setting connkit.allowed_paths allows */
+} CkOptionType;
+
+#define CK_ON_SERVER	0x01u
+#define CK_ON_USER		0x02u
+#define CK_ON_TABLE		0x04u
+#define CK_ON_COLUMN	0x08u
+#define CK_REQUIRED		0x10u	/* must be given at one of its places */
+#define CK_SECRET		0x20u	/* only in user mappings; never printed */
+#define CK_CREDENTIAL	0x40u	/* proves who the user is; without one, only a superuser may connect
+								 * (user mapping option password_required) */
+
+/*
+ * One option. The core checks it when it is written, and parses server, user mapping and table, in this
+ * order and later over earlier, into one struct of options_size bytes, at offset. Options that every
+ * connector has are the core's own and need no entry: connect_timeout, query_timeout, schema_name,
+ * table_name, query, column_name, fetch_size, use_remote_estimate, password_required.
+ */
+typedef struct CkOption
+{
+	const char *name;			/* NULL ends the list */
+	CkOptionType type;
+	uint32_t	where;			/* CK_ON_*, CK_REQUIRED, CK_SECRET, CK_CREDENTIAL */
+	size_t		offset;			/* offsetof() in the connector's options struct */
+	const char *initial;		/* default as text, or NULL */
+	int64_t		min;			/* CK_OPT_INTEGER: smallest value */
+	int64_t		max;			/* CK_OPT_INTEGER: largest value */
+	const char *choices;		/* CK_OPT_CHOICE: "disable|require|verify-full" */
+	const char *help;			/* one line for people */
+	const char *alias;			/* another name that is taken for it, or NULL */
+} CkOption;
+
+/*
+ * Values and rows
+ */
+
+typedef enum CkType
+{
+	CK_NULL = 0,
+	CK_BOOL,					/* i: 0 or 1 */
+	CK_INT64,					/* i */
+	CK_UINT64,					/* i, read as uint64_t */
+	CK_FLOAT64,					/* f */
+	CK_FLOAT32,					/* f, exactly a float */
+	CK_NUMERIC,					/* p, size: decimal text; NaN and Infinity as PostgreSQL writes them */
+	CK_TEXT,					/* p, size: UTF-8 without NUL; the core checks it */
+	CK_BYTES,					/* p, size */
+	CK_DATE,					/* i: days since 1970-01-01, proleptic Gregorian; CK_MINUS_INFINITY, CK_INFINITY */
+	CK_TIME,					/* i: microseconds, also below 0 and above a day where the local type can hold it */
+	CK_TIMESTAMP,				/* i: microseconds since 1970-01-01 00:00 of no time zone; CK_*INFINITY */
+	CK_TIMESTAMPTZ,				/* i: microseconds since 1970-01-01 00:00 UTC; CK_*INFINITY */
+	CK_JSON,					/* p, size: JSON text in UTF-8 */
+	CK_NATIVE,					/* p, size: PostgreSQL's binary form of the column's own type */
+	CK_TYPE_COUNT
+} CkType;
+
+#define CK_INFINITY			INT64_MAX
+#define CK_MINUS_INFINITY	INT64_MIN
+
+typedef struct CkValue
+{
+	CkType		type;
+	uint32_t	size;			/* bytes at p */
+	union
+	{
+		int64_t		i;
+		double		f;
+		const char *p;			/* borrowed; need not end in NUL */
+	}			u;
+} CkValue;
+
+/* One row on its way to the core. Write it with ck_put_*(); a column not put is NULL. */
+struct CkRow
+{
+	CkValue    *values;
+	uint32_t	ncolumns;
+};
+
+/* A column that a scan has to deliver. */
+typedef struct CkColumn
+{
+	const char *name;			/* its name at the source */
+	CkType		type;			/* the form that suits the local type best; any other that converts will do;
+								 * CK_NATIVE: a type that only its own text or binary form fits */
+	const char *local_type;		/* the local type as SQL writes it, "numeric(12,2)" */
+} CkColumn;
+
+/*
+ * Sessions: one connection to one source, for one user
+ */
+
+/* What connkit_test() shows, in this order. */
+typedef enum CkStage
+{
+	CK_STAGE_OPTIONS,			/* the core's own */
+	CK_STAGE_RESOLVE,
+	CK_STAGE_CONNECT,
+	CK_STAGE_TLS,
+	CK_STAGE_AUTHENTICATE,
+	CK_STAGE_QUERY,
+	CK_STAGE_PRIVILEGES,
+	CK_STAGE_COUNT
+} CkStage;
+
+struct CkSession
+{
+	const CkHost *host;
+	const CkConnector *connector;
+	const char *source;			/* name of the foreign server, for messages */
+	const void *options;		/* the connector's options struct: server and user mapping */
+	void	   *state;			/* session_size zeroed bytes; a bare pointer of the connector's where that is 0 */
+	int64_t		deadline_ms;	/* absolute, on ck_now_ms()'s clock; 0: query_timeout_ms from each wait's begin */
+	int64_t		query_timeout_ms;	/* the longest wait for the source while it works; 0: none */
+	bool		credential_required;	/* the user may not ride on the server's own identity: after
+										 * authentication, fail with CK_ERR_AUTH unless the user's own
+										 * credential was what let him in */
+	bool		serializable;	/* the local transaction is SERIALIZABLE (for CK_BEGIN) */
+	bool		share;			/* CK_BEGIN: other sessions may want to join this one's snapshot */
+};
+
+typedef enum CkEvent
+{
+	CK_BEGIN,					/* before the first scan of a local transaction: a read-only transaction with
+								 * one snapshot for all its statements. May be put off to the next statement */
+	CK_COMMIT,					/* the local transaction ended well; need not wait for the reply */
+	CK_ABORT,					/* it did not; may be called on a session in any state */
+	CK_SAVEPOINT,				/* level: a subtransaction begins to use the session */
+	CK_RELEASE,
+	CK_ROLLBACK_TO				/* undo to the savepoint of that level and release it */
+} CkEvent;
+
+/*
+ * Scans
+ */
+
+/* Every row is wanted, as far as the plan can tell: no LIMIT, no arguments, one execution. */
+#define CK_SCAN_WHOLE	0x01u
+
+struct CkScan
+{
+	/* set by the core before scan_open */
+	CkSession  *session;
+	const void *options;		/* options struct with the table's own on top */
+	const char *schema_name;	/* of the table at the source; NULL: none given */
+	const char *table_name;		/* NULL: the foreign table is a query */
+	const char *remote;			/* request text: SQL for a source with CkSql; NULL for a plain READ */
+	const CkValue *args;		/* values of the request's placeholders, for this execution */
+	uint32_t	nargs;
+	const CkColumn *columns;	/* what to deliver: column i goes to row column i; lives as long as the scan */
+	uint32_t	ncolumns;		/* may be 0: only the number of rows counts */
+	uint32_t	flags;			/* CK_SCAN_* */
+	uint32_t	fetch_size;		/* rows to ask for at once, where the protocol has that; 0: the connector's choice */
+	void	   *state;			/* scan_size zeroed bytes; a bare pointer where that is 0 */
+
+	/* counted by the connector, shown by EXPLAIN ANALYZE */
+	uint64_t	bytes;			/* received from the source */
+	uint64_t	round_trips;	/* request and reply */
+};
+
+/*
+ * SQL dialects, as data
+ */
+
+/* Where a qual of this form is evaluated. */
+typedef enum CkFidelity
+{
+	CK_EXACT,					/* the source gives PostgreSQL's answer for every value: no recheck here */
+	CK_SUPERSET					/* the source lets through all the right rows and maybe more: checked again here */
+} CkFidelity;
+
+/*
+ * Operators or functions that may be sent. Those not listed are evaluated here.
+ *
+ * what: names divided by blanks: operators ("= <> <"), functions ("abs"), or one of the forms
+ *   "order" (a sort key), "in" (= ANY of a constant list).
+ * args: argument types divided by commas, as in pg_catalog ("int4", "text"), or a class:
+ *   "integer" (int2, int4, int8, in any mixture), "float" (float4, float8).
+ *   "text" stands for varchar too, which PostgreSQL compares as text.
+ * remote: how it is written there: %1 %2 … are the arguments, %o the operator's or function's own name,
+ *   NULL: "(%1 %o %2)", "(%o %1)" or "%o(%1, …)". An argument may stand there more than once.
+ * locale: for text, which local collations give the same answer:
+ *   CK_ANY_LOCALE (equality of deterministic collations: bytes), CK_C_LOCALE (order by bytes).
+ */
+typedef enum CkLocale
+{
+	CK_NO_LOCALE,				/* the operation has no collation */
+	CK_ANY_LOCALE,				/* any deterministic collation */
+	CK_C_LOCALE					/* "C" and "POSIX" only */
+} CkLocale;
+
+typedef struct CkSqlRule
+{
+	const char *what;			/* NULL ends the list */
+	const char *args;
+	const char *remote;
+	CkFidelity	fidelity;
+	CkLocale	locale;
+	const char *reason;			/* why it is odd, for docs; or NULL */
+} CkSqlRule;
+
+/* Values that cannot be told to the source. With such a value the filter that holds it is evaluated here. */
+typedef struct CkSqlLimits
+{
+	bool		nan;			/* the source knows NaN and the infinities of float8 */
+	bool		infinite_time;	/* it knows 'infinity' of dates and timestamps */
+	int64_t		timestamp_min;	/* CK_TIMESTAMP and CK_TIMESTAMPTZ, microseconds; dates are held to the same */
+	int64_t		timestamp_max;
+	int32_t		numeric_digits;	/* digits before the point of a numeric; 0: no limit, and NaN is known */
+	int32_t		numeric_scale;	/* digits behind the point */
+} CkSqlLimits;
+
+/* How a column's type at the source becomes a local type. The first that matches serves. */
+typedef struct CkTypeRule
+{
+	const char *source;			/* glob (* and ?) on the whole lower-case type: "decimal(*)*"; NULL ends the list */
+	const char *local;			/* local type; %a is what stands within the source type's parentheses;
+								 * NULL: a local type of the same name, or text where there is none */
+	const char *note;			/* behaviour worth telling, for docs; or NULL */
+} CkTypeRule;
+
+/*
+ * Catalog queries yield these columns, in this order, as text unless another type is told. In their text
+ * "{schema}" and "{table}" behind an expression are replaced by a condition on it: = '…', IN (…), NOT IN (…)
+ * or IS NOT NULL. They are ordered by schema and table, and by position where there is one.
+ */
+typedef struct CkSql
+{
+	char		quote;			/* of identifiers, doubled within */
+	bool		numbered;		/* placeholders are $1, $2, … ; else ? */
+	bool		native;			/* the source is PostgreSQL: arguments are CK_NATIVE and written $1::type; what is
+								 * built in, immutable and without a collation is sent without a rule */
+	bool		nulls_order;	/* it understands NULLS FIRST and NULLS LAST; else it sorts NULL as the least */
+	bool		no_schema;		/* schema_name is not written in front of a table's name */
+	const char *literal_prefix;	/* before a quoted string literal: "N", "" */
+	const char *sample;			/* appended to FROM table: takes a random part of the rows; %f is the fraction
+								 * from 0 to 1; NULL: the whole table is read */
+	const CkSqlRule *rules;
+	CkSqlLimits limits;
+	const CkTypeRule *types;
+
+	/* schema, table, kind (table, view, materialized view, foreign table, partitioned table), comment,
+	 * estimated rows (integer; NULL unknown), estimated bytes (integer; NULL unknown) */
+	const char *tables;
+	/* schema, table, column, position (integer), source type, not null (0 or 1), default, generated (expression,
+	 * or NULL), comment, collation (NULL: the default) */
+	const char *columns;
+	/* schema, table, key name, kind (p, u, f), position (integer), column, referenced schema, table, column */
+	const char *keys;
+	/* schema, table, index name, unique (0 or 1), position (integer), column or expression, method */
+	const char *indexes;
+	const char *default_schema;	/* query of one value: the schema that a table without schema_name is in; or NULL */
+} CkSql;
+
+/*
+ * The connector table
+ */
+
+#define CK_DISCOVER	0x01u		/* lists tables; needs discover, or sql with tables and columns */
+#define CK_READ		0x02u		/* scans rows; needs scan_open, scan_next, scan_close */
+#define CK_REMOTE	0x04u		/* works at the source; needs sql */
+#define CK_MULTI	0x08u		/* one session serves many open scans at a time */
+
+struct CkConnector
+{
+	uint32_t	abi;			/* CK_ABI */
+	uint32_t	caps;			/* CK_DISCOVER | CK_READ | CK_REMOTE | CK_MULTI */
+	const char *name;			/* [a-z0-9_]+; the module is connkit_<name> */
+	const char *title;			/* for people: "MySQL and MariaDB" */
+	const char *version;		/* of the connector, and of the library it runs on */
+	const CkOption *options;	/* ends with a NULL name */
+	size_t		options_size;
+	size_t		session_size;
+	size_t		scan_size;
+	const CkSql *sql;			/* required with CK_REMOTE */
+
+	/* Required. Connects and authenticates within session->deadline_ms, telling ck_stage() as it goes. */
+	CkStatus	(*session_open) (CkSession *session);
+	/* Optional. Before a session is used again in a new transaction; false: it is closed and opened anew. Takes no
+	 * round trip. */
+	bool		(*session_alive) (CkSession *session);
+	/* Required. Frees everything, at once and without waiting; also after a failed open. */
+	void		(*session_close) (CkSession *session);
+	/* Optional. For connkit_test(): runs the stages QUERY and PRIVILEGES, telling ck_stage(), ck_server_version()
+	 * and ck_warn(). */
+	CkStatus	(*session_check) (CkSession *session);
+	/* Optional. Stops what the source is doing for an open scan and makes the session fit for the next statement of
+	 * the same transaction. Anything but CK_OK: the core closes the session. Without it, the session is closed. */
+	CkStatus	(*session_cancel) (CkSession *session);
+	/* Optional. CK_BEGIN on other that gives it leader's snapshot; leader may have a scan open. CK_ERR_UNSUPPORTED:
+	 * not now; the core then does with one session. */
+	CkStatus	(*session_join) (CkSession *leader, CkSession *other);
+	/* Optional; absent: every statement stands for itself. level is 2 or more for savepoints. */
+	CkStatus	(*transaction) (CkSession *session, CkEvent event, int level);
+
+	/* Required with CK_DISCOVER unless sql has the catalog queries. */
+	CkStatus	(*discover) (CkSession *session, CkCatalog *catalog);
+
+	/* Required with CK_READ. Starts the request; may return before the first row is there. */
+	CkStatus	(*scan_open) (CkScan *scan);
+	/* Required with CK_READ. Puts the next row: CK_OK, or CK_END. */
+	CkStatus	(*scan_next) (CkScan *scan, CkRow *row);
+	/* Optional. From the first row again, with the scan's new args; the scan was read to its end or cancelled. Absent:
+	 * close and open. */
+	CkStatus	(*scan_rescan) (CkScan *scan);
+	/* Required with CK_READ. Always called, also after a failed scan_open, and before session_close; does not wait. */
+	void		(*scan_close) (CkScan *scan);
+};
+
+/* The one symbol that a module exports. */
+CK_EXPORT const CkConnector *connkit_connector(void);
+
+/*
+ * Services of the core. Call the functions below, not the table.
+ */
+
+#define CK_READABLE	0x01
+#define CK_WRITABLE	0x02
+
+struct CkHost
+{
+	uint32_t	abi;
+	CkStatus	(*fail) (CkSession *session, CkStatus status, const char *message);
+	void		(*hint) (CkSession *session, const char *hint);
+	void		(*sqlstate) (CkSession *session, const char *sqlstate);
+	CkStatus	(*wait) (CkSession *session, int fd, int events);
+	CkStatus	(*interrupted) (CkSession *session);
+	int64_t		(*now_ms) (void);
+	void		(*stage) (CkSession *session, CkStage stage, const char *detail);
+	void		(*server_version) (CkSession *session, const char *version);
+	void		(*warn) (CkSession *session, const char *message, const char *hint);
+	CkStatus	(*table) (CkCatalog *catalog, const char *schema, const char *table, const char *kind,
+						  const char *comment, int64_t rows, int64_t bytes);
+	CkStatus	(*column) (CkCatalog *catalog, const char *name, const char *source_type, const char *local_type,
+						   bool not_null, const char *default_expr, const char *comment);
+	CkStatus	(*key) (CkCatalog *catalog, const char *name, char kind, const char *column);
+	int			(*format) (char *buffer, size_t size, const char *format, va_list args);
+};
+
+/*
+ * Ends a call with an error: "return ck_fail(session, CK_ERR_AUTH, …)". The message starts in lower case, has
+ * no full stop, and holds no option's value but host, port, database and user. The core adds the source's name.
+ */
+static inline CkStatus CK_PRINTF(3, 4)
+ck_fail(CkSession *session, CkStatus status, const char *format, ...)
+{
+	char		buffer[2048];
+	va_list		args;
+
+	va_start(args, format);
+	session->host->format(buffer, sizeof(buffer), format, args);
+	va_end(args);
+	return session->host->fail(session, status, buffer);
+}
+
+/* Adds a hint to the error that was last told: a full sentence, what the user can do. */
+static inline void
+ck_hint(CkSession *session, const char *hint)
+{
+	session->host->hint(session, hint);
+}
+
+/* Adds the source's own five-character SQLSTATE to the error that was last told; shown as detail. */
+static inline void
+ck_sqlstate(CkSession *session, const char *sqlstate)
+{
+	session->host->sqlstate(session, sqlstate);
+}
+
+/*
+ * Waits until fd is CK_READABLE or CK_WRITABLE: CK_OK. Past the session's deadline CK_ERR_TIMEOUT, on the user's
+ * cancel CK_ERR_CANCELLED; both are already told: return them as they are. A connector waits in no other way.
+ */
+static inline CkStatus
+ck_wait(CkSession *session, int fd, int events)
+{
+	return session->host->wait(session, fd, events);
+}
+
+/* For libraries that wait by themselves and poll a callback. Anything but CK_OK (cancel, deadline) is already told:
+ * the call has to end and returns it. */
+static inline CkStatus
+ck_interrupted(CkSession *session)
+{
+	return session->host->interrupted(session);
+}
+
+/* Milliseconds on a clock that only goes forward. */
+static inline int64_t
+ck_now_ms(CkSession *session)
+{
+	return session->host->now_ms();
+}
+
+/* Says that a stage has begun; the one before it is done. The detail ("TLSv1.3 …") belongs to the stage named, and
+ * may be told by a second call for the same stage. */
+static inline void
+ck_stage(CkSession *session, CkStage stage, const char *detail)
+{
+	session->host->stage(session, stage, detail);
+}
+
+/* Tells the version of the source: "PostgreSQL 15.20". */
+static inline void
+ck_server_version(CkSession *session, const char *version)
+{
+	session->host->server_version(session, version);
+}
+
+/* A warning for connkit_test(): the stage succeeded, but … */
+static inline void
+ck_warn(CkSession *session, const char *message, const char *hint)
+{
+	session->host->warn(session, message, hint);
+}
+
+/* Discovery: a table; then its columns in order; then its keys, a call for each column (kind p or u). rows and bytes
+ * -1: unknown. local_type NULL: by the type rules. */
+static inline CkStatus
+ck_table(CkSession *session, CkCatalog *catalog, const char *schema, const char *table, const char *kind,
+		 const char *comment, int64_t rows, int64_t bytes)
+{
+	return session->host->table(catalog, schema, table, kind, comment, rows, bytes);
+}
+
+static inline CkStatus
+ck_column(CkSession *session, CkCatalog *catalog, const char *name, const char *source_type, const char *local_type,
+		  bool not_null, const char *default_expr, const char *comment)
+{
+	return session->host->column(catalog, name, source_type, local_type, not_null, default_expr, comment);
+}
+
+static inline CkStatus
+ck_key(CkSession *session, CkCatalog *catalog, const char *name, char kind, const char *column)
+{
+	return session->host->key(catalog, name, kind, column);
+}
+
+/*
+ * Putting values: plain stores, nothing can fail.
+ */
+
+static inline void
+ck_put_int(CkRow *row, uint32_t column, CkType type, int64_t i)
+{
+	row->values[column].type = type;
+	row->values[column].u.i = i;
+}
+
+static inline void
+ck_put_chars(CkRow *row, uint32_t column, CkType type, const void *p, size_t size)
+{
+	row->values[column].type = type;
+	row->values[column].size = (uint32_t) size;
+	row->values[column].u.p = (const char *) p;
+}
+
+static inline void
+ck_put_null(CkRow *row, uint32_t column)
+{
+	row->values[column].type = CK_NULL;
+}
+
+static inline void
+ck_put_bool(CkRow *row, uint32_t column, bool b)
+{
+	ck_put_int(row, column, CK_BOOL, b);
+}
+
+static inline void
+ck_put_int64(CkRow *row, uint32_t column, int64_t i)
+{
+	ck_put_int(row, column, CK_INT64, i);
+}
+
+static inline void
+ck_put_uint64(CkRow *row, uint32_t column, uint64_t i)
+{
+	ck_put_int(row, column, CK_UINT64, (int64_t) i);
+}
+
+static inline void
+ck_put_float64(CkRow *row, uint32_t column, double f)
+{
+	row->values[column].type = CK_FLOAT64;
+	row->values[column].u.f = f;
+}
+
+static inline void
+ck_put_float32(CkRow *row, uint32_t column, float f)
+{
+	row->values[column].type = CK_FLOAT32;
+	row->values[column].u.f = (double) f;
+}
+
+static inline void
+ck_put_numeric(CkRow *row, uint32_t column, const char *digits, size_t size)
+{
+	ck_put_chars(row, column, CK_NUMERIC, digits, size);
+}
+
+static inline void
+ck_put_text(CkRow *row, uint32_t column, const char *text, size_t size)
+{
+	ck_put_chars(row, column, CK_TEXT, text, size);
+}
+
+static inline void
+ck_put_bytes(CkRow *row, uint32_t column, const void *bytes, size_t size)
+{
+	ck_put_chars(row, column, CK_BYTES, bytes, size);
+}
+
+static inline void
+ck_put_date(CkRow *row, uint32_t column, int64_t days)
+{
+	ck_put_int(row, column, CK_DATE, days);
+}
+
+static inline void
+ck_put_time(CkRow *row, uint32_t column, int64_t microseconds)
+{
+	ck_put_int(row, column, CK_TIME, microseconds);
+}
+
+static inline void
+ck_put_timestamp(CkRow *row, uint32_t column, int64_t microseconds)
+{
+	ck_put_int(row, column, CK_TIMESTAMP, microseconds);
+}
+
+static inline void
+ck_put_timestamptz(CkRow *row, uint32_t column, int64_t microseconds)
+{
+	ck_put_int(row, column, CK_TIMESTAMPTZ, microseconds);
+}
+
+static inline void
+ck_put_json(CkRow *row, uint32_t column, const char *json, size_t size)
+{
+	ck_put_chars(row, column, CK_JSON, json, size);
+}
+
+static inline void
+ck_put_native(CkRow *row, uint32_t column, const void *binary, size_t size)
+{
+	ck_put_chars(row, column, CK_NATIVE, binary, size);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif							/* CONNKIT_H */
