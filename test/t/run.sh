@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# run.sh: the Perl tests, that make and break clusters of their own by PostgreSQL::Test::Cluster.
+
+. "$(dirname "$0")/../lib.sh"
+
+perl=$(dirname "$("$CK_BIN/pg_config" --pgxs)")/../test
+folder=$CK_TMP/t
+rm -rf "$folder"
+ck_folder postgres "$folder" || exit 1
+cp "$CK_TOP"/test/t/*.pl "$folder" 2>/dev/null || { echo "1..0"; exit 0; }
+[ "$(id -u)" != 0 ] || chown -R postgres: "$folder"
+cd "$folder" || exit 1
+
+# TESTDIR is for PostgreSQL 15 and earlier, the other two for later ones.
+ck_as postgres env PERL5LIB="$perl/perl" PG_REGRESS="$perl/regress/pg_regress" TESTDIR="$folder" \
+	TESTLOGDIR="$folder/log" TESTDATADIR="$folder/data" PGPORT=65432 TMPDIR="$folder" \
+	prove --norc -v ./*.pl
+status=$?
+[ $status -eq 0 ] || tail -n 40 tmp_check/log/* log/* 2>/dev/null | sed 's/^/# /'
+exit $status

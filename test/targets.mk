@@ -1,0 +1,53 @@
+# targets.mk: the commands beside building and installing. Each is a script below test/ that also runs by itself,
+# starts its own throw-away servers, and installs into a private copy of PostgreSQL, not the system's.
+#
+#   make demo           shows connkit at work on a MariaDB, a PostgreSQL and an SQLite source; leaves it running
+#   make demo-stop      ends that
+#   make test           every suite; SUITES="sql header" chooses
+#   make bench          speed against postgres_fdw and mysql_fdw
+#   make lint           the rules of style that a program can check; make format-check: what clang-format would change
+#   make asan           the suites with the address and undefined-behaviour sanitizers
+#   make valgrind       a short suite under valgrind
+#   make test-versions  PostgreSQL 15, 17 and 18, and MySQL 9, in chroots (needs root)
+
+SUITES ?=
+
+.PHONY: demo demo-stop test contract bench lint format-check asan valgrind test-versions
+
+demo:
+	@test/setup.sh demo
+	@test/demo/demo.sh
+
+demo-stop:
+	@test/demo/demo.sh stop
+
+test:
+	@test/setup.sh test
+	@test/run.sh $(SUITES)
+
+contract:
+	@test/setup.sh test
+	@test/run.sh contract
+
+bench:
+	@test/setup.sh bench
+	@test/bench/run.sh
+
+lint:
+	@test/lint.sh
+
+format-check:
+	@test/setup.sh lint
+	@test/lint.sh format
+
+asan:
+	@test/setup.sh test
+	@test/sanitize.sh asan $(SUITES)
+
+valgrind:
+	@test/setup.sh test valgrind
+	@test/sanitize.sh valgrind $(SUITES)
+
+test-versions:
+	@test/setup.sh versions
+	@test/versions/run.sh
