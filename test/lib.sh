@@ -137,14 +137,26 @@ ck_prefix()
 	export CK_BIN PATH
 }
 
-# Builds connkit in a folder and installs it into the private copy; further words go to make.
+# Copies the source tree, without what was built in it.
+ck_copy_tree()
+{
+	tar -C "$CK_TOP" -c --exclude-vcs --exclude='*.o' --exclude='*.so' --exclude='*.bc' . |
+		tar -x -C "$1" --no-same-owner
+}
+
+# Builds connkit and installs it into the private copy: in the source tree, or with CK_COPT, compiler options of a
+# special build, in a copy of the tree.
 ck_install()
 {
-	local folder=$1 log=$CK_TMP/build.log
+	local log=$CK_TMP/build.log flags
 
-	shift
-	if ! make -C "$folder" -j2 PG_CONFIG="$CK_BIN/pg_config" with_llvm=no COPT=-Werror "$@" >"$log" 2>&1 ||
-		! make -C "$folder" install PG_CONFIG="$CK_BIN/pg_config" with_llvm=no COPT=-Werror "$@" >>"$log" 2>&1; then
+	flags=(-C "$CK_TOP" PG_CONFIG="$CK_BIN/pg_config" with_llvm=no COPT="${CK_COPT:--Werror}")
+	if [ -n "${CK_COPT:-}" ]; then
+		mkdir -p "$CK_TMP/build"
+		ck_copy_tree "$CK_TMP/build"
+		flags[1]=$CK_TMP/build
+	fi
+	if ! make "${flags[@]}" -j2 >"$log" 2>&1 || ! make "${flags[@]}" install >>"$log" 2>&1; then
 		cat "$log"
 		return 1
 	fi
@@ -178,9 +190,10 @@ ck_certificates()
 # of its socket is CK_TMP/<name>, its port is left in CK_PORT.
 ck_pg_start()
 {
-	local name=$1 folder=$CK_TMP/$1 process try setting
+	local name=$1 folder=$CK_TMP/$1 process try setting wrap=
 
 	shift
+	[ "$name" != main ] || wrap=${CK_PG_WRAP:-}
 	if [ ! -d "$folder/data" ]; then
 		ck_folder postgres "$folder"
 		ck_as postgres "$CK_BIN/initdb" -D "$folder/data" -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
@@ -212,7 +225,7 @@ ck_pg_start()
 	done
 	for try in 1 2 3 4 5; do
 		CK_PORT=$(cat "$folder/port" 2>/dev/null || ck_spare_port)
-		ck_as postgres setsid ${CK_PG_WRAP:-} "$CK_BIN/postgres" -D "$folder/data" -p "$CK_PORT" \
+		ck_as postgres setsid $wrap "$CK_BIN/postgres" -D "$folder/data" -p "$CK_PORT" \
 			</dev/null >>"$folder/log" 2>&1 &
 		process=$!
 		if ck_wait "$CK_START_SECONDS" $process "$CK_BIN/pg_isready" -q -h "$folder" -p "$CK_PORT"; then
@@ -278,7 +291,7 @@ ck_mysql_start()
 # Whether a process runs; one that has ended but was not waited for does not.
 ck_alive()
 {
-	[ -n "$(ps -o stat= -p "$1" | grep -v '^Z')" ]
+	grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null
 }
 
 # Waits, at most so many seconds, until a process has ended, and then ends it by force.
@@ -318,7 +331,7 @@ ck_stop_all()
 	done
 }
 
-# psql as superuser: database, then psql's own arguments. ck_psql is the cluster with connkit, ck_source_psql the source.
+# psql as superuser: database, then psql's own arguments; in the cluster with connkit, or in the source.
 ck_psql()
 {
 	local database=$1
@@ -332,7 +345,8 @@ ck_source_psql()
 	local database=$1
 
 	shift
-	"$CK_BIN/psql" -X -q -v ON_ERROR_STOP=1 -h "$CK_SOURCE_PGHOST" -p "$CK_SOURCE_PGPORT" -U postgres -d "$database" "$@"
+	"$CK_BIN/psql" -X -q -v ON_ERROR_STOP=1 -h "$CK_SOURCE_PGHOST" -p "$CK_SOURCE_PGPORT" -U postgres \
+		-d "$database" "$@"
 }
 
 # The MySQL client with all rights: database, then its own arguments.
@@ -395,7 +409,7 @@ ck_start_all()
 	ck_begin
 	ck_prefix
 	ck_certificates || ck_die "no certificates"
-	ck_install "$CK_TOP" || ck_die "the build failed"
+	ck_install || ck_die "the build failed"
 	ck_main_start && ck_source_start && ck_mysql_source_start || ck_die "a server did not start"
 }
 

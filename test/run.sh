@@ -21,6 +21,18 @@ for suite in "$@"; do
 	[ -e "$CK_TOP/test/$suite/run.sh" ] || ck_die "no suite \"$suite\""
 done
 
+# Shows what the cluster with connkit said, since the last call, of crashes and of the memory checkers' findings.
+log_seen=0
+trouble()
+{
+	local found
+
+	found=$(tail -c "+$((log_seen + 1))" "$CK_TMP/main/log" | grep -E -A 30 \
+		'was terminated by signal|TRAP: |AddressSanitizer|runtime error: |LeakSanitizer|^==[0-9]+== [^ ]')
+	log_seen=$(stat -c %s "$CK_TMP/main/log")
+	[ -n "$found" ] && sed 's/^/# /' <<<"$found"
+}
+
 passed=0 failed=0 skipped=0
 ck_start_all
 
@@ -41,6 +53,10 @@ for suite in "$@"; do
 		[ $status -ne 124 ] || echo "# stopped after $CK_SUITE_SECONDS seconds" >>"$log"
 		echo "not ok - suite $suite (exit status $status)" >>"$log"
 		not_ok=1
+	fi
+	if trouble >>"$log"; then
+		echo "not ok - the server stayed sound in suite $suite" >>"$log"
+		not_ok=$((not_ok + 1))
 	fi
 	[ $not_ok -eq 0 ] && [ -z "${VERBOSE:-}" ] || cat "$log"
 	printf '%-12s %5d ok %5d not ok %5d skipped %5d s\n' "$suite" $ok $not_ok $skip $((SECONDS - begin))

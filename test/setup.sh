@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # setup.sh: installs the Debian packages that a purpose needs and that are missing; quick where all are there.
 #
-# usage: test/setup.sh [build] [test] [bench] [lint] [valgrind] [versions]      (default: build test)
+# usage: test/setup.sh [build] [test] [bench] [valgrind] [versions]      (default: build test)
 
 set -euo pipefail
 
 build="gcc make pkg-config postgresql-15 postgresql-server-dev-15 libpq-dev libsqlite3-dev libmariadb-dev
-	libmariadb-dev-compat libsodium-dev libcurl4-openssl-dev"
+	libmariadb-dev-compat libsodium-dev libcurl4-openssl-dev libicu-dev"
 servers="mariadb-server sqlite3 openssl perl"
 packages=
 
@@ -18,7 +18,6 @@ for purpose in "${@:-build test}"; do
 			test) packages+=" $build $servers g++ pgtap postgresql-15-pgtap
 				libtap-parser-sourcehandler-pgtap-perl libipc-run-perl" ;;
 			bench) packages+=" $build $servers postgresql-15-mysql-fdw" ;;
-			lint) packages+=" clang-format" ;;
 			valgrind) packages+=" valgrind libc6-dbg" ;;
 			versions) packages+=" debootstrap" ;;
 			*) echo "setup.sh: unknown purpose \"$word\"" >&2; exit 2 ;;

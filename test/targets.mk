@@ -5,14 +5,14 @@
 #   make demo-stop      ends that
 #   make test           every suite; SUITES="sql header" chooses
 #   make bench          speed against postgres_fdw and mysql_fdw
-#   make lint           the rules of style that a program can check; make format-check: what clang-format would change
+#   make lint           the rules of style that a program can check; make format mends trailing blanks and line ends
 #   make asan           the suites with the address and undefined-behaviour sanitizers
 #   make valgrind       a short suite under valgrind
 #   make test-versions  PostgreSQL 15, 17 and 18, and MySQL 9, in chroots (needs root)
 
 SUITES ?=
 
-.PHONY: demo demo-stop test contract bench lint format-check asan valgrind test-versions
+.PHONY: demo demo-stop test contract bench lint format asan valgrind test-versions
 
 demo:
 	@test/setup.sh demo
@@ -34,11 +34,10 @@ bench:
 	@test/bench/run.sh
 
 lint:
-	@test/lint.sh
+	@test/lint/run.sh
 
-format-check:
-	@test/setup.sh lint
-	@test/lint.sh format
+format:
+	@git ls-files -z '*.c' '*.h' '*.sql' '*.sh' '*.pl' '*.mk' '*.md' | xargs -0 sed -i -e 's/[[:blank:]]*$$//' -e '$$a\'
 
 asan:
 	@test/setup.sh test

@@ -10,7 +10,8 @@ for file in "$CK_TOP"/test/pgtap/*.sql; do
 	name=$(basename "$file" .sql)
 	count=$((count + 1))
 	ck_psql postgres -c "DROP DATABASE IF EXISTS pgtap_$name" -c "CREATE DATABASE pgtap_$name" &&
-		ck_psql "pgtap_$name" -c "SET client_min_messages = warning; CREATE EXTENSION pgtap; CREATE EXTENSION connkit CASCADE" &&
+		ck_psql "pgtap_$name" -c "CREATE EXTENSION pgtap" -c "CREATE EXTENSION pgcrypto" \
+			-c "CREATE EXTENSION connkit" &&
 		pg_prove --norc -v -h "$CK_PGHOST" -p "$CK_PGPORT" -U postgres -d "pgtap_$name" "$file" || status=1
 done
 [ $count -gt 0 ] || echo "1..0"

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# sanitize.sh: runs suites on a build with sanitizers, or under valgrind; run.sh counts what they find as failures.
+#
+# usage: test/sanitize.sh asan|valgrind [SUITE...]
+
+set -eu
+cd "$(dirname "$0")/.."
+mode=$1
+shift
+
+case $mode in
+	asan)
+		export CK_COPT="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1"
+		# The server leaks at its end by design, and its stack is measured by addresses.
+		CK_PG_WRAP="env LD_PRELOAD=$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so)"
+		CK_PG_WRAP+=" ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1:disable_coredump=1"
+		CK_PG_WRAP+=" UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
+		;;
+	valgrind)
+		export CK_COPT="-O1" CK_START_SECONDS=300 CK_SUITE_SECONDS=5400
+		CK_PG_WRAP="valgrind --quiet --trace-children=yes --track-origins=yes --error-limit=no"
+		CK_PG_WRAP+=" --leak-check=no --suppressions=$PWD/test/valgrind.supp"
+		[ $# -gt 0 ] || set -- sql
+		;;
+	*)
+		echo "usage: $0 asan|valgrind [SUITE...]" >&2
+		exit 2
+		;;
+esac
+export CK_PG_WRAP
+exec test/run.sh "$@"
