@@ -1,0 +1,71 @@
+\set QUIET off
+\pset null '-'
+\pset footer off
+\set ECHO all
+
+------ The extension, and what it can connect to
+
+CREATE EXTENSION connkit CASCADE;
+SELECT * FROM connkit.connector ORDER BY name;
+
+------ Before anything is saved: does the connection work? First with a wrong password
+
+SELECT * FROM connkit_test('mysql',
+	jsonb_build_object('host', 'localhost', 'port', :'mysql_port', 'dbname', 'shop'),
+	jsonb_build_object('user', 'ck_reader', 'password', 'wrong'));
+
+------ Three sources
+
+CREATE SERVER shop FOREIGN DATA WRAPPER connkit_mysql
+	OPTIONS (host 'localhost', port :'mysql_port', dbname 'shop');
+CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (user 'ck_reader', password :'password');
+
+CREATE SERVER crm FOREIGN DATA WRAPPER connkit_postgres
+	OPTIONS (host 'localhost', port :'pg_port', dbname 'source', sslmode 'verify-full', sslrootcert :'ca');
+CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (user 'ck_reader', password :'password');
+
+CREATE SERVER warehouse FOREIGN DATA WRAPPER connkit_sqlite OPTIONS (path :'file');
+CREATE USER MAPPING FOR CURRENT_USER SERVER warehouse;
+
+------ Each stage of the connection
+
+SELECT * FROM connkit_test('shop');
+SELECT * FROM connkit_test('crm');
+SELECT * FROM connkit_test('warehouse');
+
+------ What is there
+
+SELECT * FROM connkit_discover('shop');
+SELECT * FROM connkit.source;
+
+------ Tables, in one statement a source
+
+CREATE SCHEMA shop;
+CREATE SCHEMA crm;
+CREATE SCHEMA warehouse;
+IMPORT FOREIGN SCHEMA shop FROM SERVER shop INTO shop;
+IMPORT FOREIGN SCHEMA crm FROM SERVER crm INTO crm;
+IMPORT FOREIGN SCHEMA main FROM SERVER warehouse INTO warehouse;
+\d shop.orders
+\d crm.account
+ANALYZE shop.orders, shop.customers, crm.account;
+
+------ Queries: filter, order and limit are done at the source
+
+SELECT id, customer_id, total, placed FROM shop.orders
+	WHERE placed >= '2025-12-01' AND quantity = 4 ORDER BY placed DESC LIMIT 5;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT id, customer_id, total, placed FROM shop.orders
+	WHERE placed >= '2025-12-01' AND quantity = 4 ORDER BY placed DESC LIMIT 5;
+
+------ A join across MariaDB and PostgreSQL: the keys of one side are looked up on the other
+
+SELECT a.manager, a.segment, c.name, o.total
+	FROM crm.account a JOIN shop.customers c ON c.id = a.customer_id JOIN shop.orders o ON o.customer_id = c.id
+	WHERE a.manager = 'Mara' AND a.credit > 4500 AND o.placed >= '2025-12-01' ORDER BY o.total DESC LIMIT 5;
+EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT a.manager, c.name
+	FROM crm.account a JOIN shop.customers c ON c.id = a.customer_id WHERE a.manager = 'Mara' AND a.credit > 4500;
+
+------ And SQLite beside them
+
+SELECT p.category, count(*) AS products, sum(s.quantity) AS in_stock
+	FROM shop.products p JOIN warehouse.stock s ON s.sku = p.sku GROUP BY p.category ORDER BY p.category;
