@@ -150,11 +150,11 @@ ck_install()
 {
 	local log=$CK_TMP/build.log flags
 
-	flags=(-C "$CK_TOP" PG_CONFIG="$CK_BIN/pg_config" with_llvm=no COPT="${CK_COPT:--Werror}")
+	flags=(-s -C "$CK_TOP" PG_CONFIG="$CK_BIN/pg_config" with_llvm=no COPT="${CK_COPT:--Werror}")
 	if [ -n "${CK_COPT:-}" ]; then
 		mkdir -p "$CK_TMP/build"
 		ck_copy_tree "$CK_TMP/build"
-		flags[1]=$CK_TMP/build
+		flags[2]=$CK_TMP/build
 	fi
 	if ! make "${flags[@]}" -j2 >"$log" 2>&1 || ! make "${flags[@]}" install >>"$log" 2>&1; then
 		cat "$log"
@@ -247,17 +247,18 @@ ck_pg_start()
 # it as they are. Its socket is CK_TMP/<name>/socket, its port is left in CK_PORT.
 ck_mysql_start()
 {
-	local name=$1 folder=$CK_TMP/$1 process try server client user=()
+	local name=$1 folder=$CK_TMP/$1 process try server client owner=mysql user=()
 
 	shift
 	server=$(PATH=$PATH:/usr/sbin command -v mariadbd || PATH=$PATH:/usr/sbin command -v mysqld) || return 1
 	client=$(command -v mariadb-admin || command -v mysqladmin) || return 1
-	[ "$(id -u)" != 0 ] || user=(--user=mysql)
+	id mysql >/dev/null 2>&1 || owner=postgres
+	[ "$(id -u)" != 0 ] || user=(--user=$owner)
 	if [ ! -d "$folder/data" ]; then
-		ck_folder mysql "$folder"
-		ck_folder mysql "$folder/data"
+		ck_folder $owner "$folder"
+		ck_folder $owner "$folder/data"
 		cp "$CK_TMP/tls/server.crt" "$CK_TMP/tls/server.key" "$CK_CA" "$folder/"
-		[ "$(id -u)" != 0 ] || chown mysql: "$folder"/*.crt "$folder/server.key"
+		[ "$(id -u)" != 0 ] || chown $owner: "$folder"/*.crt "$folder/server.key"
 		if [[ $server == *mariadbd ]]; then
 			mariadb-install-db --no-defaults "${user[@]}" --datadir="$folder/data" --skip-test-db \
 				--auth-root-authentication-method=socket --auth-root-socket-user="$CK_MYSQL_ADMIN"
