@@ -5,15 +5,24 @@
 #define CONNKIT_COMPAT_H
 
 #include "postgres.h"
+#include "miscadmin.h"
 
 #if PG_VERSION_NUM < 140000 || PG_VERSION_NUM >= 190000
 #error "connkit supports PostgreSQL 14 to 18"
 #endif
 
+#include "access/stratnum.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "executor/executor.h"
 #include "foreign/fdwapi.h"
+#include "funcapi.h"
+#include "nodes/pathnodes.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
+#include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/pg_locale.h"
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -47,6 +56,41 @@ compat_pathkey_descends(const PathKey *pathkey)
 #endif
 }
 
+/* The canonical ascending path key of an equivalence class. */
+static inline PathKey *
+compat_make_canonical_pathkey(PlannerInfo *root, EquivalenceClass *class, Oid family)
+{
+#if PG_VERSION_NUM >= 180000
+	return make_canonical_pathkey(root, class, family, COMPARE_LT, false);
+#else
+	return make_canonical_pathkey(root, class, family, BTLessStrategyNumber, false);
+#endif
+}
+
+/* The role whose user mapping a scan of the relation uses. */
+static inline Oid
+compat_check_as_user(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 160000
+	return OidIsValid(rel->userid) ? rel->userid : GetUserId();
+#else
+	return OidIsValid(rte->checkAsUser) ? rte->checkAsUser : GetUserId();
+#endif
+}
+
+/* The same when it runs. */
+static inline Oid
+compat_scan_user(ForeignScanState *node)
+{
+#if PG_VERSION_NUM >= 160000
+	Oid			user = ((ForeignScan *) node->ss.ps.plan)->checkAsUser;
+#else
+	Oid			user = exec_rt_fetch(((Scan *) node->ss.ps.plan)->scanrelid, node->ss.ps.state)->checkAsUser;
+#endif
+
+	return OidIsValid(user) ? user : GetUserId();
+}
+
 static inline void
 compat_reserve_settings(const char *prefix)
 {
@@ -57,10 +101,70 @@ compat_reserve_settings(const char *prefix)
 #endif
 }
 
-#if PG_VERSION_NUM < 160000
-#define COMPAT_OUTER_RELIDS(root) ((root)->all_baserels)
+/* True where the collation orders by bytes. */
+static inline bool
+compat_collation_is_c(Oid collation)
+{
+#if PG_VERSION_NUM >= 180000
+	return pg_newlocale_from_collation(collation)->collate_is_c;
 #else
-#define COMPAT_OUTER_RELIDS(root) ((root)->all_query_rels)
+	return lc_collate_is_c(collation);
 #endif
+}
+
+/* All relations that the query reads, outer joins (16) included. */
+#if PG_VERSION_NUM >= 160000
+#define COMPAT_QUERY_RELIDS(root) ((root)->all_query_rels)
+#else
+#define COMPAT_QUERY_RELIDS(root) ((root)->all_baserels)
+#endif
+
+/* Whether a role has rights on a foreign server or a foreign-data wrapper. */
+static inline AclResult
+compat_server_aclcheck(Oid serverid, Oid role, AclMode mode)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ForeignServerRelationId, serverid, role, mode);
+#else
+	return pg_foreign_server_aclcheck(serverid, role, mode);
+#endif
+}
+
+static inline AclResult
+compat_wrapper_aclcheck(Oid fdwid, Oid role, AclMode mode)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ForeignDataWrapperRelationId, fdwid, role, mode);
+#else
+	return pg_foreign_data_wrapper_aclcheck(fdwid, role, mode);
+#endif
+}
+
+/* Readies a function that returns a set for rsinfo->setResult and setDesc. */
+static inline ReturnSetInfo *
+compat_materialize(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+#if PG_VERSION_NUM >= 150000
+	InitMaterializedSRF(fcinfo, 0);
+#else
+	MemoryContext caller;
+	TupleDesc	desc;
+
+	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) || !(rsinfo->allowedModes & SFRM_Materialize))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	caller = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setResult = tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+	rsinfo->setDesc = desc;
+	MemoryContextSwitchTo(caller);
+#endif
+	return rsinfo;
+}
 
 #endif							/* CONNKIT_COMPAT_H */

@@ -1,0 +1,303 @@
+/*
+ * exec.c: runs the foreign scans that plan.c made, and tells EXPLAIN what they do.
+ */
+#include "postgres.h"
+
+#include "commands/defrem.h"
+#include "executor/executor.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "fdw.h"
+#include "scan.h"
+
+typedef struct TableScan
+{
+	RemoteTable table;
+	SourceScan *scan;
+	char	   *sql;
+	char	   *unfiltered_sql;
+	List	   *attributes;
+	const CkColumn *columns;
+	Oid		   *types;
+	int32	   *typmods;
+	int		   *places;
+	uint32		flags;
+	bool		share;
+	bool		timed;
+
+	/* arguments */
+	int			nargs;
+	int		   *params;			/* for each placeholder, 0-based index in exprs */
+	List	   *exprs;			/* of ExprState */
+	Oid		   *expr_types;
+	int			limit_expr;		/* 1-based, 0 none */
+	int			offset_expr;
+	int			limit_place;	/* 1-based placeholder */
+	MemoryContext arg_context;
+	bool		started;		/* args of this execution are computed */
+	bool		unfiltered;		/* the scan at hand filters here, see fdw_iterate */
+
+	/* of scans that ended, for EXPLAIN ANALYZE */
+	uint64		rows;
+	uint64		bytes;
+	uint64		round_trips;
+	uint64		executions;
+	double		remote_ms;
+} TableScan;
+
+static List *
+private_list(ForeignScan *plan, int which)
+{
+	return (List *) list_nth(plan->fdw_private, which);
+}
+
+static char *
+private_string(ForeignScan *plan, int which)
+{
+	return strVal(list_nth(plan->fdw_private, which));
+}
+
+void
+fdw_begin(ForeignScanState *node, int eflags)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	TableScan  *state = palloc0(sizeof(TableScan));
+	List	   *limits = private_list(plan, PRIVATE_LIMITS);
+	ListCell   *lc;
+	int			i = 0;
+
+	node->fdw_state = state;
+	state->sql = private_string(plan, PRIVATE_SQL);
+	state->unfiltered_sql = private_string(plan, PRIVATE_UNFILTERED_SQL);
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	remote_table_init(&state->table, RelationGetRelid(node->ss.ss_currentRelation), compat_scan_user(node));
+	state->attributes = private_list(plan, PRIVATE_ATTRIBUTES);
+	state->columns = remote_columns(&state->table, state->attributes, &state->types, &state->typmods, &state->places);
+	state->flags = intVal(list_nth(plan->fdw_private, PRIVATE_FLAGS)) & ~FLAG_SHARE;
+	state->share = (intVal(list_nth(plan->fdw_private, PRIVATE_FLAGS)) & FLAG_SHARE) != 0;
+	state->timed = node->ss.ps.instrument != NULL;
+
+	state->nargs = list_length(private_list(plan, PRIVATE_PARAMS));
+	state->params = palloc(sizeof(int) * Max(state->nargs, 1));
+	foreach(lc, private_list(plan, PRIVATE_PARAMS))
+		state->params[i++] = lfirst_int(lc) - 1;
+	state->exprs = ExecInitExprList(plan->fdw_exprs, (PlanState *) node);
+	state->expr_types = palloc(sizeof(Oid) * Max(list_length(plan->fdw_exprs), 1));
+	i = 0;
+	foreach(lc, plan->fdw_exprs)
+		state->expr_types[i++] = exprType(lfirst(lc));
+	state->limit_expr = linitial_int(limits);
+	state->offset_expr = lsecond_int(limits);
+	state->limit_place = lthird_int(limits);
+	state->arg_context = AllocSetContextCreate(CurrentMemoryContext, "connkit arguments", ALLOCSET_SMALL_SIZES);
+}
+
+/* Keeps the figures of the scan at hand and ends it. */
+static void
+state_end_scan(TableScan *state)
+{
+	SourceScan *scan = state->scan;
+
+	if (scan == NULL)
+		return;
+	state->scan = NULL;
+	state->rows += scan->rows;
+	state->bytes += scan->pub.bytes;
+	state->round_trips += scan->pub.round_trips;
+	state->remote_ms += INSTR_TIME_GET_MILLISEC(scan->remote_time);
+	scan_end(scan);
+}
+
+/* The rows that the source is to send at most: LIMIT and OFFSET together. */
+static int64
+limit_rows(TableScan *state, Datum *values, bool *isnull)
+{
+	int64		rows = PG_INT64_MAX;
+	int64		skip = 0;
+
+	if (!isnull[state->limit_expr - 1])
+		rows = DatumGetInt64(values[state->limit_expr - 1]);
+	if (state->offset_expr > 0 && !isnull[state->offset_expr - 1])
+		skip = DatumGetInt64(values[state->offset_expr - 1]);
+	/* what is negative is an error that the executor raises before it asks for a row */
+	rows = Max(rows, 0);
+	skip = Max(skip, 0);
+	return rows > PG_INT64_MAX - skip ? PG_INT64_MAX : rows + skip;
+}
+
+/*
+ * Computes the arguments. False where the source cannot be told one of them.
+ */
+static bool
+compute_args(ForeignScanState *node, CkValue *args)
+{
+	TableScan  *state = node->fdw_state;
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+	const CkSql *sql = state->table.sql;
+	int			nexprs = list_length(state->exprs);
+	Datum	   *values = palloc(sizeof(Datum) * Max(nexprs, 1));
+	bool	   *isnull = palloc(sizeof(bool) * Max(nexprs, 1));
+	bool		fits = true;
+	int			saved;
+
+	for (int i = 0; i < nexprs; i++)
+		values[i] = ExecEvalExpr((ExprState *) list_nth(state->exprs, i), econtext, &isnull[i]);
+	saved = sql->native ? value_encoding_begin() : -1;
+	PG_TRY();
+	{
+		for (int i = 0; i < state->nargs; i++)
+		{
+			int			param = state->params[i];
+
+			if (i + 1 == state->limit_place)
+				value_from_datum(&args[i], INT8OID, Int64GetDatum(limit_rows(state, values, isnull)), false, sql->native);
+			else
+			{
+				value_from_datum(&args[i], state->expr_types[param], values[param], isnull[param], sql->native);
+				fits &= value_within(&args[i], &sql->limits);
+			}
+		}
+	}
+	PG_FINALLY();
+	{
+		value_encoding_end(saved);
+	}
+	PG_END_TRY();
+	return fits;
+}
+
+/* Starts the scan, or starts it again with the arguments of this execution. */
+static void
+start_scan(ForeignScanState *node)
+{
+	TableScan  *state = node->fdw_state;
+	EState	   *estate = node->ss.ps.state;
+	MemoryContext caller;
+	CkValue    *args = NULL;
+	bool		fits = true;
+
+	state->started = true;
+	state->executions++;
+	MemoryContextReset(state->arg_context);
+	caller = MemoryContextSwitchTo(state->arg_context);
+	if (state->nargs > 0)
+	{
+		args = palloc0(sizeof(CkValue) * state->nargs);
+		fits = compute_args(node, args);
+	}
+	MemoryContextSwitchTo(estate->es_query_cxt);
+	if (state->scan && state->unfiltered == fits)
+		state_end_scan(state);
+	state->unfiltered = !fits;
+	if (state->scan == NULL)
+	{
+		const char *remote = fits ? state->sql : state->unfiltered_sql;
+
+		state->scan = scan_new(state->table.serverid, state->table.userid, state->table.options,
+							   remote[0] ? remote : NULL, list_length(state->attributes), state->columns, state->types,
+							   state->typmods, state->places, state->flags);
+		state->scan->timed = state->timed;
+		state->scan->share = state->share;
+		state->scan->relation = RelationGetRelationName(node->ss.ss_currentRelation);
+	}
+	scan_restart(state->scan, fits ? args : NULL, fits ? state->nargs : 0);
+	MemoryContextSwitchTo(caller);
+}
+
+TupleTableSlot *
+fdw_iterate(ForeignScanState *node)
+{
+	TableScan  *state = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+
+	if (!state->started)
+	{
+		int			natts = slot->tts_tupleDescriptor->natts;
+
+		start_scan(node);
+		memset(slot->tts_isnull, true, natts);
+	}
+	for (;;)
+	{
+		MemoryContext caller;
+		bool		found;
+
+		ExecClearTuple(slot);
+		caller = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+		found = scan_next(state->scan, slot->tts_values, slot->tts_isnull);
+		MemoryContextSwitchTo(caller);
+		if (!found)
+			return slot;
+		ExecStoreVirtualTuple(slot);
+		if (!state->unfiltered)
+			return slot;
+		/* an argument could not be told to the source: what it would have filtered is filtered here */
+		econtext->ecxt_scantuple = slot;
+		if (ExecQual(node->fdw_recheck_quals, econtext))
+			return slot;
+		CHECK_FOR_INTERRUPTS();
+		ResetExprContext(econtext);
+	}
+}
+
+void
+fdw_rescan(ForeignScanState *node)
+{
+	TableScan  *state = node->fdw_state;
+
+	state->started = false;
+}
+
+void
+fdw_end(ForeignScanState *node)
+{
+	TableScan  *state = node->fdw_state;
+
+	if (state)
+		state_end_scan(state);
+}
+
+void
+fdw_explain(ForeignScanState *node, ExplainState *es)
+{
+	TableScan  *state = node->fdw_state;
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	char	   *pushed = private_string(plan, PRIVATE_PUSHED);
+
+	if (es->verbose)
+	{
+		if (state->sql[0])
+			ExplainPropertyText("Remote SQL", state->sql, es);
+		if (pushed[0])
+			ExplainPropertyText("Pushed Down", pushed, es);
+	}
+	if (!es->analyze)
+		return;
+	if (state->scan)
+	{
+		SourceScan *scan = state->scan;
+
+		state->rows += scan->rows;
+		state->bytes += scan->pub.bytes;
+		state->round_trips += scan->pub.round_trips;
+		state->remote_ms += INSTR_TIME_GET_MILLISEC(scan->remote_time);
+		scan->rows = scan->pub.bytes = scan->pub.round_trips = 0;
+		INSTR_TIME_SET_ZERO(scan->remote_time);
+	}
+	ExplainPropertyInteger("Remote Rows", NULL, state->rows, es);
+	if (es->verbose)
+	{
+		ExplainPropertyInteger("Remote Bytes", NULL, state->bytes, es);
+		ExplainPropertyInteger("Round Trips", NULL, state->round_trips, es);
+	}
+	if (es->timing)
+		ExplainPropertyFloat("Remote Time", "ms", state->remote_ms, 3, es);
+}

@@ -1,0 +1,28 @@
+/*
+ * fdw.c: the handler of every connector's foreign-data wrapper.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "fdw.h"
+
+PG_FUNCTION_INFO_V1(connkit_handler);
+
+Datum
+connkit_handler(PG_FUNCTION_ARGS)
+{
+	FdwRoutine *routine = makeNode(FdwRoutine);
+
+	routine->GetForeignRelSize = fdw_rel_size;
+	routine->GetForeignPaths = fdw_paths;
+	routine->GetForeignPlan = fdw_plan;
+	routine->BeginForeignScan = fdw_begin;
+	routine->IterateForeignScan = fdw_iterate;
+	routine->ReScanForeignScan = fdw_rescan;
+	routine->EndForeignScan = fdw_end;
+	routine->ExplainForeignScan = fdw_explain;
+	routine->AnalyzeForeignTable = fdw_analyze;
+	routine->ImportForeignSchema = fdw_import_schema;
+	PG_RETURN_POINTER(routine);
+}

@@ -1,0 +1,59 @@
+/*
+ * fdw.h: what the files of the foreign-data wrapper share.
+ */
+#ifndef CONNKIT_FDW_H
+#define CONNKIT_FDW_H
+
+#include "postgres.h"
+#include "commands/explain.h"
+#include "foreign/fdwapi.h"
+#include "nodes/pathnodes.h"
+
+#include "options.h"
+#include "remote_sql.h"
+
+/* Of one foreign table while it is planned; in RelOptInfo.fdw_private. */
+typedef struct TablePlan
+{
+	RemoteTable table;
+	const CkConnector *connector;
+	bool		has_sql;		/* the connector works at the source */
+
+	List	   *exact;			/* RestrictInfos that the source answers */
+	List	   *superset;		/* RestrictInfos that it answers too generously: sent, and checked again */
+	List	   *local;			/* RestrictInfos that stay here */
+	bool		single;			/* the query reads this table alone, so its LIMIT may go to the source */
+
+	double		tuples;			/* in the table at the source */
+	double		sent_rows;		/* that the source lets through */
+	double		width;
+} TablePlan;
+
+/* ForeignScan.fdw_private */
+enum
+{
+	PRIVATE_SQL,				/* String: request; an empty one for a plain READ */
+	PRIVATE_UNFILTERED_SQL,		/* String: the same without filters that hold parameters and without LIMIT */
+	PRIVATE_ATTRIBUTES,			/* IntList: attribute numbers in the order of the request's columns */
+	PRIVATE_PARAMS,				/* IntList: for each placeholder, 1-based index in fdw_exprs */
+	PRIVATE_LIMITS,				/* IntList: index in fdw_exprs of LIMIT and OFFSET, 0 none, and placeholder of the limit */
+	PRIVATE_PUSHED,				/* String: what the source does, for EXPLAIN */
+	PRIVATE_FLAGS				/* Integer: CK_SCAN_*, and FLAG_* */
+};
+#define FLAG_SHARE	0x10000		/* the query reads other tables of the same source */
+
+extern void fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid);
+extern void fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid);
+extern ForeignScan *fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *path, List *tlist,
+							 List *clauses, Plan *outer_plan);
+
+extern void fdw_begin(ForeignScanState *node, int eflags);
+extern TupleTableSlot *fdw_iterate(ForeignScanState *node);
+extern void fdw_rescan(ForeignScanState *node);
+extern void fdw_end(ForeignScanState *node);
+extern void fdw_explain(ForeignScanState *node, ExplainState *es);
+
+extern List *fdw_import_schema(ImportForeignSchemaStmt *stmt, Oid serverid);
+extern bool fdw_analyze(Relation relation, AcquireSampleRowsFunc *function, BlockNumber *pages);
+
+#endif							/* CONNKIT_FDW_H */

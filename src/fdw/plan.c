@@ -1,0 +1,506 @@
+/*
+ * plan.c: what of a query's work on one foreign table goes to the source, and what that costs.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "foreign/foreign.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/planmain.h"
+#include "optimizer/restrictinfo.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/selfuncs.h"
+
+#include "compat.h"
+#include "discover.h"
+#include "fdw.h"
+#include "registry.h"
+
+/* Costs in the planner's unit: a request and its reply; a row that the source looks at; a row that travels. */
+#define COST_ROUND_TRIP	25.0
+#define COST_REMOTE_ROW	0.003
+#define COST_TRANSFER	0.05
+/* Rows of a table of which nothing is known. */
+#define DEFAULT_TUPLES	1000.0
+
+/*
+ * True where every row that the table yields, in its order, is a row of the query: then the query's LIMIT may go to the
+ * source as well. The LIMIT here stays and decides.
+ */
+static bool
+query_is_single(PlannerInfo *root, RelOptInfo *rel)
+{
+	Query	   *parse = root->parse;
+
+	return rel->reloptkind == RELOPT_BASEREL && bms_membership(COMPAT_QUERY_RELIDS(root)) == BMS_SINGLETON &&
+		list_length(parse->jointree->fromlist) == 1 && parse->commandType == CMD_SELECT &&
+		parse->limitCount != NULL && parse->limitOption == LIMIT_OPTION_COUNT && parse->setOperations == NULL &&
+		!parse->hasTargetSRFs && !parse->hasAggs && !parse->hasWindowFuncs && parse->groupClause == NIL &&
+		parse->groupingSets == NIL && parse->distinctClause == NIL && parse->havingQual == NULL &&
+		parse->rowMarks == NIL && !root->hasHavingQual && !contain_volatile_functions(parse->limitCount) &&
+		!contain_volatile_functions(parse->limitOffset);
+}
+
+/* Rows of the table, as far as the local statistics or the source can tell. */
+static void
+estimate_table(RelOptInfo *rel, TablePlan *plan)
+{
+	double		rows = -1,
+				bytes = -1;
+
+	if (rel->tuples < 0 || (rel->pages == 0 && rel->tuples == 0))
+	{
+		if (!plan->table.common.use_remote_estimate || plan->table.query ||
+			!discover_estimate(plan->table.serverid, plan->table.userid, plan->table.schema, plan->table.table, &rows,
+							   &bytes) || rows < 0)
+			rows = DEFAULT_TUPLES;
+		rel->tuples = clamp_row_est(rows);
+		rel->pages = bytes > 0 ? (BlockNumber) Min(ceil(bytes / BLCKSZ), (double) MaxBlockNumber) :
+			(BlockNumber) ceil(rel->tuples * 100 / BLCKSZ);
+	}
+	plan->tuples = rel->tuples;
+}
+
+void
+fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
+{
+	TablePlan  *plan = palloc0(sizeof(TablePlan));
+	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
+	List	   *sent = NIL;
+	ListCell   *lc;
+
+	rel->fdw_private = plan;
+	remote_table_init(&plan->table, foreigntableid, compat_check_as_user(root, rel, rte));
+	plan->connector = registry_connector_of_server(plan->table.serverid);
+	plan->has_sql = plan->table.sql != NULL;
+
+	foreach(lc, rel->baserestrictinfo)
+	{
+		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
+
+		switch (remote_judge(root, rel, &plan->table, info->clause))
+		{
+			case PUSHED_EXACT:
+				plan->exact = lappend(plan->exact, info);
+				sent = lappend(sent, info);
+				break;
+			case PUSHED_SUPERSET:
+				plan->superset = lappend(plan->superset, info);
+				sent = lappend(sent, info);
+				break;
+			case PUSHED_NOT:
+				plan->local = lappend(plan->local, info);
+				break;
+		}
+	}
+	plan->single = plan->has_sql && query_is_single(root, rel) && plan->superset == NIL && plan->local == NIL;
+
+	estimate_table(rel, plan);
+	set_baserel_size_estimates(root, rel);
+	plan->sent_rows = clamp_row_est(plan->tuples * clauselist_selectivity(root, sent, 0, JOIN_INNER, NULL));
+	plan->width = rel->reltarget->width;
+}
+
+/* Costs of reading sent_rows of the table, where the source can find them or has to look at all. */
+static void
+path_costs(TablePlan *plan, double sent_rows, bool found_by_key, bool sorted, double local_rows, QualCost *local_cost,
+		   Cost *startup, Cost *total)
+{
+	double		looked_at = found_by_key ? sent_rows : plan->tuples;
+
+	*startup = COST_ROUND_TRIP + local_cost->startup;
+	/* the source's work before its first row */
+	if (sorted && sent_rows > 1)
+		*startup += sent_rows * COST_REMOTE_ROW * log2(sent_rows + 1) * 0.2;
+	*total = *startup + looked_at * COST_REMOTE_ROW +
+		sent_rows * (COST_TRANSFER + cpu_tuple_cost + local_cost->per_tuple);
+}
+
+static ForeignPath *
+make_path(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, double rows, double sent_rows, bool found_by_key,
+		  List *pathkeys, Relids required_outer, bool limited)
+{
+	QualCost	local_cost;
+	Cost		startup,
+				total;
+	List	   *local = list_concat_copy(plan->local, plan->superset);
+
+	cost_qual_eval(&local_cost, local, root);
+	path_costs(plan, sent_rows, found_by_key, pathkeys != NIL, rows, &local_cost, &startup, &total);
+	return compat_foreignscan_path(root, rel, rows, startup, total, pathkeys, required_outer,
+								   list_make1(makeInteger(limited)));
+}
+
+/* Adds paths that give the rows in an order that the query can use. */
+static void
+add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan)
+{
+	List	   *wanted = NIL;
+	ListCell   *lc;
+
+	if (root->query_pathkeys)
+		wanted = lappend(wanted, root->query_pathkeys);
+	/* an order for each equivalence class that a merge join with this table could use */
+	foreach(lc, rel->has_eclass_joins ? root->eq_classes : NIL)
+	{
+		EquivalenceClass *class = lfirst(lc);
+		Oid			family;
+		PathKey    *key;
+
+		if (list_length(class->ec_members) < 2 || class->ec_has_volatile || class->ec_merged ||
+			!bms_overlap(class->ec_relids, rel->relids) || class->ec_opfamilies == NIL)
+			continue;
+		family = linitial_oid(class->ec_opfamilies);
+		key = compat_make_canonical_pathkey(root, class, family);
+		wanted = lappend(wanted, list_make1(key));
+	}
+	foreach(lc, wanted)
+	{
+		List	   *pathkeys = lfirst(lc);
+		StringInfoData scratch;
+		RemoteSql	sql = {.table = &plan->table, .root = root, .rel = rel, .text = &scratch};
+		bool		limited;
+		double		rows = rel->rows,
+					sent = plan->sent_rows;
+
+		initStringInfo(&scratch);
+		if (!remote_order(&sql, pathkeys))
+			continue;
+		limited = plan->single && pathkeys == root->query_pathkeys;
+		if (limited && root->limit_tuples > 0)
+			sent = rows = Min(rows, clamp_row_est(root->limit_tuples));
+		add_path(rel, (Path *) make_path(root, rel, plan, rows, sent, limited && root->limit_tuples > 0, pathkeys, NULL,
+										 limited));
+	}
+}
+
+/* State of the search for clauses that equate one of the table's columns with something outside. */
+typedef struct MemberSearch
+{
+	Expr	   *current;
+	List	   *done;
+} MemberSearch;
+
+static bool
+member_matches(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec, EquivalenceMember *em, void *arg)
+{
+	MemberSearch *search = arg;
+
+	if (search->current)
+		return equal(em->em_expr, search->current);
+	if (list_member(search->done, em->em_expr))
+		return false;
+	search->current = em->em_expr;
+	return true;
+}
+
+/* True where the clause could be sent with the values of its other side. */
+static bool
+clause_fits(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, RestrictInfo *info)
+{
+	return join_clause_is_movable_to(info, rel) &&
+		remote_judge(root, rel, &plan->table, info->clause) != PUSHED_NOT;
+}
+
+/* Adds paths that look up rows by values of other tables, so that a join need not pull the whole table. */
+static void
+add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan)
+{
+	List	   *infos = NIL;
+	ListCell   *lc;
+
+	foreach(lc, rel->joininfo)
+	{
+		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
+		Relids		outer;
+		ParamPathInfo *param;
+
+		if (!clause_fits(root, rel, plan, info))
+			continue;
+		outer = bms_union(info->clause_relids, rel->lateral_relids);
+		outer = bms_del_member(outer, rel->relid);
+		if (bms_is_empty(outer))
+			continue;
+		param = get_baserel_parampathinfo(root, rel, outer);
+		infos = list_append_unique_ptr(infos, param);
+	}
+	if (rel->has_eclass_joins)
+	{
+		MemberSearch search = {NULL, NIL};
+
+		for (;;)
+		{
+			List	   *clauses;
+
+			search.current = NULL;
+			clauses = generate_implied_equalities_for_column(root, rel, member_matches, &search,
+															 rel->lateral_referencers);
+			if (search.current == NULL)
+				break;
+			foreach(lc, clauses)
+			{
+				RestrictInfo *info = lfirst_node(RestrictInfo, lc);
+				Relids		outer;
+
+				if (!clause_fits(root, rel, plan, info))
+					continue;
+				outer = bms_union(info->clause_relids, rel->lateral_relids);
+				outer = bms_del_member(outer, rel->relid);
+				if (!bms_is_empty(outer))
+					infos = list_append_unique_ptr(infos, get_baserel_parampathinfo(root, rel, outer));
+			}
+			search.done = lappend(search.done, search.current);
+		}
+	}
+	foreach(lc, infos)
+	{
+		ParamPathInfo *param = lfirst(lc);
+		List	   *sent = list_concat_copy(plan->exact, plan->superset);
+		ListCell   *inner;
+		double		sent_rows;
+
+		foreach(inner, param->ppi_clauses)
+		{
+			RestrictInfo *info = lfirst_node(RestrictInfo, inner);
+
+			if (remote_judge(root, rel, &plan->table, info->clause) != PUSHED_NOT)
+				sent = lappend(sent, info);
+		}
+		sent_rows = clamp_row_est(plan->tuples * clauselist_selectivity(root, sent, rel->relid, JOIN_INNER, NULL));
+		add_path(rel, (Path *) make_path(root, rel, plan, param->ppi_rows, sent_rows, true, NIL, param->ppi_req_outer,
+										 false));
+	}
+}
+
+void
+fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
+{
+	TablePlan  *plan = rel->fdw_private;
+	bool		limited = plan->single && root->query_pathkeys == NIL;
+	double		rows = rel->rows,
+				sent = plan->sent_rows;
+
+	if (!(plan->connector->caps & CK_READ))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("connector \"%s\" cannot read tables", plan->connector->name)));
+	if (limited && root->limit_tuples > 0)
+		sent = rows = Min(rows, clamp_row_est(root->limit_tuples));
+	add_path(rel, (Path *) make_path(root, rel, plan, rows, sent, limited && root->limit_tuples > 0, NIL,
+									 rel->lateral_relids, limited));
+	if (!plan->has_sql || !bms_is_empty(rel->lateral_relids))
+		return;
+	add_ordered_paths(root, rel, plan);
+	add_parameterized_paths(root, rel, plan);
+}
+
+/* Attribute numbers that the query needs of the table, in order. */
+static List *
+needed_attributes(RelOptInfo *rel, Oid relid, List *local_exprs)
+{
+	Bitmapset  *used = NULL;
+	List	   *attributes = NIL;
+	Relation	relation = table_open(relid, NoLock);
+	TupleDesc	desc = RelationGetDescr(relation);
+	bool		whole;
+
+	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &used);
+	pull_varattnos((Node *) local_exprs, rel->relid, &used);
+	whole = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
+	for (int i = 1; i <= desc->natts; i++)
+		if (!TupleDescAttr(desc, i - 1)->attisdropped &&
+			(whole || bms_is_member(i - FirstLowInvalidHeapAttributeNumber, used)))
+			attributes = lappend_int(attributes, i);
+	table_close(relation, NoLock);
+	return attributes;
+}
+
+/* How many tables of the source a query's range table holds. */
+static int
+count_tables(Query *query, Oid serverid)
+{
+	ListCell   *lc;
+	int			count = 0;
+
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_FOREIGN_TABLE &&
+			GetForeignServerIdByRelId(rte->relid) == serverid)
+			count++;
+	}
+	return count;
+}
+
+/* True where the query, as far as it is planned by now, reads another table of the same source beside this one. */
+static bool
+query_shares_source(PlannerInfo *root, Oid serverid)
+{
+	ListCell   *lc;
+	int			count = 0;
+
+	for (PlannerInfo *r = root; r; r = r->parent_root)
+		count += count_tables(r->parse, serverid);
+	foreach(lc, root->glob->subroots)
+		if (lfirst(lc) != root)
+			count += count_tables(((PlannerInfo *) lfirst(lc))->parse, serverid);
+	return count > 1;
+}
+
+/* The request's SQL. With filtered false: without the conditions, for arguments that the source cannot be told. */
+static char *
+make_sql(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, List *attributes, List *sent, List *pathkeys,
+		 bool limited, bool filtered, RemoteSql *sql)
+{
+	StringInfoData text;
+	ListCell   *lc;
+
+	initStringInfo(&text);
+	memset(sql, 0, sizeof(*sql));
+	sql->table = &plan->table;
+	sql->root = root;
+	sql->rel = rel;
+	sql->text = &text;
+	appendStringInfoString(&text, "SELECT");
+	remote_select_list(&text, &plan->table, attributes);
+	appendStringInfoString(&text, " FROM ");
+	remote_from(&text, &plan->table);
+	foreach(lc, filtered ? sent : NIL)
+	{
+		appendStringInfoString(&text, lc == list_head(sent) ? " WHERE " : " AND ");
+		remote_condition(sql, (Expr *) lfirst(lc));
+	}
+	if (pathkeys && !remote_order(sql, pathkeys))
+		elog(ERROR, "an order that was judged fit cannot be written");
+	return text.data;
+}
+
+/*
+ * Adds LIMIT: a number where it is known, else a placeholder whose value is computed when the scan starts. Returns the
+ * index in fdw_exprs of LIMIT and of OFFSET, and the placeholder's number.
+ */
+static List *
+add_limit(PlannerInfo *root, RemoteSql *sql, List **exprs)
+{
+	Node	   *count = root->parse->limitCount;
+	Node	   *offset = root->parse->limitOffset;
+	int			count_index = 0,
+				offset_index = 0;
+
+	if (IsA(count, Const) && (offset == NULL || IsA(offset, Const)))
+	{
+		Const	   *c = (Const *) count;
+		Const	   *o = (Const *) offset;
+		int64		rows,
+					skip = 0;
+
+		if (c->constisnull)
+			return list_make3_int(0, 0, 0);
+		rows = DatumGetInt64(c->constvalue);
+		if (o && !o->constisnull)
+			skip = DatumGetInt64(o->constvalue);
+		/* what is negative is an error that the executor raises */
+		if (rows >= 0 && skip >= 0 && rows < PG_INT64_MAX - skip)
+			appendStringInfo(sql->text, " LIMIT " INT64_FORMAT, rows + skip);
+		return list_make3_int(0, 0, 0);
+	}
+	*exprs = lappend(*exprs, count);
+	count_index = list_length(*exprs);
+	if (offset)
+	{
+		*exprs = lappend(*exprs, offset);
+		offset_index = list_length(*exprs);
+	}
+	sql->places = lappend_int(sql->places, count_index);
+	if (sql->table->sql->numbered)
+		appendStringInfo(sql->text, " LIMIT $%d", list_length(sql->places));
+	else
+		appendStringInfoString(sql->text, " LIMIT ?");
+	if (sql->table->sql->native)
+		appendStringInfoString(sql->text, "::bigint");
+	return list_make3_int(count_index, offset_index, list_length(sql->places));
+}
+
+ForeignScan *
+fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *path, List *tlist, List *clauses,
+		 Plan *outer_plan)
+{
+	TablePlan  *plan = rel->fdw_private;
+	bool		limited = intVal(linitial(path->fdw_private)) != 0;
+	List	   *sent = NIL,
+			   *local = NIL,
+			   *exact = NIL,
+			   *exprs,
+			   *attributes,
+			   *limits = list_make3_int(0, 0, 0),
+			   *private;
+	ListCell   *lc;
+	RemoteSql	sql,
+				unfiltered_sql;
+	char	   *text = "",
+			   *unfiltered = "";
+	int			flags = 0;
+	StringInfoData pushed;
+
+	foreach(lc, clauses)
+	{
+		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
+		Pushed		judged;
+
+		if (info->pseudoconstant)
+			continue;
+		judged = remote_judge(root, rel, &plan->table, info->clause);
+		if (judged != PUSHED_NOT)
+			sent = lappend(sent, info->clause);
+		if (judged == PUSHED_EXACT)
+			exact = lappend(exact, info->clause);
+		else
+			local = lappend(local, info->clause);
+	}
+	attributes = needed_attributes(rel, foreigntableid, list_concat_copy(local, exact));
+	memset(&sql, 0, sizeof(sql));
+	initStringInfo(&pushed);
+	if (plan->has_sql)
+	{
+		/* a parameter may have a value that the source cannot be told; then the filter is applied here, to its columns */
+		text = make_sql(root, rel, plan, attributes, sent, path->path.pathkeys, limited, true, &sql);
+		if (!sql.parameters)
+		{
+			attributes = needed_attributes(rel, foreigntableid, local);
+			text = make_sql(root, rel, plan, attributes, sent, path->path.pathkeys, limited, true, &sql);
+		}
+		else
+			unfiltered = make_sql(root, rel, plan, attributes, sent, path->path.pathkeys, false, false, &unfiltered_sql);
+		if (sent)
+			appendStringInfoString(&pushed, local == NIL || list_length(exact) == list_length(sent) ? ", filter" :
+								   ", filter (rechecked)");
+		if (path->path.pathkeys)
+			appendStringInfoString(&pushed, ", order");
+	}
+	exprs = sql.params;
+	if (limited)
+	{
+		limits = add_limit(root, &sql, &exprs);
+		text = sql.text->data;
+		appendStringInfoString(&pushed, ", limit");
+	}
+	if (sql.places == NIL && !limited && path->path.param_info == NULL)
+		flags |= CK_SCAN_WHOLE;
+	if (query_shares_source(root, plan->table.serverid))
+		flags |= FLAG_SHARE;
+	private = list_make5(makeString(text), makeString(unfiltered), attributes, sql.places, limits);
+	private = lappend(private, makeString(pushed.len > 0 ? pushed.data + 2 : ""));
+	private = lappend(private, makeInteger(flags));
+	return make_foreignscan(tlist, local, rel->relid, exprs, private, NIL, exact, outer_plan);
+}

@@ -1,0 +1,216 @@
+/*
+ * rules.c: makes the rule table of a dialect searchable: names and types become oids once per backend.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/pg_locale.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "rules.h"
+
+#define MAX_ARGS 4
+
+typedef struct RuleKey
+{
+	const CkSql *sql;
+	Oid			oid;
+	int			kind;
+} RuleKey;
+
+typedef struct RuleEntry
+{
+	RuleKey		key;
+	const CkSqlRule *rule;
+	const char *name;
+} RuleEntry;
+
+typedef struct DialectEntry
+{
+	const CkSql *sql;
+} DialectEntry;
+
+static HTAB *rule_table = NULL;
+static HTAB *dialect_table = NULL;
+
+static Oid
+type_oid(const char *name)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name), ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
+}
+
+/* The types that an argument's name stands for. */
+static int
+type_class(const char *name, Oid *types)
+{
+	if (strcmp(name, "integer") == 0)
+	{
+		types[0] = INT2OID;
+		types[1] = INT4OID;
+		types[2] = INT8OID;
+		return 3;
+	}
+	if (strcmp(name, "float") == 0)
+	{
+		types[0] = FLOAT4OID;
+		types[1] = FLOAT8OID;
+		return 2;
+	}
+	types[0] = type_oid(name);
+	if (!OidIsValid(types[0]))
+		elog(ERROR, "a pushdown rule names the unknown type \"%s\"", name);
+	return 1;
+}
+
+static void
+rule_enter(const CkSql *sql, RuleKind kind, Oid oid, const CkSqlRule *rule, const char *name)
+{
+	RuleKey		key;
+	RuleEntry  *entry;
+	bool		found;
+
+	memset(&key, 0, sizeof(key));
+	key.sql = sql;
+	key.oid = oid;
+	key.kind = kind;
+	entry = hash_search(rule_table, &key, HASH_ENTER, &found);
+	if (!found)					/* the first rule serves */
+	{
+		entry->rule = rule;
+		entry->name = MemoryContextStrdup(TopMemoryContext, name);
+	}
+}
+
+/* Enters the rule for one name and one choice of argument types. */
+static void
+rule_enter_name(const CkSql *sql, const CkSqlRule *rule, const char *name, const Oid *types, int ntypes)
+{
+	Oid			oid;
+
+	if (strcmp(name, "order") == 0)
+		rule_enter(sql, RULE_ORDER, types[0], rule, name);
+	else if (strcmp(name, "in") == 0)
+		rule_enter(sql, RULE_IN, types[0], rule, name);
+	else if (strcmp(name, "bool") == 0)
+		rule_enter(sql, RULE_BOOL, BOOLOID, rule, name);
+	else if (strcmp(name, "isnull") == 0)
+		rule_enter(sql, RULE_IS_NULL, types[0], rule, name);
+	else if (strcmp(name, "notnull") == 0)
+		rule_enter(sql, RULE_IS_NOT_NULL, types[0], rule, name);
+	else if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name))
+	{
+		oidvector  *arguments = buildoidvector(types, ntypes);
+
+		oid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name), PointerGetDatum(arguments),
+							  ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
+		if (OidIsValid(oid))
+			rule_enter(sql, RULE_FUNCTION, oid, rule, name);
+	}
+	else
+	{
+		oid = GetSysCacheOid4(OPERNAMENSP, Anum_pg_operator_oid, CStringGetDatum(name),
+							  ObjectIdGetDatum(ntypes == 2 ? types[0] : InvalidOid),
+							  ObjectIdGetDatum(types[ntypes - 1]), ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
+		if (OidIsValid(oid))
+			rule_enter(sql, RULE_OPERATOR, oid, rule, name);
+	}
+}
+
+/* Enters a rule for all its names and all choices of argument types. */
+static void
+rule_enter_all(const CkSql *sql, const CkSqlRule *rule)
+{
+	char	   *args = pstrdup(rule->args);
+	char	   *what = pstrdup(rule->what);
+	char	   *save;
+	Oid			classes[MAX_ARGS][3];
+	int			sizes[MAX_ARGS];
+	int			nargs = 0,
+				choices = 1;
+
+	for (char *arg = strtok_r(args, ", ", &save); arg; arg = strtok_r(NULL, ", ", &save))
+	{
+		if (nargs == MAX_ARGS)
+			elog(ERROR, "a pushdown rule has too many arguments");
+		sizes[nargs] = type_class(arg, classes[nargs]);
+		choices *= sizes[nargs++];
+	}
+	if (nargs == 0)
+		elog(ERROR, "a pushdown rule has no arguments");
+	for (char *name = strtok_r(what, " ", &save); name; name = strtok_r(NULL, " ", &save))
+		for (int choice = 0; choice < choices; choice++)
+		{
+			Oid			types[MAX_ARGS];
+			int			rest = choice;
+
+			for (int i = 0; i < nargs; i++)
+			{
+				types[i] = classes[i][rest % sizes[i]];
+				rest /= sizes[i];
+			}
+			rule_enter_name(sql, rule, name, types, nargs);
+		}
+}
+
+static void
+rules_load(const CkSql *sql)
+{
+	bool		found;
+
+	if (rule_table == NULL)
+	{
+		HASHCTL		info = {.keysize = sizeof(RuleKey), .entrysize = sizeof(RuleEntry)};
+		HASHCTL		dialects = {.keysize = sizeof(CkSql *), .entrysize = sizeof(DialectEntry)};
+
+		rule_table = hash_create("connkit pushdown rules", 256, &info, HASH_ELEM | HASH_BLOBS);
+		dialect_table = hash_create("connkit dialects", 8, &dialects, HASH_ELEM | HASH_BLOBS);
+	}
+	(void) hash_search(dialect_table, &sql, HASH_FIND, &found);
+	if (found)
+		return;
+	for (const CkSqlRule *rule = sql->rules; rule->what; rule++)
+		rule_enter_all(sql, rule);
+	(void) hash_search(dialect_table, &sql, HASH_ENTER, &found);
+}
+
+const CkSqlRule *
+rules_find(const CkSql *sql, RuleKind kind, Oid oid, const char **name)
+{
+	RuleKey		key;
+	RuleEntry  *entry;
+
+	rules_load(sql);
+	memset(&key, 0, sizeof(key));
+	key.sql = sql;
+	key.oid = oid;
+	key.kind = kind;
+	entry = hash_search(rule_table, &key, HASH_FIND, NULL);
+	if (entry == NULL)
+		return NULL;
+	if (name)
+		*name = entry->name;
+	return entry->rule;
+}
+
+bool
+rules_locale_fits(const CkSqlRule *rule, Oid collation)
+{
+	switch (rule->locale)
+	{
+		case CK_NO_LOCALE:
+			return true;
+		case CK_ANY_LOCALE:
+			return OidIsValid(collation) && get_collation_isdeterministic(collation);
+		case CK_C_LOCALE:
+			return OidIsValid(collation) && compat_collation_is_c(collation);
+	}
+	return false;
+}

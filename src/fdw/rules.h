@@ -1,0 +1,27 @@
+/*
+ * rules.h: a dialect's rules, looked up by the oid of what they speak of.
+ */
+#ifndef CONNKIT_RULES_H
+#define CONNKIT_RULES_H
+
+#include "postgres.h"
+#include "connkit.h"
+
+typedef enum RuleKind
+{
+	RULE_OPERATOR,				/* oid of the operator */
+	RULE_FUNCTION,				/* oid of the function */
+	RULE_ORDER,					/* type of the sort key */
+	RULE_IN,					/* type of the elements */
+	RULE_BOOL,					/* the type boolean: a boolean column as a condition */
+	RULE_IS_NULL,				/* type of the value; without a rule it is %1 IS NULL */
+	RULE_IS_NOT_NULL
+} RuleKind;
+
+/* The rule, or NULL; *name is the operator's or function's own name. */
+extern const CkSqlRule *rules_find(const CkSql *sql, RuleKind kind, Oid oid, const char **name);
+
+/* True where the rule's answer does not depend on the collation at hand. */
+extern bool rules_locale_fits(const CkSqlRule *rule, Oid collation);
+
+#endif							/* CONNKIT_RULES_H */
