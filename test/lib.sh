@@ -271,7 +271,8 @@ ck_mysql_start()
 		setsid "$server" --no-defaults "${user[@]}" --datadir="$folder/data" --socket="$folder/socket" \
 			--pid-file="$folder/pid" --bind-address=127.0.0.1 --port="$CK_PORT" --skip-log-bin \
 			--ssl-ca="$folder/ca.crt" --ssl-cert="$folder/server.crt" --ssl-key="$folder/server.key" \
-			--character-set-server=utf8mb4 --innodb-flush-log-at-trx-commit=0 --skip-name-resolve "$@" \
+			--character-set-server=utf8mb4 --innodb-flush-log-at-trx-commit=0 --skip-name-resolve \
+			--secure-file-priv="$folder" --loose-mysqlx=0 "$@" \
 			</dev/null >>"$folder/log" 2>&1 &
 		process=$!
 		if ck_wait "$CK_START_SECONDS" $process "$client" --no-defaults --socket="$folder/socket" \
