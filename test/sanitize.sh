@@ -19,7 +19,8 @@ case $mode in
 	valgrind)
 		export CK_COPT="-O1" CK_START_SECONDS=300 CK_SUITE_SECONDS=5400
 		CK_PG_WRAP="valgrind --quiet --trace-children=yes --track-origins=yes --error-limit=no"
-		CK_PG_WRAP+=" --leak-check=no --suppressions=$PWD/test/valgrind.supp"
+		CK_PG_WRAP+=" --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=none"
+		CK_PG_WRAP+=" --suppressions=$PWD/test/valgrind.supp"
 		[ $# -gt 0 ] || set -- sql
 		;;
 	*)
