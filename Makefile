@@ -6,8 +6,8 @@
 EXTENSION = connkit
 EXTVERSION = 0.1.0
 MODULE_big = connkit
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c src/fdw/*.c)))
-PG_CPPFLAGS = -Isrc/include
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c src/fdw/*.c)))
+PG_CPPFLAGS = -Isrc/include -Isrc/core
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 
 # The install script is the pieces in this order, then the connectors' own.
@@ -20,7 +20,7 @@ DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 HEADERS_connkit = src/include/connkit.h
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --expecteddir=. --load-extension=pgcrypto
-EXTRA_CLEAN = $(CONNECTOR_MODULES) $(CONNECTOR_OBJS) src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/core/*.bc src/fdw/*.bc
+EXTRA_CLEAN = $(CONNECTOR_MODULES) $(CONNECTOR_OBJS) src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/*.bc src/core/*.bc src/fdw/*.bc
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)

@@ -91,6 +91,37 @@ compat_scan_user(ForeignScanState *node)
 	return OidIsValid(user) ? user : GetUserId();
 }
 
+/* Custom scans that project say so from 15 on; before, all do. */
+#if PG_VERSION_NUM >= 150000
+#define COMPAT_CUSTOMPATH_PROJECTION CUSTOMPATH_SUPPORT_PROJECTION
+#else
+#define COMPAT_CUSTOMPATH_PROJECTION 0
+#endif
+
+/* From 16 on, Vars above an outer join say which join may have made them NULL. */
+static inline int
+compat_nulling_relid(SpecialJoinInfo *info)
+{
+#if PG_VERSION_NUM >= 160000
+	return info ? (int) info->ojrelid : 0;
+#else
+	return 0;
+#endif
+}
+
+static inline Expr *
+compat_nulled_var(Expr *var, int relid)
+{
+#if PG_VERSION_NUM >= 160000
+	Var		   *copy = copyObject((Var *) var);
+
+	copy->varnullingrels = bms_add_member(copy->varnullingrels, relid);
+	return (Expr *) copy;
+#else
+	return var;
+#endif
+}
+
 static inline void
 compat_reserve_settings(const char *prefix)
 {

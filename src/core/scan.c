@@ -61,7 +61,8 @@ scan_make(const CkConnector *connector, const char *remote, int ncolumns, const 
 	SourceScan *scan = palloc0(sizeof(SourceScan));
 
 	scan->context = context;
-	scan->pub.remote = remote ? pstrdup(remote) : NULL;
+	scan->sql = remote ? pstrdup(remote) : NULL;
+	scan->pub.remote = remote ? pg_server_to_any(scan->sql, strlen(remote), PG_UTF8) : NULL;
 	scan->pub.columns = columns;
 	scan->pub.ncolumns = ncolumns;
 	if (connector->scan_size > 0)

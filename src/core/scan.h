@@ -27,6 +27,7 @@ typedef struct SourceScan
 	bool		ended;			/* the source gave its last row */
 	bool		native;			/* values come in PostgreSQL's binary form */
 	CkRow		row;
+	const char *sql;			/* the request in the server's encoding */
 	ValueReader *readers;		/* one a column */
 	int		   *attributes;		/* 0-based place of each column in the caller's arrays */
 	uint64		rows;

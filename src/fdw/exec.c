@@ -3,11 +3,13 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "executor/executor.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -39,6 +41,9 @@ typedef struct TableScan
 	int			limit_expr;		/* 1-based, 0 none */
 	int			offset_expr;
 	int			limit_place;	/* 1-based placeholder */
+	int			keys_expr;		/* 1-based, 0 none: the keys of a lookup join */
+	Datum	   *keys;
+	int			nkeys;
 	MemoryContext arg_context;
 	bool		started;		/* args of this execution are computed */
 	bool		unfiltered;		/* the scan at hand filters here, see fdw_iterate */
@@ -96,6 +101,7 @@ fdw_begin(ForeignScanState *node, int eflags)
 	state->limit_expr = linitial_int(limits);
 	state->offset_expr = lsecond_int(limits);
 	state->limit_place = lthird_int(limits);
+	state->keys_expr = intVal(list_nth(plan->fdw_private, PRIVATE_KEYS));
 	state->arg_context = AllocSetContextCreate(CurrentMemoryContext, "connkit arguments", ALLOCSET_SMALL_SIZES);
 }
 
@@ -132,6 +138,50 @@ limit_rows(TableScan *state, Datum *values, bool *isnull)
 	return rows > PG_INT64_MAX - skip ? PG_INT64_MAX : rows + skip;
 }
 
+void
+fdw_set_keys(ForeignScanState *node, Datum *keys, int nkeys)
+{
+	TableScan  *state = node->fdw_state;
+
+	state->keys = keys;
+	state->nkeys = nkeys;
+}
+
+/* The number of keys that a list is filled up to, so that few different statements are prepared. */
+static int
+list_size(int nkeys)
+{
+	int			size = 1;
+
+	while (size < nkeys)
+		size *= 4;
+	return size;
+}
+
+/* The keys as an array of the type. */
+static Datum
+keys_array(TableScan *state, Oid array_type)
+{
+	Oid			type = get_element_type(array_type);
+	int16		length;
+	bool		byval;
+	char		align;
+
+	get_typlenbyvalalign(type, &length, &byval, &align);
+	return PointerGetDatum(construct_array(state->keys, state->nkeys, type, length, byval, align));
+}
+
+/* How many values the placeholders stand for: one each, but for lists of keys. */
+static int
+count_args(TableScan *state)
+{
+	int			count = 0;
+
+	for (int i = 0; i < state->nargs; i++)
+		count += state->keys_expr == state->params[i] + 1 && !state->table.sql->native ? list_size(state->nkeys) : 1;
+	return count;
+}
+
 /*
  * Computes the arguments. False where the source cannot be told one of them.
  */
@@ -146,6 +196,7 @@ compute_args(ForeignScanState *node, CkValue *args)
 	bool	   *isnull = palloc(sizeof(bool) * Max(nexprs, 1));
 	bool		fits = true;
 	int			saved;
+	CkValue    *volatile arg = args;
 
 	for (int i = 0; i < nexprs; i++)
 		values[i] = ExecEvalExpr((ExprState *) list_nth(state->exprs, i), econtext, &isnull[i]);
@@ -155,13 +206,31 @@ compute_args(ForeignScanState *node, CkValue *args)
 		for (int i = 0; i < state->nargs; i++)
 		{
 			int			param = state->params[i];
+			Oid			type = state->expr_types[param];
 
 			if (i + 1 == state->limit_place)
-				value_from_datum(&args[i], INT8OID, Int64GetDatum(limit_rows(state, values, isnull)), false, sql->native);
+				value_from_datum(arg++, INT8OID, Int64GetDatum(limit_rows(state, values, isnull)), false, sql->native);
+			else if (param + 1 == state->keys_expr && sql->native)
+				value_from_datum(arg++, type, keys_array(state, type), false, true);
+			else if (param + 1 == state->keys_expr)
+			{
+				/* the piece of text that is repeated may hold a key more than once */
+				int			times = 1;
+
+				while (i + times < state->nargs && state->params[i + times] == param)
+					times++;
+				for (int key = 0; key < list_size(state->nkeys); key++)
+					for (int j = 0; j < times; j++)
+					{
+						value_from_datum(arg, type, state->keys[Min(key, state->nkeys - 1)], false, false);
+						fits &= value_within(arg++, &sql->limits);
+					}
+				i += times - 1;
+			}
 			else
 			{
-				value_from_datum(&args[i], state->expr_types[param], values[param], isnull[param], sql->native);
-				fits &= value_within(&args[i], &sql->limits);
+				value_from_datum(arg, type, values[param], isnull[param], sql->native);
+				fits &= value_within(arg++, &sql->limits);
 			}
 		}
 	}
@@ -181,7 +250,9 @@ start_scan(ForeignScanState *node)
 	EState	   *estate = node->ss.ps.state;
 	MemoryContext caller;
 	CkValue    *args = NULL;
+	int			nargs = 0;
 	bool		fits = true;
+	const char *remote;
 
 	state->started = true;
 	state->executions++;
@@ -189,17 +260,19 @@ start_scan(ForeignScanState *node)
 	caller = MemoryContextSwitchTo(state->arg_context);
 	if (state->nargs > 0)
 	{
-		args = palloc0(sizeof(CkValue) * state->nargs);
+		nargs = count_args(state);
+		args = palloc0(sizeof(CkValue) * nargs);
 		fits = compute_args(node, args);
 	}
+	remote = !fits ? state->unfiltered_sql : state->keys_expr > 0 ?
+		remote_expand_list(state->sql, list_size(state->nkeys)) : state->sql;
 	MemoryContextSwitchTo(estate->es_query_cxt);
-	if (state->scan && state->unfiltered == fits)
+	if (state->scan && (state->unfiltered == fits ||
+						(state->keys_expr > 0 && strcmp(state->scan->sql, remote) != 0)))
 		state_end_scan(state);
 	state->unfiltered = !fits;
 	if (state->scan == NULL)
 	{
-		const char *remote = fits ? state->sql : state->unfiltered_sql;
-
 		state->scan = scan_new(state->table.serverid, state->table.userid, state->table.options,
 							   remote[0] ? remote : NULL, list_length(state->attributes), state->columns, state->types,
 							   state->typmods, state->places, state->flags);
@@ -207,7 +280,7 @@ start_scan(ForeignScanState *node)
 		state->scan->share = state->share;
 		state->scan->relation = RelationGetRelationName(node->ss.ss_currentRelation);
 	}
-	scan_restart(state->scan, fits ? args : NULL, fits ? state->nargs : 0);
+	scan_restart(state->scan, fits ? args : NULL, fits ? nargs : 0);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -275,7 +348,7 @@ fdw_explain(ForeignScanState *node, ExplainState *es)
 	if (es->verbose)
 	{
 		if (state->sql[0])
-			ExplainPropertyText("Remote SQL", state->sql, es);
+			ExplainPropertyText("Remote SQL", remote_show_list(state->sql), es);
 		if (pushed[0])
 			ExplainPropertyText("Pushed Down", pushed, es);
 	}

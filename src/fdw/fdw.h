@@ -38,7 +38,8 @@ enum
 	PRIVATE_PARAMS,				/* IntList: for each placeholder, 1-based index in fdw_exprs */
 	PRIVATE_LIMITS,				/* IntList: index in fdw_exprs of LIMIT and OFFSET, 0 none, and placeholder of the limit */
 	PRIVATE_PUSHED,				/* String: what the source does, for EXPLAIN */
-	PRIVATE_FLAGS				/* Integer: CK_SCAN_*, and FLAG_* */
+	PRIVATE_FLAGS,				/* Integer: CK_SCAN_*, and FLAG_* */
+	PRIVATE_KEYS				/* Integer: index in fdw_exprs of the list of keys of a lookup join, 0 none */
 };
 #define FLAG_SHARE	0x10000		/* the query reads other tables of the same source */
 
@@ -46,6 +47,12 @@ extern void fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 extern void fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid);
 extern ForeignScan *fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *path, List *tlist,
 							 List *clauses, Plan *outer_plan);
+
+/* A path that reads the rows whose inner_key is in a list that fdw_set_keys() gives when the scan runs. */
+extern ForeignPath *fdw_list_path(PlannerInfo *root, RelOptInfo *rel, Expr *inner_key, Oid operator, Oid key_type,
+								  Oid collation, double rows, double requests);
+/* Sets the keys for the next execution of such a scan; they are borrowed until then. */
+extern void fdw_set_keys(ForeignScanState *node, Datum *keys, int nkeys);
 
 extern void fdw_begin(ForeignScanState *node, int eflags);
 extern TupleTableSlot *fdw_iterate(ForeignScanState *node);

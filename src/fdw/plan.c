@@ -304,6 +304,20 @@ fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 	add_parameterized_paths(root, rel, plan);
 }
 
+ForeignPath *
+fdw_list_path(PlannerInfo *root, RelOptInfo *rel, Expr *inner_key, Oid operator, Oid key_type, Oid collation,
+			  double rows, double requests)
+{
+	TablePlan  *plan = rel->fdw_private;
+	ForeignPath *path = make_path(root, rel, plan, rows, rows, true, NIL, NULL, false);
+
+	path->path.total_cost += (requests - 1) * COST_ROUND_TRIP;
+	path->fdw_private = lappend(path->fdw_private, list_make4(inner_key, makeInteger((int) operator),
+															  makeInteger((int) key_type),
+															  makeInteger((int) collation)));
+	return path;
+}
+
 /* Attribute numbers that the query needs of the table, in order. */
 static List *
 needed_attributes(RelOptInfo *rel, Oid relid, List *local_exprs)
@@ -360,8 +374,8 @@ query_shares_source(PlannerInfo *root, Oid serverid)
 
 /* The request's SQL. With filtered false: without the conditions, for arguments that the source cannot be told. */
 static char *
-make_sql(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, List *attributes, List *sent, List *pathkeys,
-		 bool limited, bool filtered, RemoteSql *sql)
+make_sql(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, List *attributes, List *sent, List *keys,
+		 List *pathkeys, bool filtered, RemoteSql *sql)
 {
 	StringInfoData text;
 	ListCell   *lc;
@@ -380,6 +394,12 @@ make_sql(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, List *attributes, 
 	{
 		appendStringInfoString(&text, lc == list_head(sent) ? " WHERE " : " AND ");
 		remote_condition(sql, (Expr *) lfirst(lc));
+	}
+	if (keys && filtered)
+	{
+		appendStringInfoString(&text, sent ? " AND " : " WHERE ");
+		remote_list_condition(sql, linitial(keys), (Oid) intVal(lsecond(keys)), (Oid) intVal(lthird(keys)),
+							  (Oid) intVal(lfourth(keys)));
 	}
 	if (pathkeys && !remote_order(sql, pathkeys))
 		elog(ERROR, "an order that was judged fit cannot be written");
@@ -438,6 +458,7 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 {
 	TablePlan  *plan = rel->fdw_private;
 	bool		limited = intVal(linitial(path->fdw_private)) != 0;
+	List	   *keys = list_length(path->fdw_private) > 1 ? lsecond(path->fdw_private) : NIL;
 	List	   *sent = NIL,
 			   *local = NIL,
 			   *exact = NIL,
@@ -474,14 +495,16 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 	if (plan->has_sql)
 	{
 		/* a parameter may have a value that the source cannot be told; then the filter is applied here, to its columns */
-		text = make_sql(root, rel, plan, attributes, sent, path->path.pathkeys, limited, true, &sql);
+		text = make_sql(root, rel, plan, attributes, sent, keys, path->path.pathkeys, true, &sql);
 		if (!sql.parameters)
 		{
 			attributes = needed_attributes(rel, foreigntableid, local);
-			text = make_sql(root, rel, plan, attributes, sent, path->path.pathkeys, limited, true, &sql);
+			text = make_sql(root, rel, plan, attributes, sent, keys, path->path.pathkeys, true, &sql);
 		}
 		else
-			unfiltered = make_sql(root, rel, plan, attributes, sent, path->path.pathkeys, false, false, &unfiltered_sql);
+			unfiltered = make_sql(root, rel, plan, attributes, sent, keys, path->path.pathkeys, false, &unfiltered_sql);
+		if (keys)
+			appendStringInfoString(&pushed, ", keys");
 		if (sent)
 			appendStringInfoString(&pushed, local == NIL || list_length(exact) == list_length(sent) ? ", filter" :
 								   ", filter (rechecked)");
@@ -502,5 +525,6 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 	private = list_make5(makeString(text), makeString(unfiltered), attributes, sql.places, limits);
 	private = lappend(private, makeString(pushed.len > 0 ? pushed.data + 2 : ""));
 	private = lappend(private, makeInteger(flags));
+	private = lappend(private, makeInteger(sql.keys));
 	return make_foreignscan(tlist, local, rel->relid, exprs, private, NIL, exact, outer_plan);
 }

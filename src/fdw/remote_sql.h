@@ -35,6 +35,7 @@ typedef struct RemoteSql
 	StringInfo	text;
 	List	   *params;			/* expressions whose values travel as arguments */
 	List	   *places;			/* IntList: for each placeholder the 1-based index in params */
+	int			keys;			/* 1-based index in params of the list of keys, 0 none */
 	bool		superset;		/* a rule was used that lets through too much */
 	bool		parameters;		/* a placeholder was written */
 } RemoteSql;
@@ -64,6 +65,21 @@ extern Pushed remote_judge(PlannerInfo *root, RelOptInfo *rel, const RemoteTable
 
 /* Appends a condition that remote_judge() let through. */
 extern void remote_condition(RemoteSql *sql, Expr *condition);
+
+/*
+ * A condition "key = one of a list that is known when the scan runs", for joins that check their conditions again. In
+ * the dialects that have no arrays the text holds a piece between LIST_BEGIN and LIST_END that is to be repeated for
+ * each key: behind LIST_BEGIN stands ',' or '|' for what divides the repetitions, a comma or OR.
+ */
+#define LIST_BEGIN	'\001'
+#define LIST_END	'\002'
+extern Pushed remote_judge_list(PlannerInfo *root, RelOptInfo *rel, const RemoteTable *table, Expr *key, Oid operator,
+								Oid key_type, Oid collation);
+extern void remote_list_condition(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, Oid collation);
+/* The text with each piece repeated count times. */
+extern char *remote_expand_list(const char *text, int count);
+/* The text as EXPLAIN shows it. */
+extern char *remote_show_list(const char *text);
 
 /* Appends ORDER BY for the path keys; false where one of them cannot be sent. */
 extern bool remote_order(RemoteSql *sql, List *pathkeys);

@@ -5,9 +5,10 @@
 
 #include "fmgr.h"
 
-#include "compat.h"
-#include "options.h"
-#include "session.h"
+#include "core/compat.h"
+#include "fdw/lookup_join.h"
+#include "core/options.h"
+#include "core/session.h"
 
 PG_MODULE_MAGIC;
 
@@ -20,6 +21,7 @@ _PG_init(void)
 							   "Folders and files that sources of users who are no superusers may name.",
 							   "Absolute paths divided by commas; links are resolved before they are compared.",
 							   &options_allowed_paths, "", PGC_SUSET, 0, NULL, NULL, NULL);
+	lookup_join_init();
 	compat_reserve_settings("connkit");
 	session_init();
 }
