@@ -377,33 +377,32 @@ static char *
 make_sql(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, List *attributes, List *sent, List *keys,
 		 List *pathkeys, bool filtered, RemoteSql *sql)
 {
-	StringInfoData text;
+	StringInfo	text = makeStringInfo();
 	ListCell   *lc;
 
-	initStringInfo(&text);
 	memset(sql, 0, sizeof(*sql));
 	sql->table = &plan->table;
 	sql->root = root;
 	sql->rel = rel;
-	sql->text = &text;
-	appendStringInfoString(&text, "SELECT");
-	remote_select_list(&text, &plan->table, attributes);
-	appendStringInfoString(&text, " FROM ");
-	remote_from(&text, &plan->table);
+	sql->text = text;
+	appendStringInfoString(text, "SELECT");
+	remote_select_list(text, &plan->table, attributes);
+	appendStringInfoString(text, " FROM ");
+	remote_from(text, &plan->table);
 	foreach(lc, filtered ? sent : NIL)
 	{
-		appendStringInfoString(&text, lc == list_head(sent) ? " WHERE " : " AND ");
+		appendStringInfoString(text, lc == list_head(sent) ? " WHERE " : " AND ");
 		remote_condition(sql, (Expr *) lfirst(lc));
 	}
 	if (keys && filtered)
 	{
-		appendStringInfoString(&text, sent ? " AND " : " WHERE ");
+		appendStringInfoString(text, sent ? " AND " : " WHERE ");
 		remote_list_condition(sql, linitial(keys), (Oid) intVal(lsecond(keys)), (Oid) intVal(lthird(keys)),
 							  (Oid) intVal(lfourth(keys)));
 	}
 	if (pathkeys && !remote_order(sql, pathkeys))
 		elog(ERROR, "an order that was judged fit cannot be written");
-	return text.data;
+	return text->data;
 }
 
 /*
