@@ -6,7 +6,93 @@
 
 #include "postgres.h"
 #include "nodes/pg_list.h"
+#include "utils/hsearch.h"
 #include "connkit.h"
+
+/*
+ * What a source tells of its objects. Strings live until the callback returns; a schema is "" where the source has none.
+ * Positions begin with 1.
+ */
+typedef struct CatalogTable
+{
+	const char *schema;
+	const char *table;
+	const char *kind;
+	const char *comment;		/* or NULL */
+	int64		rows;			/* estimates; -1: unknown */
+	int64		bytes;
+} CatalogTable;
+
+typedef struct CatalogColumn
+{
+	const char *schema;
+	const char *table;
+	const char *name;
+	int			position;
+	const char *source_type;
+	const char *local_type;		/* lives as long as the walk */
+	bool		not_null;
+	const char *initial;		/* default; NULL: none */
+	const char *generated;		/* expression, or NULL */
+	const char *comment;
+	const char *collation;		/* NULL: the default */
+} CatalogColumn;
+
+typedef struct CatalogKey
+{
+	const char *schema;
+	const char *table;
+	const char *name;
+	char		kind;			/* p, u, f */
+	int			position;
+	const char *column;
+	const char *ref_schema;		/* of kind f */
+	const char *ref_table;
+	const char *ref_column;
+} CatalogKey;
+
+typedef struct CatalogIndex
+{
+	const char *schema;
+	const char *table;
+	const char *name;
+	bool		unique;
+	int			position;
+	const char *column;			/* or expression */
+	const char *method;			/* or NULL */
+} CatalogIndex;
+
+/* A walk over a source's catalog: what is wanted, and who gets it. */
+struct CkCatalog
+{
+	/* which tables, exactly; NIL: all */
+	List	   *schemas;
+	List	   *tables;
+	bool		tables_except;	/* all but those */
+	bool		default_schema; /* of all schemas, the one that tables without schema_name are in */
+
+	/* called for each object, all tables before all columns or each table before its own; NULL: not wanted */
+	void		(*table) (CkCatalog *catalog, const CatalogTable *table);
+	void		(*column) (CkCatalog *catalog, const CatalogColumn *column);
+	void		(*key) (CkCatalog *catalog, const CatalogKey *key);
+	void		(*index) (CkCatalog *catalog, const CatalogIndex *index);
+	void	   *arg;			/* the caller's own */
+
+	/* of the walk */
+	MemoryContext context;
+	struct Session *session;
+	const CkSql *sql;			/* or NULL */
+	HTAB	   *types;			/* local types of the source's types met so far */
+	char	   *current_schema; /* of a connector's own discovery: the table at hand */
+	char	   *current_table;
+	bool		current_wanted;
+	int			position;
+	char	   *current_key;
+	int			key_position;
+};
+
+/* Walks in the transaction at hand, as the user. ERROR for what goes wrong at the source. */
+extern void discover_walk(CkCatalog *catalog, Oid serverid, Oid userid);
 
 /* The services behind ck_table(), ck_column() and ck_key(). */
 extern CkStatus discover_host_table(CkCatalog *catalog, const char *schema, const char *table, const char *kind,

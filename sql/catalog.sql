@@ -1,0 +1,189 @@
+-- catalog.sql: connectors, sources, and what was discovered at them
+
+CREATE FUNCTION connkit.connector_info(connector text, OUT title text, OUT version text, OUT capabilities text[],
+	OUT available boolean, OUT reason text)
+	AS 'MODULE_PATHNAME', 'connkit_connector_info' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION connkit.connector_info(text) IS 'what a connector can do, or why it is not available';
+
+CREATE FUNCTION connkit.connector_options(connector text)
+	RETURNS TABLE (name text, type text, places text[], required boolean, secret boolean, default_value text,
+		minimum bigint, maximum bigint, choices text[], alias text, help text)
+	AS 'MODULE_PATHNAME', 'connkit_connector_options' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION connkit.connector_options(text) IS 'options that a connector understands';
+
+CREATE VIEW connkit.connector AS
+	SELECT c.name, w.fdwname AS wrapper, i.title, i.version, i.capabilities,
+		has_foreign_data_wrapper_privilege(w.oid, 'USAGE') AS usable, i.available, i.reason,
+		ARRAY(SELECT o.name FROM connkit.connector_options(c.name) AS o) AS options
+	FROM pg_catalog.pg_foreign_data_wrapper AS w
+		JOIN pg_catalog.pg_proc AS p ON p.oid = w.fdwhandler
+		CROSS JOIN LATERAL substring(p.proname FROM '^connkit_([a-z0-9_]+)_handler$') AS c(name)
+		CROSS JOIN LATERAL connkit.connector_info(c.name) AS i
+	WHERE c.name IS NOT NULL;
+COMMENT ON VIEW connkit.connector IS 'kinds of sources that this server can connect';
+COMMENT ON COLUMN connkit.connector.wrapper IS 'foreign-data wrapper for CREATE SERVER';
+COMMENT ON COLUMN connkit.connector.version IS 'version of the connector and of the library it runs on';
+COMMENT ON COLUMN connkit.connector.capabilities IS 'discover: lists tables; read: scans rows; remote: does work at the source';
+COMMENT ON COLUMN connkit.connector.usable IS 'the current role may create sources of this kind';
+COMMENT ON COLUMN connkit.connector.available IS 'the connector''s module and library can be loaded';
+COMMENT ON COLUMN connkit.connector.reason IS 'why it is not available';
+COMMENT ON COLUMN connkit.connector.options IS 'names of its options; connkit.connector_option tells what they mean';
+
+CREATE VIEW connkit.connector_option AS
+	SELECT c.name AS connector, o.*
+	FROM connkit.connector AS c CROSS JOIN LATERAL connkit.connector_options(c.name) AS o;
+COMMENT ON VIEW connkit.connector_option IS 'options of each connector, with help';
+COMMENT ON COLUMN connkit.connector_option.places IS 'objects that take the option: server, user mapping, table, column';
+COMMENT ON COLUMN connkit.connector_option.secret IS 'taken in user mappings only, and never shown';
+COMMENT ON COLUMN connkit.connector_option.alias IS 'another name that is taken for it';
+
+CREATE VIEW connkit.source AS
+	SELECT s.srvname AS name, c.name AS connector, pg_get_userbyid(s.srvowner) AS owner,
+		(SELECT coalesce(jsonb_object_agg(o.option_name, o.option_value), '{}') FROM pg_options_to_table(s.srvoptions) AS o)
+			AS options,
+		has_server_privilege(s.oid, 'USAGE') AS usable,
+		EXISTS (SELECT FROM pg_catalog.pg_user_mappings AS m
+			WHERE m.srvid = s.oid AND m.umuser IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)))
+			AS mapped,
+		obj_description(s.oid, 'pg_foreign_server') AS comment
+	FROM pg_catalog.pg_foreign_server AS s
+		JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw
+		JOIN pg_catalog.pg_proc AS p ON p.oid = w.fdwhandler
+		CROSS JOIN LATERAL substring(p.proname FROM '^connkit_([a-z0-9_]+)_handler$') AS c(name)
+	WHERE c.name IS NOT NULL AND (pg_has_role(s.srvowner, 'USAGE') OR has_server_privilege(s.oid, 'USAGE'));
+COMMENT ON VIEW connkit.source IS 'sources whose owner''s role, or the right to use them, the current role has';
+COMMENT ON COLUMN connkit.source.options IS 'options of the server; secrets are in user mappings and not here';
+COMMENT ON COLUMN connkit.source.usable IS 'the current role has USAGE on the server';
+COMMENT ON COLUMN connkit.source.mapped IS 'a user mapping serves the current role';
+
+-- Rows of what was discovered belong to a source by its name: they are seen by those who see the source, follow it
+-- when it is renamed and go with it.
+
+CREATE TABLE connkit.discovery (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	source name NOT NULL,
+	made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	made_by name NOT NULL,
+	strategy text NOT NULL,
+	include text[] NOT NULL,
+	exclude text[] NOT NULL,
+	milliseconds bigint,
+	tables bigint NOT NULL DEFAULT 0,
+	columns bigint NOT NULL DEFAULT 0,
+	keys bigint NOT NULL DEFAULT 0,
+	indexes bigint NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE connkit.discovery IS 'runs of connkit_discover()';
+COMMENT ON COLUMN connkit.discovery.include IS 'patterns of the tables that were looked for';
+COMMENT ON COLUMN connkit.discovery.tables IS 'number of tables found';
+
+CREATE TABLE connkit.discovered_table (
+	discovery bigint NOT NULL REFERENCES connkit.discovery ON DELETE CASCADE,
+	schema_name text NOT NULL,
+	table_name text NOT NULL,
+	kind text NOT NULL,
+	estimated_rows bigint,
+	estimated_bytes bigint,
+	counted boolean NOT NULL DEFAULT false,
+	comment text,
+	PRIMARY KEY (discovery, schema_name, table_name)
+);
+COMMENT ON TABLE connkit.discovered_table IS 'tables and views of a source';
+COMMENT ON COLUMN connkit.discovered_table.schema_name IS 'schema at the source; empty where it has none';
+COMMENT ON COLUMN connkit.discovered_table.estimated_rows IS 'number of rows, as the source estimates it';
+COMMENT ON COLUMN connkit.discovered_table.counted IS 'the rows were counted, not estimated';
+
+CREATE TABLE connkit.discovered_column (
+	discovery bigint NOT NULL REFERENCES connkit.discovery ON DELETE CASCADE,
+	schema_name text NOT NULL,
+	table_name text NOT NULL,
+	position integer NOT NULL,
+	column_name text NOT NULL,
+	source_type text NOT NULL,
+	local_type text NOT NULL,
+	not_null boolean NOT NULL,
+	default_value text,
+	generated text,
+	collation_name text,
+	comment text,
+	PRIMARY KEY (discovery, schema_name, table_name, position)
+);
+COMMENT ON TABLE connkit.discovered_column IS 'columns of discovered tables';
+COMMENT ON COLUMN connkit.discovered_column.source_type IS 'type as the source writes it';
+COMMENT ON COLUMN connkit.discovered_column.local_type IS 'type that IMPORT FOREIGN SCHEMA gives the column';
+COMMENT ON COLUMN connkit.discovered_column.default_value IS 'default as the source writes it';
+COMMENT ON COLUMN connkit.discovered_column.generated IS 'expression of a generated column';
+COMMENT ON COLUMN connkit.discovered_column.collation_name IS 'collation; NULL is the default';
+
+CREATE TABLE connkit.discovered_key (
+	discovery bigint NOT NULL REFERENCES connkit.discovery ON DELETE CASCADE,
+	schema_name text NOT NULL,
+	table_name text NOT NULL,
+	key_name text NOT NULL,
+	kind text NOT NULL CHECK (kind IN ('primary', 'unique', 'foreign')),
+	columns text[] NOT NULL,
+	referenced_schema text,
+	referenced_table text,
+	referenced_columns text[],
+	PRIMARY KEY (discovery, schema_name, table_name, kind, key_name)
+);
+COMMENT ON TABLE connkit.discovered_key IS 'primary, unique and foreign keys of discovered tables';
+
+CREATE TABLE connkit.discovered_index (
+	discovery bigint NOT NULL REFERENCES connkit.discovery ON DELETE CASCADE,
+	schema_name text NOT NULL,
+	table_name text NOT NULL,
+	index_name text NOT NULL,
+	is_unique boolean NOT NULL,
+	method text,
+	columns text[] NOT NULL,
+	PRIMARY KEY (discovery, schema_name, table_name, index_name)
+);
+COMMENT ON TABLE connkit.discovered_index IS 'indexes of discovered tables';
+COMMENT ON COLUMN connkit.discovered_index.columns IS 'columns and expressions in the order of the index';
+
+CREATE INDEX ON connkit.discovery (source);
+SELECT pg_extension_config_dump('connkit.discovery', '');
+SELECT pg_extension_config_dump('connkit.discovery_id_seq', '');
+SELECT pg_extension_config_dump('connkit.discovered_table', '');
+SELECT pg_extension_config_dump('connkit.discovered_column', '');
+SELECT pg_extension_config_dump('connkit.discovered_key', '');
+SELECT pg_extension_config_dump('connkit.discovered_index', '');
+
+ALTER TABLE connkit.discovery ENABLE ROW LEVEL SECURITY;
+ALTER TABLE connkit.discovered_table ENABLE ROW LEVEL SECURITY;
+ALTER TABLE connkit.discovered_column ENABLE ROW LEVEL SECURITY;
+ALTER TABLE connkit.discovered_key ENABLE ROW LEVEL SECURITY;
+ALTER TABLE connkit.discovered_index ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON connkit.discovery FOR SELECT USING (source IN (SELECT name FROM connkit.source));
+CREATE POLICY visible ON connkit.discovered_table FOR SELECT USING (discovery IN (SELECT id FROM connkit.discovery));
+CREATE POLICY visible ON connkit.discovered_column FOR SELECT USING (discovery IN (SELECT id FROM connkit.discovery));
+CREATE POLICY visible ON connkit.discovered_key FOR SELECT USING (discovery IN (SELECT id FROM connkit.discovery));
+CREATE POLICY visible ON connkit.discovered_index FOR SELECT USING (discovery IN (SELECT id FROM connkit.discovery));
+GRANT SELECT ON connkit.connector, connkit.connector_option, connkit.source, connkit.discovery, connkit.discovered_table,
+	connkit.discovered_column, connkit.discovered_key, connkit.discovered_index TO PUBLIC;
+
+CREATE FUNCTION connkit.source_dropped() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	DELETE FROM connkit.discovery AS d USING pg_event_trigger_dropped_objects() AS o
+		WHERE o.object_type = 'server' AND d.source = o.object_name;
+END $$;
+COMMENT ON FUNCTION connkit.source_dropped() IS 'forgets what was discovered at a source that is dropped';
+
+CREATE FUNCTION connkit.source_renamed() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	-- no server has the old name now, and every other name in the table has a server
+	UPDATE connkit.discovery AS d SET source = s.srvname
+		FROM pg_event_trigger_ddl_commands() AS c JOIN pg_foreign_server AS s ON s.oid = c.objid
+		WHERE c.classid = 'pg_foreign_server'::regclass
+			AND NOT EXISTS (SELECT FROM pg_foreign_server AS o WHERE o.srvname = d.source);
+END $$;
+COMMENT ON FUNCTION connkit.source_renamed() IS 'keeps what was discovered with a source that is renamed';
+
+CREATE EVENT TRIGGER connkit_source_dropped ON sql_drop
+	WHEN TAG IN ('DROP SERVER', 'DROP FOREIGN DATA WRAPPER', 'DROP OWNED', 'DROP EXTENSION')
+	EXECUTE FUNCTION connkit.source_dropped();
+CREATE EVENT TRIGGER connkit_source_renamed ON ddl_command_end WHEN TAG IN ('ALTER SERVER')
+	EXECUTE FUNCTION connkit.source_renamed();

@@ -1,0 +1,358 @@
+/*
+ * probe.c: connkit_test(): opens a session of its own, lets the connector check it, and tells how each stage went.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "options.h"
+#include "registry.h"
+#include "session.h"
+
+static const char *const stage_names[CK_STAGE_COUNT] = {
+	[CK_STAGE_OPTIONS] = "options",
+	[CK_STAGE_RESOLVE] = "resolve",
+	[CK_STAGE_CONNECT] = "connect",
+	[CK_STAGE_TLS] = "tls",
+	[CK_STAGE_AUTHENTICATE] = "authenticate",
+	[CK_STAGE_QUERY] = "query",
+	[CK_STAGE_PRIVILEGES] = "privileges",
+};
+
+/* What is tested: a source that exists, or the settings of one that does not. */
+typedef struct Probe
+{
+	const CkConnector *connector;
+	const char *source;
+	Oid			serverid;		/* invalid: server_options and user_options are given, and to be checked */
+	List	   *server_options;
+	List	   *user_options;
+	SessionTrace trace;
+	Session    *session;
+	bool		failed;
+	CkStage		failed_stage;
+	char	   *message;
+	char	   *hint;
+} Probe;
+
+/*
+ * The options of the user mapping that the current user would connect with; NIL where the connector needs none.
+ */
+static List *
+probe_user_options(const CkConnector *connector, Oid serverid)
+{
+	Oid			userid = GetUserId();
+	bool		wanted = false;
+
+	for (const CkOption *o = connector->options; o->name; o++)
+		wanted |= (o->where & CK_ON_USER) != 0;
+	if (!wanted && !SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid), ObjectIdGetDatum(serverid)) &&
+		!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid), ObjectIdGetDatum(serverid)))
+		return NIL;
+	return GetUserMapping(userid, serverid)->options;
+}
+
+/* Checks the options and makes the session. ERROR for what is wrong with them. */
+static void
+probe_prepare(Probe *probe)
+{
+	const CkConnector *connector = probe->connector;
+
+	if (OidIsValid(probe->serverid))
+	{
+		ForeignServer *server = GetForeignServer(probe->serverid);
+
+		probe->server_options = server->options;
+		probe->user_options = probe_user_options(connector, probe->serverid);
+		if (!superuser_arg(server->owner))
+			options_check_paths(connector, probe->server_options);
+		if (!superuser())
+			options_check_paths(connector, probe->user_options);
+	}
+	else
+	{
+		options_check(connector, probe->server_options, CK_ON_SERVER);
+		options_check(connector, probe->user_options, CK_ON_USER);
+	}
+	probe->session = session_new(connector, probe->source, probe->server_options, probe->user_options, superuser(),
+								 &probe->trace);
+}
+
+/* Notes what went wrong, at the stage that names it best. */
+static void
+probe_fail(Probe *probe, CkStatus status, const char *message, const char *hint)
+{
+	CkStage		stage = probe->trace.stage;
+
+	switch (status)
+	{
+		case CK_ERR_OPTION:
+			stage = CK_STAGE_OPTIONS;
+			break;
+		case CK_ERR_RESOLVE:
+			stage = CK_STAGE_RESOLVE;
+			break;
+		case CK_ERR_TLS:
+			stage = CK_STAGE_TLS;
+			break;
+		case CK_ERR_AUTH:
+			stage = CK_STAGE_AUTHENTICATE;
+			break;
+		default:
+			stage = Max(stage, CK_STAGE_CONNECT);
+			break;
+	}
+	probe->failed = true;
+	probe->failed_stage = stage;
+	probe->message = pstrdup(message ? message : "the connector told no message");
+	probe->hint = hint ? pstrdup(hint) : NULL;
+}
+
+/* Takes the error of the session; an interrupt that it ran into is raised. */
+static void
+probe_fail_session(Probe *probe, CkStatus status)
+{
+	Session    *session = probe->session;
+	const char *message = session->message;
+
+	if (session->interrupt)
+		session_raise(session, status);
+	if (message && session->sqlstate[0])
+		message = psprintf("%s (SQLSTATE %s)", message, session->sqlstate);
+	probe_fail(probe, status, message, session->hint);
+}
+
+/*
+ * The first stage. Errors of the options become the stage's outcome, but not the lack of a right.
+ */
+static void
+probe_options(Probe *probe)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		probe_prepare(probe);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE || error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
+			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INTERNAL_ERROR)
+			PG_RE_THROW();
+		FlushErrorState();
+		if (error->sqlerrcode == ERRCODE_UNDEFINED_OBJECT && error->hint == NULL)
+			error->hint = psprintf("Create one with CREATE USER MAPPING FOR CURRENT_USER SERVER %s.",
+								   quote_identifier(probe->source));
+		probe_fail(probe, CK_ERR_OPTION, error->message, error->hint ? error->hint : error->detail);
+	}
+	PG_END_TRY();
+}
+
+/* Opens the session and has the connector check it. */
+static void
+probe_connect(Probe *probe)
+{
+	Session    *session = probe->session;
+	const CkConnector *connector = probe->connector;
+	int64		limit = session->common.connect_timeout_ms;
+	CkStatus	status = session_open(session);
+
+	if (status != CK_OK)
+	{
+		probe_fail_session(probe, status);
+		return;
+	}
+	if (connector->session_check == NULL)
+		return;
+	session->pub.deadline_ms = session_host()->now_ms() + limit;
+	status = connector->session_check(&session->pub);
+	session->pub.deadline_ms = 0;
+	if (status == CK_ERR_TIMEOUT && session->interrupt == NULL)
+		probe_fail(probe, status, "no answer within connect_timeout",
+				   "The connection stands, but the source does not answer: look at its load, or raise the server's "
+				   "option connect_timeout.");
+	else if (status != CK_OK)
+		probe_fail_session(probe, status);
+}
+
+static void
+probe_run(Probe *probe)
+{
+	SessionTrace *trace = &probe->trace;
+
+	trace->context = CurrentMemoryContext;
+	trace->stages[CK_STAGE_OPTIONS].reached = true;
+	trace->stages[CK_STAGE_OPTIONS].started_ms = session_host()->now_ms();
+	PG_TRY();
+	{
+		probe_options(probe);
+		if (!probe->failed)
+			probe_connect(probe);
+	}
+	PG_FINALLY();
+	{
+		if (probe->session)
+			session_free(probe->session);
+	}
+	PG_END_TRY();
+	trace->stages[trace->stage].ended_ms = session_host()->now_ms();
+}
+
+/* Why a stage was not gone through. */
+static const char *
+probe_skip_reason(Probe *probe, CkStage stage)
+{
+	if (probe->failed && stage > probe->failed_stage)
+		return psprintf("not reached, since \"%s\" failed", stage_names[probe->failed_stage]);
+	if (stage >= CK_STAGE_QUERY)
+		return "this connector has no check for it";
+	return "this source has no such stage";
+}
+
+/* One row a stage. */
+static void
+probe_rows(Probe *probe, ReturnSetInfo *rsinfo)
+{
+	for (CkStage stage = 0; stage < CK_STAGE_COUNT; stage++)
+	{
+		StageRecord *record = &probe->trace.stages[stage];
+		bool		failed = probe->failed && stage == probe->failed_stage;
+		bool		done = record->reached && !(probe->failed && stage > probe->failed_stage);
+		const char *outcome = failed ? "failed" : !done ? "skipped" : record->warning ? "warning" : "ok";
+		const char *detail = record->detail;
+		const char *hint = NULL;
+		Datum		values[6];
+		bool		nulls[6] = {false};
+
+		if (failed)
+		{
+			detail = probe->message;
+			hint = probe->hint;
+		}
+		else if (!done)
+			detail = probe_skip_reason(probe, stage);
+		else if (record->warning)
+		{
+			detail = detail ? psprintf("%s; %s", detail, record->warning) : record->warning;
+			hint = record->hint;
+		}
+		values[0] = CStringGetTextDatum(stage_names[stage]);
+		values[1] = CStringGetTextDatum(outcome);
+		nulls[2] = !record->reached || !(done || failed);
+		values[2] = Int64GetDatum(record->ended_ms - record->started_ms);
+		nulls[3] = detail == NULL;
+		if (detail)
+			values[3] = CStringGetTextDatum(detail);
+		nulls[4] = hint == NULL;
+		if (hint)
+			values[4] = CStringGetTextDatum(hint);
+		nulls[5] = stage != CK_STAGE_QUERY || probe->trace.server_version == NULL;
+		if (!nulls[5])
+			values[5] = CStringGetTextDatum(probe->trace.server_version);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+}
+
+PG_FUNCTION_INFO_V1(connkit_test_source);
+
+/*
+ * connkit_test(source)
+ */
+Datum
+connkit_test_source(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = compat_materialize(fcinfo);
+	Probe	   *probe = palloc0(sizeof(Probe));
+
+	probe->source = NameStr(*PG_GETARG_NAME(0));
+	probe->serverid = get_foreign_server_oid(probe->source, false);
+	if (compat_server_aclcheck(probe->serverid, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_SERVER, probe->source);
+	probe->connector = registry_connector_of_server(probe->serverid);
+	probe_run(probe);
+	probe_rows(probe, rsinfo);
+	return (Datum) 0;
+}
+
+/* A JSON object of texts, numbers and booleans as a list of DefElem; null is as if absent. */
+static List *
+probe_options_from_json(Jsonb *json, const char *argument)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&json->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	List	   *options = NIL;
+	char	   *name = NULL;
+
+	if (!JB_ROOT_IS_OBJECT(json))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be a JSON object", argument),
+				 errhint("For example: {\"host\": \"db.example.com\", \"port\": 3306}.")));
+	(void) JsonbIteratorNext(&iterator, &value, true);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		char	   *text;
+
+		if (token == WJB_KEY)
+			name = pnstrdup(value.val.string.val, value.val.string.len);
+		if (token != WJB_VALUE || value.type == jbvNull)
+			continue;
+		if (value.type == jbvString)
+			text = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (value.type == jbvNumeric)
+			text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)));
+		else if (value.type == jbvBool)
+			text = value.val.boolean ? "true" : "false";
+		else
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s: option \"%s\" must be a string, a number or a boolean", argument, name)));
+		options = lappend(options, makeDefElem(name, (Node *) makeString(text), -1));
+	}
+	return options;
+}
+
+PG_FUNCTION_INFO_V1(connkit_test_options);
+
+/*
+ * connkit_test(connector, options, credentials): the same without anything being saved.
+ */
+Datum
+connkit_test_options(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = compat_materialize(fcinfo);
+	Probe	   *probe = palloc0(sizeof(Probe));
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *wrapper = psprintf("connkit_%s", name);
+	Oid			fdwid = get_foreign_data_wrapper_oid(wrapper, true);
+	char	   *connector = OidIsValid(fdwid) ? registry_name_of_wrapper(fdwid) : NULL;
+
+	if (connector == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no connector \"%s\"", name),
+				 errhint("connkit.connector lists them.")));
+	if (compat_wrapper_aclcheck(fdwid, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FDW, wrapper);
+	probe->source = "(not saved)";
+	probe->connector = registry_connector(connector, NULL);
+	probe->server_options = probe_options_from_json(PG_GETARG_JSONB_P(1), "options");
+	probe->user_options = probe_options_from_json(PG_GETARG_JSONB_P(2), "credentials");
+	probe_run(probe);
+	probe_rows(probe, rsinfo);
+	return (Datum) 0;
+}
