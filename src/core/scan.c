@@ -141,6 +141,7 @@ scan_open(SourceScan *scan)
 	}
 	if (!(scan->session->pub.connector->caps & CK_MULTI))
 		scan->session->busy = scan;
+	scan->owner = CurrentResourceOwner;
 	scan->open = true;
 	dlist_push_tail(&scan->session->scans, &scan->node);
 	scan->ended = false;
@@ -261,7 +262,12 @@ scan_next(SourceScan *scan, Datum *values, bool *isnull)
 {
 	if (scan->spool)
 	{
-		if (!tuplestore_gettupleslot(scan->spool, true, true, scan->spool_slot))
+		/* the slot keeps the tuple, longer than the caller's context may last */
+		MemoryContext caller = MemoryContextSwitchTo(scan->context);
+		bool		found = tuplestore_gettupleslot(scan->spool, true, true, scan->spool_slot);
+
+		MemoryContextSwitchTo(caller);
+		if (!found)
 			return false;
 		slot_getallattrs(scan->spool_slot);
 		for (uint32 i = 0; i < scan->row.ncolumns; i++)
@@ -283,11 +289,15 @@ scan_spool(SourceScan *scan)
 	MemoryContext caller = MemoryContextSwitchTo(scan->context);
 	int			ncolumns = scan->row.ncolumns;
 	int		   *attributes = scan->attributes;
-	Tuplestorestate *spool = tuplestore_begin_heap(false, false, work_mem);
+	ResourceOwner owner = CurrentResourceOwner;
+	Tuplestorestate *spool;
 	Datum	   *values = palloc(sizeof(Datum) * Max(ncolumns, 1));
 	bool	   *isnull = palloc(sizeof(bool) * Max(ncolumns, 1));
 	int		   *places = palloc(sizeof(int) * Max(ncolumns, 1));
 
+	/* another query asks for this, but the files belong to the one that will read them */
+	CurrentResourceOwner = scan->owner;
+	spool = tuplestore_begin_heap(false, false, work_mem);
 	scan->spool_desc = CreateTemplateTupleDesc(ncolumns);
 	for (int i = 0; i < ncolumns; i++)
 	{
@@ -308,6 +318,7 @@ scan_spool(SourceScan *scan)
 	}
 	scan->attributes = attributes;
 	scan->spool = spool;
+	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(caller);
 }
 

@@ -7,6 +7,7 @@
 #include "postgres.h"
 #include "access/tupdesc.h"
 #include "portability/instr_time.h"
+#include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
 #include "session.h"
@@ -23,6 +24,7 @@ typedef struct SourceScan
 	Oid			userid;
 	bool		share;			/* other scans of the source run beside this one */
 	Session    *session;		/* while open */
+	ResourceOwner owner;		/* of the query that reads, for the spool's files */
 	bool		open;			/* scan_open was called, scan_close not yet */
 	bool		ended;			/* the source gave its last row */
 	bool		native;			/* values come in PostgreSQL's binary form */

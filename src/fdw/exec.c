@@ -87,7 +87,7 @@ fdw_begin(ForeignScanState *node, int eflags)
 	state->columns = remote_columns(&state->table, state->attributes, &state->types, &state->typmods, &state->places);
 	state->flags = intVal(list_nth(plan->fdw_private, PRIVATE_FLAGS)) & ~FLAG_SHARE;
 	state->share = (intVal(list_nth(plan->fdw_private, PRIVATE_FLAGS)) & FLAG_SHARE) != 0;
-	state->timed = node->ss.ps.instrument != NULL;
+	state->timed = (node->ss.ps.state->es_instrument & INSTRUMENT_TIMER) != 0;
 
 	state->nargs = list_length(private_list(plan, PRIVATE_PARAMS));
 	state->params = palloc(sizeof(int) * Max(state->nargs, 1));

@@ -164,6 +164,20 @@ static const CustomPathMethods path_methods = {
 	.PlanCustomPath = make_plan,
 };
 
+/* Rows of the table for each of its keys; where nothing is known of the column, the keys are taken for nearly unique. */
+static double
+rows_per_key(PlannerInfo *root, RelOptInfo *inner, Expr *inner_key, double tuples)
+{
+	VariableStatData data;
+	bool		unknown;
+	double		distinct;
+
+	examine_variable(root, (Node *) inner_key, inner->relid, &data);
+	distinct = get_variable_numdistinct(&data, &unknown);
+	ReleaseVariableStats(data);
+	return unknown ? Min(tuples, 2.0) : tuples / Max(distinct, 1.0);
+}
+
 /* True where a column of the relation's output is no plain Var. */
 static bool
 has_placeholders(RelOptInfo *rel)
@@ -205,9 +219,7 @@ consider_lookup_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, 
 		!find_key(root, outer, inner, extra->restrictlist, &outer_key, &inner_key, &operator))
 		return;
 
-	/* rows that the source sends for all the keys: at most those that the plain join would match, or the whole table */
-	matches = Min(plan->sent_rows, Max(joinrel->rows, outer_path->rows * plan->sent_rows / Max(
-		estimate_num_groups(root, list_make1(inner_key), plan->tuples, NULL, NULL), 1.0)));
+	matches = Min(plan->sent_rows, outer_path->rows * rows_per_key(root, inner, inner_key, plan->sent_rows));
 	batches = ceil(outer_path->rows / BATCH_MOST) + 1;
 	op_input_types(operator, &inner_type, &key_type);
 	inner_path = fdw_list_path(root, inner, inner_key, operator, key_type, exprCollation((Node *) inner_key), matches,
