@@ -1,7 +1,6 @@
 /*
  * background.c: runs a call that blocks, as name resolution does, where it cannot hold up the backend.
  */
-#define _GNU_SOURCE
 #include "background.h"
 
 #include <errno.h>

@@ -1,7 +1,6 @@
 /*
  * resolve.c: finds the addresses of a host name without holding up the backend.
  */
-#define _GNU_SOURCE
 #include "resolve.h"
 #include "background.h"
 

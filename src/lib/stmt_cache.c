@@ -1,7 +1,6 @@
 /*
  * stmt_cache.c: the prepared statements of one session, by SQL text, the least recently used given up first.
  */
-#define _GNU_SOURCE
 #include "stmt_cache.h"
 
 #include <stdint.h>

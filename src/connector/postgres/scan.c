@@ -1,0 +1,681 @@
+/*
+ * scan.c: reads rows in binary: a whole table by COPY, everything else by statements with arguments.
+ */
+#include "postgres.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A statement that gave no more rows than this last time needs no savepoint to be stopped: the rest is read. */
+#define SMALL_ROWS 1000
+
+/* Rows asked of libpq at once, where it can do more than one. */
+#define CHUNK_ROWS 256
+
+static const char copy_signature[11] = "PGCOPY\n\377\r\n";
+
+/* Gives a statement up; the source is told in the next round trip. */
+void
+postgres_statement_drop(void *owner, void *stmt)
+{
+	PgSession  *pg = owner;
+	PgStatement *statement = stmt;
+
+	for (int i = 0; i < pg->length; i++)
+	{
+		if (pg->queue[i].statement == statement)
+			pg->queue[i].statement = NULL;
+	}
+	/* out of memory, the source keeps it until the session ends: no harm */
+	if (statement->prepared && !pg->broken)
+		(void) postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_DEALLOCATE, .number = statement->number});
+	free(statement->sql);
+	free(statement);
+}
+
+/* The session's statement for the scan's SQL, in use by this scan; NULL when out of memory. */
+static PgStatement *
+postgres_statement_get(PgSession *pg, const char *sql)
+{
+	PgStatement *statement = ck_stmt_cache_get(pg->statements, sql);
+
+	if (statement)
+		return statement;
+	statement = calloc(1, sizeof(*statement));
+	if (!statement || !(statement->sql = strdup(sql)))
+	{
+		free(statement);
+		return NULL;
+	}
+	(void) ck_stmt_cache_put(pg->statements, sql, statement);
+	return statement;
+}
+
+/* Copies the scan's arguments to where libpq wants them. */
+static CkStatus
+postgres_bind(CkScan *scan)
+{
+	PgScan	   *s = scan->state;
+	size_t		size = scan->nargs * (sizeof(char *) + 2 * sizeof(int));
+	char	   *bytes;
+
+	for (uint32_t i = 0; i < scan->nargs; i++)
+		size += (size_t) scan->args[i].size + 1;
+	if (size > s->block_size)
+	{
+		free(s->block);
+		s->block = malloc(size);
+		s->block_size = s->block ? size : 0;
+		if (!s->block)
+			return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+	}
+	s->values = s->block;
+	s->lengths = (int *) (s->values + scan->nargs);
+	s->formats = s->lengths + scan->nargs;
+	bytes = (char *) (s->formats + scan->nargs);
+	for (uint32_t i = 0; i < scan->nargs; i++)
+	{
+		const CkValue *arg = &scan->args[i];
+
+		if (arg->type != CK_NULL && arg->type != CK_NATIVE && arg->type != CK_TEXT)
+			return ck_fail(scan->session, CK_ERR_INTERNAL, "argument %u has neither text nor binary form", i + 1);
+		s->values[i] = arg->type == CK_NULL ? NULL : bytes;
+		s->lengths[i] = (int) arg->size;
+		s->formats[i] = arg->type == CK_NATIVE;
+		if (arg->type != CK_NULL)
+		{
+			memcpy(bytes, arg->u.p, arg->size);
+			bytes[arg->size] = '\0';
+			bytes += arg->size + 1;
+		}
+	}
+	return CK_OK;
+}
+
+/* Hands the scan's statement to libpq, by its name if the source has it or gets it on the way. */
+static bool
+postgres_send_statement(CkScan *scan, bool by_name)
+{
+	PgScan	   *s = scan->state;
+	PGconn	   *conn = postgres_session(scan->session)->conn;
+	char		name[16];
+
+	snprintf(name, sizeof(name), "ck%d", s->statement->number);
+	return by_name
+		? PQsendQueryPrepared(conn, name, (int) scan->nargs, s->values, s->lengths, s->formats, 1)
+		: PQsendQueryParams(conn, s->statement->sql, (int) scan->nargs, NULL, s->values, s->lengths, s->formats, 1);
+}
+
+/* Asks for the rows as they come, not for all of them at once. */
+static bool
+postgres_set_streaming(CkScan *scan)
+{
+	PGconn	   *conn = postgres_session(scan->session)->conn;
+
+#ifdef LIBPQ_HAS_CHUNK_MODE
+	return PQsetChunkedRowsMode(conn, scan->fetch_size ? (int) scan->fetch_size : CHUNK_ROWS);
+#else
+	return PQsetSingleRowMode(conn);
+#endif
+}
+
+/* Sends the queue and the statement in one go. */
+static bool
+postgres_send_pipeline(CkScan *scan, bool by_name)
+{
+	PgSession  *pg = postgres_session(scan->session);
+	PGconn	   *conn = pg->conn;
+
+	if (!PQenterPipelineMode(conn))
+		return false;
+	for (int i = 0; i < pg->length; i++)
+	{
+		const PgCommand *command = &pg->queue[i];
+		char		text[128];
+		bool		sent;
+
+		if (command->kind == PG_PREPARE)
+		{
+			snprintf(text, sizeof(text), "ck%d", command->statement->number);
+			sent = PQsendPrepare(conn, text, command->statement->sql, 0, NULL);
+		}
+		else
+		{
+			postgres_command_text(pg, command, text, sizeof(text));
+			sent = PQsendQueryParams(conn, text, 0, NULL, NULL, NULL, NULL, 0);
+		}
+		if (!sent)
+			return false;
+	}
+	return postgres_send_statement(scan, by_name) && PQpipelineSync(conn);
+}
+
+/* Sends the queue and COPY as one query string. */
+static bool
+postgres_send_copy(CkScan *scan)
+{
+	PgSession  *pg = postgres_session(scan->session);
+	size_t		size = strlen(scan->remote) + 64;
+	char	   *copy = malloc(size);
+	char	   *text = NULL;
+	bool		sent = false;
+
+	if (copy)
+	{
+		snprintf(copy, size, "COPY (\n%s\n) TO STDOUT (FORMAT binary)", scan->remote);
+		text = postgres_queue_text(pg, copy);
+		sent = text && PQsendQuery(pg->conn, text);
+	}
+	free(copy);
+	free(text);
+	return sent;
+}
+
+/* Sends the scan's statement, and in front of it what waits in the queue. */
+static CkStatus
+postgres_scan_send(CkScan *scan)
+{
+	PgScan	   *s = scan->state;
+	PgSession  *pg = postgres_session(scan->session);
+	PgStatement *statement = s->statement;
+	bool		by_name = statement && statement->known;
+	bool		enough = true;
+	bool		sent;
+
+	postgres_order_queue(pg);
+	if (pg->in_transaction && !(statement && statement->small))
+	{
+		enough = postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_SAVEPOINT, .number = PG_GUARD});
+		pg->guarded = enough;
+	}
+	if (enough && by_name && !statement->prepared)
+	{
+		statement->number = ++pg->last_number;
+		enough = postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_PREPARE, .statement = statement});
+	}
+	if (!enough)
+	{
+		pg->broken = true;
+		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+	}
+
+	pg->sent = pg->length;
+	pg->done = 0;
+	pg->scan = scan;
+	pg->busy = true;
+	s->started = false;
+	s->rows = 0;
+	if (!statement)
+		sent = postgres_send_copy(scan);
+	else if (pg->length > 0)
+		sent = postgres_send_pipeline(scan, by_name);
+	else
+		sent = postgres_send_statement(scan, by_name) && postgres_set_streaming(scan);
+	if (!sent || PQflush(pg->conn) < 0)
+		return postgres_lost(scan->session);
+	if (statement)
+		statement->known = true;
+	scan->round_trips++;
+	return CK_OK;
+}
+
+/* Makes the session ready for another statement. */
+static CkStatus
+postgres_scan_prepare(CkScan *scan)
+{
+	PgSession  *pg = postgres_session(scan->session);
+	CkStatus	status;
+
+	if (pg->broken)
+		return ck_fail(scan->session, CK_ERR_LOST, "the connection was lost");
+	status = postgres_stop(scan->session, false);
+	return status == CK_OK ? postgres_settle(scan->session) : status;
+}
+
+CkStatus
+postgres_scan_open(CkScan *scan)
+{
+	PgScan	   *s = scan->state;
+	CkStatus	status = postgres_scan_prepare(scan);
+
+	if (status != CK_OK)
+		return status;
+	if (!(scan->flags & CK_SCAN_WHOLE) || scan->nargs > 0)
+	{
+		s->statement = postgres_statement_get(postgres_session(scan->session), scan->remote);
+		if (!s->statement)
+			return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+		status = postgres_bind(scan);
+	}
+	return status == CK_OK ? postgres_scan_send(scan) : status;
+}
+
+/* Forgets the rows of an execution. */
+static void
+postgres_scan_clear(PgScan *s)
+{
+	PQclear(s->result);
+	s->result = NULL;
+	PQfreemem(s->message);
+	s->message = NULL;
+	s->p = s->end = NULL;
+	s->header_read = false;
+}
+
+CkStatus
+postgres_scan_rescan(CkScan *scan)
+{
+	CkStatus	status = postgres_scan_prepare(scan);
+
+	postgres_scan_clear(scan->state);
+	if (status == CK_OK && ((PgScan *) scan->state)->statement)
+		status = postgres_bind(scan);
+	return status == CK_OK ? postgres_scan_send(scan) : status;
+}
+
+void
+postgres_scan_close(CkScan *scan)
+{
+	PgScan	   *s = scan->state;
+	PgSession  *pg = postgres_session(scan->session);
+
+	if (pg->scan == scan)
+		pg->scan = NULL;
+	if (s->statement && !ck_stmt_cache_unpin(pg->statements, s->statement))
+		postgres_statement_drop(pg, s->statement);
+	s->statement = NULL;
+	postgres_scan_clear(s);
+	free(s->block);
+	free(s->carry);
+	s->block = s->carry = NULL;
+}
+
+/*
+ * Runs the statement once more where its plan has become useless since it was prepared, which is possible as long as
+ * the transaction has done nothing else. CK_END: that is not the trouble.
+ */
+static CkStatus
+postgres_scan_retry(CkScan *scan, const PGresult *result)
+{
+	PgScan	   *s = scan->state;
+	PgSession  *pg = postgres_session(scan->session);
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	bool		unknown = sqlstate && strcmp(sqlstate, "26000") == 0;
+	bool		fresh = !pg->in_transaction || (pg->sent > 0 && pg->queue[0].kind == PG_BEGIN);
+	CkStatus	status;
+
+	if (!s->statement || !s->statement->prepared || !sqlstate || (!unknown && strcmp(sqlstate, "0A000") != 0))
+		return CK_END;
+	s->statement->prepared = false;
+	s->stale = true;
+	if (!unknown && !postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_DEALLOCATE, .number = s->statement->number}))
+		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+	if (!fresh)
+		return CK_END;
+	status = postgres_finish(scan->session, true);
+	if (status != CK_OK)
+		return status;
+
+	/* all that was done in front of the statement is undone and done again, but for what belongs to no transaction */
+	for (int i = pg->sent - 1; i >= 0; i--)
+	{
+		PgCommand  *command = &pg->queue[i];
+
+		if (command->kind == PG_DEALLOCATE || command->kind == PG_PREPARE ||
+			(command->kind == PG_SAVEPOINT && command->number == PG_GUARD))
+			postgres_dequeue(pg, i);
+	}
+	pg->sent = pg->done = 0;
+	pg->guarded = false;
+	if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
+	{
+		status = postgres_send(scan->session, "ROLLBACK");
+		if (status == CK_OK)
+			status = postgres_settle(scan->session);
+		scan->round_trips++;
+	}
+	return status == CK_OK ? postgres_scan_send(scan) : status;
+}
+
+/* Waits for the statement's own first result; what was sent in front of it is done by then. */
+static CkStatus
+postgres_scan_start(CkScan *scan)
+{
+	PgScan	   *s = scan->state;
+	PgSession  *pg = postgres_session(scan->session);
+	ExecStatusType kind;
+	CkStatus	status;
+
+	do
+	{
+		status = postgres_acknowledge(scan->session);
+		if (status == CK_OK && PQpipelineStatus(pg->conn) != PQ_PIPELINE_OFF)
+		{
+			/* the NULL behind the last command's result; then the statement is at hand */
+			status = postgres_result(scan->session, &s->result);
+			PQclear(s->result);
+			s->result = NULL;
+			if (status == CK_OK && !postgres_set_streaming(scan))
+				status = postgres_lost(scan->session);
+		}
+		if (status == CK_OK)
+			status = postgres_result(scan->session, &s->result);
+		if (status != CK_OK)
+			return status;
+		kind = PQresultStatus(s->result);
+		if (kind != PGRES_FATAL_ERROR)
+			break;
+		status = postgres_scan_retry(scan, s->result);
+		if (status == CK_OK)
+			PQclear(s->result);
+	} while (status == CK_OK);
+
+	if (kind == PGRES_FATAL_ERROR)
+	{
+		PGresult   *result = s->result;
+
+		s->result = NULL;
+		status = postgres_refused(scan->session, result);
+		if (s->stale)
+			ck_hint(scan->session, "The table changed at the source. Run the transaction again.");
+		return status;
+	}
+	s->started = true;
+	s->next = 0;
+	postgres_forget_done(pg);
+	if (!s->statement)
+	{
+		PQclear(s->result);
+		s->result = NULL;
+	}
+	if (kind == PGRES_EMPTY_QUERY || kind == PGRES_COMMAND_OK || (s->statement == NULL) != (kind == PGRES_COPY_OUT))
+		return ck_fail(scan->session, CK_ERR_QUERY, "the statement gives no rows");
+	return CK_OK;
+}
+
+/* The statement has ended: the session is ready for the next. */
+static CkStatus
+postgres_scan_end(CkScan *scan)
+{
+	PgScan	   *s = scan->state;
+	CkStatus	status = postgres_finish(scan->session, true);
+
+	if (status == CK_OK)
+		status = postgres_unguard(scan->session);
+	if (s->statement)
+		s->statement->small = s->rows <= SMALL_ROWS;
+	return status == CK_OK ? CK_END : status;
+}
+
+/* An integer of the source's byte order. */
+static uint64_t
+postgres_integer(const char *p, int size)
+{
+	uint64_t	value = 0;
+
+	for (int i = 0; i < size; i++)
+		value = value << 8 | (unsigned char) p[i];
+	return value;
+}
+
+static int16_t
+postgres_int16(const char *p)
+{
+	return (int16_t) ((unsigned char) p[0] << 8 | (unsigned char) p[1]);
+}
+
+static int32_t
+postgres_int32(const char *p)
+{
+	uint32_t	value;
+
+	memcpy(&value, p, sizeof(value));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	value = __builtin_bswap32(value);
+#endif
+	return (int32_t) value;
+}
+
+/* Puts a value, which came in binary. */
+static void
+postgres_put(CkRow *row, uint32_t column, CkType type, const char *p, uint32_t size)
+{
+	switch (type)
+	{
+		case CK_TEXT:
+			ck_put_text(row, column, p, size);
+			break;
+		case CK_INT64:
+			ck_put_int64(row, column, size == 8 ? (int64_t) postgres_integer(p, 8) : size == 4 ? postgres_int32(p) :
+						 size == 2 ? postgres_int16(p) : 0);
+			break;
+		default:
+			ck_put_native(row, column, p, size);
+			break;
+	}
+}
+
+/* The next message of the stream, behind what is left unread of the last. CK_END: the stream has ended. */
+static CkStatus
+postgres_copy_more(CkScan *scan)
+{
+	PgScan	   *s = scan->state;
+	PgSession  *pg = postgres_session(scan->session);
+	size_t		left = (size_t) (s->end - s->p);
+	char	   *message;
+	int			size;
+
+	while ((size = PQgetCopyData(pg->conn, &message, 1)) == 0)
+	{
+		CkStatus	status = postgres_wait(scan->session);
+
+		if (status != CK_OK)
+			return status;
+	}
+	if (size == -2)
+		return postgres_lost(scan->session);
+	if (size < 0)
+		return CK_END;
+	scan->bytes += (uint64_t) size;
+	if (left == 0)
+	{
+		PQfreemem(s->message);
+		s->message = message;
+		s->p = message;
+		s->end = message + size;
+		return CK_OK;
+	}
+
+	if (left + (size_t) size > s->carry_size)
+	{
+		size_t		room = (left + (size_t) size) * 2;
+		char	   *carry = malloc(room);
+
+		if (!carry)
+		{
+			PQfreemem(message);
+			return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+		}
+		memcpy(carry, s->p, left);
+		free(s->carry);
+		s->carry = carry;
+		s->carry_size = room;
+	}
+	else
+		memmove(s->carry, s->p, left);
+	memcpy(s->carry + left, message, (size_t) size);
+	PQfreemem(message);
+	PQfreemem(s->message);
+	s->message = NULL;
+	s->p = s->carry;
+	s->end = s->carry + left + size;
+	return CK_OK;
+}
+
+/* Reads over the header, if it is here whole. */
+static CkStatus
+postgres_copy_header(CkScan *scan)
+{
+	PgScan	   *s = scan->state;
+	size_t		left = (size_t) (s->end - s->p);
+	size_t		size = sizeof(copy_signature) + 8;
+
+	if (left < size)
+		return CK_END;
+	if (memcmp(s->p, copy_signature, sizeof(copy_signature)) != 0)
+		return ck_fail(scan->session, CK_ERR_PROTOCOL, "the source's binary stream has an unknown header");
+	size += (uint32_t) postgres_int32(s->p + size - 4);
+	if (left < size)
+		return CK_END;
+	s->p += size;
+	s->header_read = true;
+	return CK_OK;
+}
+
+/* Puts the row that begins at p, if it is here whole: CK_END if not. At the stream's own end, *last. */
+static CkStatus
+postgres_copy_row(CkScan *scan, CkRow *row, bool *last)
+{
+	PgScan	   *s = scan->state;
+	const char *p = s->p;
+	const char *end = s->end;
+	int			nfields;
+
+	if (end - p < 2)
+		return CK_END;
+	nfields = postgres_int16(p);
+	p += 2;
+	*last = nfields == -1;
+	if (*last)
+	{
+		s->p = p;
+		return CK_OK;
+	}
+	if (nfields != (int) scan->ncolumns)
+		return ck_fail(scan->session, CK_ERR_PROTOCOL, "the source sent %d columns where %u were asked for", nfields,
+					   scan->ncolumns);
+	for (uint32_t i = 0; i < scan->ncolumns; i++)
+	{
+		int32_t		size;
+
+		if (end - p < 4)
+			return CK_END;
+		size = postgres_int32(p);
+		p += 4;
+		if (size < 0)
+		{
+			ck_put_null(row, i);
+			continue;
+		}
+		if (end - p < size)
+			return CK_END;
+		postgres_put(row, i, scan->columns[i].type, p, (uint32_t) size);
+		p += size;
+	}
+	s->p = p;
+	s->rows++;
+	return CK_OK;
+}
+
+/* The next row of COPY. */
+static CkStatus
+postgres_copy_next(CkScan *scan, CkRow *row)
+{
+	PgScan	   *s = scan->state;
+	bool		last = false;
+	PGresult   *result;
+	CkStatus	status = s->header_read ? postgres_copy_row(scan, row, &last) : CK_END;
+
+	while (status == CK_END && !last)
+	{
+		status = postgres_copy_more(scan);
+		if (status == CK_END)
+			break;
+		if (status == CK_OK && !s->header_read)
+			status = postgres_copy_header(scan);
+		if (status == CK_OK)
+			status = postgres_copy_row(scan, row, &last);
+	}
+	if (status == CK_OK && !last)
+		return CK_OK;
+	while (status == CK_OK)
+		status = postgres_copy_more(scan);
+	if (status != CK_END)
+		return status;
+
+	status = postgres_result(scan->session, &result);
+	if (status != CK_OK)
+		return status;
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		return postgres_refused(scan->session, result);
+	PQclear(result);
+	if (!last)
+		return ck_fail(scan->session, CK_ERR_PROTOCOL, "the source's binary stream has no end");
+	return postgres_scan_end(scan);
+}
+
+/* The next row of a statement. */
+static CkStatus
+postgres_statement_next(CkScan *scan, CkRow *row)
+{
+	PgScan	   *s = scan->state;
+
+	while (!s->result || s->next >= PQntuples(s->result))
+	{
+		bool		last = s->result && PQresultStatus(s->result) == PGRES_TUPLES_OK;
+		CkStatus	status;
+
+		PQclear(s->result);
+		s->result = NULL;
+		s->next = 0;
+		if (last)
+			return postgres_scan_end(scan);
+		status = postgres_result(scan->session, &s->result);
+		if (status != CK_OK)
+			return status;
+		if (!s->result)
+			return postgres_lost(scan->session);
+		if (PQresultStatus(s->result) == PGRES_FATAL_ERROR)
+		{
+			PGresult   *result = s->result;
+
+			s->result = NULL;
+			return postgres_refused(scan->session, result);
+		}
+	}
+	if (PQnfields(s->result) != (int) scan->ncolumns)
+		return ck_fail(scan->session, CK_ERR_PROTOCOL, "the source sent %d columns where %u were asked for",
+					   PQnfields(s->result), scan->ncolumns);
+	for (uint32_t i = 0; i < scan->ncolumns; i++)
+	{
+		if (PQgetisnull(s->result, s->next, (int) i))
+			ck_put_null(row, i);
+		else
+		{
+			uint32_t	size = (uint32_t) PQgetlength(s->result, s->next, (int) i);
+
+			postgres_put(row, i, scan->columns[i].type, PQgetvalue(s->result, s->next, (int) i), size);
+			scan->bytes += size;
+		}
+	}
+	s->next++;
+	s->rows++;
+	return CK_OK;
+}
+
+CkStatus
+postgres_scan_next(CkScan *scan, CkRow *row)
+{
+	PgScan	   *s = scan->state;
+
+	if (postgres_session(scan->session)->scan != scan)
+		return CK_END;
+	if (!s->started)
+	{
+		CkStatus	status = postgres_scan_start(scan);
+
+		if (status != CK_OK)
+			return status;
+	}
+	return s->statement ? postgres_statement_next(scan, row) : postgres_copy_next(scan, row);
+}
