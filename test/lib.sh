@@ -228,7 +228,7 @@ ck_pg_start()
 		ck_as postgres setsid $wrap "$CK_BIN/postgres" -D "$folder/data" -p "$CK_PORT" \
 			</dev/null >>"$folder/log" 2>&1 &
 		process=$!
-		if ck_wait "$CK_START_SECONDS" $process "$CK_BIN/pg_isready" -q -h "$folder" -p "$CK_PORT"; then
+		if ck_wait "$CK_START_SECONDS" $process "$CK_BIN/pg_isready" -q -U postgres -h "$folder" -p "$CK_PORT"; then
 			head -n 1 "$folder/data/postmaster.pid" >"$folder/pid"
 			echo "$CK_PORT" >"$folder/port"
 			disown $process
