@@ -102,15 +102,34 @@ type_name(Oid type)
 	return format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN);
 }
 
+/* True where a cast to the type with a modifier rounds just as reading the value here does; others would cut it. */
+static bool
+type_rounds(Oid type)
+{
+	return type == NUMERICOID || type == TIMEOID || type == TIMETZOID || type == TIMESTAMPOID ||
+		type == TIMESTAMPTZOID || type == INTERVALOID;
+}
+
 void
 remote_column(StringInfo text, const RemoteTable *table, AttrNumber attnum)
 {
-	Oid			type = get_atttype(table->relid, attnum);
+	Oid			type,
+				collation;
+	int32		typmod;
 
 	remote_identifier(text, table->sql, remote_column_name(table->relid, attnum));
+	if (!table->sql->native)
+		return;
 	/* the source converts what it holds to the local type; where it holds just that, the cast is nothing */
-	if (table->sql->native)
-		appendStringInfo(text, "::%s", value_type_is_native(type) ? type_name(getBaseType(type)) : "text");
+	get_atttypetypmodcoll(table->relid, attnum, &type, &typmod, &collation);
+	if (!value_type_is_native(type))
+	{
+		appendStringInfoString(text, "::text");
+		return;
+	}
+	type = getBaseTypeAndTypmod(type, &typmod);
+	appendStringInfo(text, "::%s", type_rounds(type) && typmod >= 0 ? format_type_with_typemod(type, typmod) :
+					 type_name(type));
 }
 
 void
@@ -328,6 +347,18 @@ native_function_fits(Oid function, List *args, Oid result)
 	return true;
 }
 
+/* True for comparisons that depend on the default collation of the database, though they have none: jsonb's. */
+static bool
+native_order_differs(Oid opno, List *args)
+{
+	Oid			type = getBaseType(exprType(linitial(args)));
+	char	   *name = get_opname(opno);
+
+	if (type == JSONBARRAYOID)
+		return true;
+	return type == JSONBOID && (name[0] == '<' || name[0] == '>') && strcmp(name, "<>") != 0 && strcmp(name, "<@") != 0;
+}
+
 static bool
 sql_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, bool positive)
 {
@@ -346,6 +377,7 @@ sql_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, bool positive)
 	if (rule)
 		return rule_usable(sql, rule, collation, positive) && sql_template(sql, rule->remote, name, args, NULL);
 	if (!sql->table->sql->native || OidIsValid(collation) || opno >= FirstGenbkiObjectId ||
+		native_order_differs(opno, args) ||
 		!native_function_fits(get_opcode(opno), args, get_op_rettype(opno)))
 		return false;
 	return sql_template(sql, NULL, get_opname(opno), args, NULL);
@@ -768,7 +800,8 @@ sql_sort_key(RemoteSql *sql, Expr *expr, Oid collation)
 	if (rule)
 		return rule->fidelity == CK_EXACT && rules_locale_fits(rule, collation) &&
 			sql_template(sql, rule->remote ? rule->remote : "%1", "", list_make1(expr), NULL);
-	if (!sql->table->sql->native || OidIsValid(collation) || !value_type_is_native(type))
+	if (!sql->table->sql->native || OidIsValid(collation) || !value_type_is_native(type) || type == JSONBOID ||
+		type == JSONBARRAYOID)
 		return false;
 	return sql_value(sql, (Node *) expr);
 }
