@@ -63,6 +63,9 @@ CREATE FUNCTION connkit_compare_discoveries(before bigint, after bigint)
 	FROM (SELECT * FROM object WHERE discovery = $1) AS b
 		FULL JOIN (SELECT * FROM object WHERE discovery = $2) AS a USING (object, schema_name, table_name, name)
 	WHERE a.told IS DISTINCT FROM b.told
+		-- what one of the two did not look for is no change
+		AND (object IN ('table', 'column') OR 'conservative' <> ALL
+			(SELECT d.strategy FROM connkit.discovery AS d WHERE d.id IN ($1, $2)))
 	ORDER BY schema_name COLLATE "C", table_name COLLATE "C",
 		array_position('{table,column,key,index}', object), name COLLATE "C"
 $$;

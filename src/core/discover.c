@@ -23,7 +23,7 @@
 /* Columns of the widest catalog query. */
 #define CATALOG_COLUMNS 10
 
-/* A type of the source that was met in the walk; variable length, so looked up by its text's pointer. */
+/* A type of the source that was met in the walk. */
 typedef struct KnownType
 {
 	const char *source_type;	/* key */
@@ -31,7 +31,7 @@ typedef struct KnownType
 } KnownType;
 
 static uint32
-known_type_hash(const void *key, Size size)
+text_key_hash(const void *key, Size size)
 {
 	const char *text = *(const char *const *) key;
 
@@ -39,18 +39,18 @@ known_type_hash(const void *key, Size size)
 }
 
 static int
-known_type_match(const void *a, const void *b, Size size)
+text_key_match(const void *a, const void *b, Size size)
 {
 	return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
-static HTAB *
-known_types_create(void)
+HTAB *
+discover_text_table(const char *name, Size entry_size)
 {
-	HASHCTL		control = {.keysize = sizeof(char *), .entrysize = sizeof(KnownType), .hash = known_type_hash,
-	.match = known_type_match, .hcxt = CurrentMemoryContext};
+	HASHCTL		control = {.keysize = sizeof(char *), .entrysize = entry_size, .hash = text_key_hash,
+	.match = text_key_match, .hcxt = CurrentMemoryContext};
 
-	return hash_create("connkit types", 64, &control, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+	return hash_create(name, 64, &control, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 }
 
 /* The local type of a source's type, found out once in a walk. */
@@ -82,11 +82,14 @@ list_has(List *list, const char *text)
 	return false;
 }
 
-/* Whether the walk is for this table; sources may compare names more loosely than we do. */
+/*
+ * Whether the walk is for this table; sources may compare names more loosely than we do. A source without schemas has its
+ * tables in any.
+ */
 static bool
 walk_wants(const CkCatalog *catalog, const char *schema, const char *table)
 {
-	if (catalog->schemas && !list_has(catalog->schemas, schema))
+	if (catalog->schemas && schema[0] && !list_has(catalog->schemas, schema))
 		return false;
 	return catalog->tables == NIL || list_has(catalog->tables, table) != catalog->tables_except;
 }
@@ -304,7 +307,7 @@ discover_walk(CkCatalog *catalog, Oid serverid, Oid userid)
 				 errmsg("connector \"%s\" cannot list tables", connector->name),
 				 errhint("Create the foreign tables by hand.")));
 	catalog->context = CurrentMemoryContext;
-	catalog->types = known_types_create();
+	catalog->types = discover_text_table("connkit types", sizeof(KnownType));
 	catalog->sql = sql;
 	if (connector->discover)
 	{

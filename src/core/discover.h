@@ -94,6 +94,9 @@ struct CkCatalog
 /* Walks in the transaction at hand, as the user. ERROR for what goes wrong at the source. */
 extern void discover_walk(CkCatalog *catalog, Oid serverid, Oid userid);
 
+/* A hash table in the current memory context whose key is a pointer to text of any length, first in the entry. */
+extern HTAB *discover_text_table(const char *name, Size entry_size);
+
 /* The services behind ck_table(), ck_column() and ck_key(). */
 extern CkStatus discover_host_table(CkCatalog *catalog, const char *schema, const char *table, const char *kind,
 									const char *comment, int64_t rows, int64_t bytes);
