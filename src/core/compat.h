@@ -198,4 +198,11 @@ compat_materialize(FunctionCallInfo fcinfo)
 	return rsinfo;
 }
 
+/* The random state of a reservoir */
+#if PG_VERSION_NUM >= 150000
+#define COMPAT_RANDOM(reservoir) (&(reservoir).randstate)
+#else
+#define COMPAT_RANDOM(reservoir) ((reservoir).randstate)
+#endif
+
 #endif							/* CONNKIT_COMPAT_H */
