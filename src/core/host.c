@@ -294,6 +294,23 @@ session_sqlstate(CkStatus status)
 	}
 }
 
+/*
+ * The SQLSTATE of the error at hand: the source's own where it means the same here.
+ */
+static int
+raised_sqlstate(Session *session, CkStatus status)
+{
+	const char *own = session->sqlstate;
+	const CkSql *sql = session->pub.connector->sql;
+	bool		statement = status == CK_ERR_QUERY || status == CK_ERR_DATA || status == CK_ERR_PRIVILEGE ||
+		status == CK_ERR_NOT_FOUND;
+
+	if (strlen(own) == 5 && strspn(own, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && sql && statement &&
+		(sql->native || strncmp(own, "22", 2) == 0))
+		return MAKE_SQLSTATE(own[0], own[1], own[2], own[3], own[4]);
+	return session_sqlstate(status);
+}
+
 void
 session_raise(Session *session, CkStatus status)
 {
@@ -307,7 +324,7 @@ session_raise(Session *session, CkStatus status)
 	if (session->message == NULL || session->status != status)
 		host_fail(&session->pub, status, "the connector told no message");
 	ereport(ERROR,
-			(errcode(session_sqlstate(status)),
+			(errcode(raised_sqlstate(session, status)),
 			 errmsg("source \"%s\": %s", session->pub.source, session->message),
 			 session->sqlstate[0] ? errdetail("The source's SQLSTATE is %s.", session->sqlstate) : 0,
 			 session->hint ? errhint("%s", session->hint) : 0));
