@@ -24,14 +24,14 @@ columns="id bigint NOT NULL, n integer, price numeric(12,2), ratio double precis
 echo "making $BENCH_ROWS rows"
 ck_source_psql source <<END || exit 1
 CREATE TABLE item ($columns, PRIMARY KEY (id));
-INSERT INTO item SELECT i, (i * 7919) % 100000, (i % 1000000) / 100.0, i / 3.0::float8, 'name of item ' || i,
+INSERT INTO item SELECT i, i * 7919::bigint % 100000, (i % 1000000) / 100.0, i / 3.0::float8, 'name of item ' || i,
 	rpad('note ' || i || ' ', 60, 'abcdefghij'), timestamp '2020-01-01' + i * interval '7 seconds', i % 3 = 0
 	FROM generate_series(1, $BENCH_ROWS) i;
 VACUUM ANALYZE item;
 END
 ck_source_psql source -c "COPY (SELECT id, n, price, ratio, name, note, made, live::int FROM item) TO STDOUT" \
 	>"$CK_TMP/item.tsv"
-ck_mysql source --local-infile=1 <<END || exit 1
+ck_mysql source --local-infile=1 >/dev/null <<END || exit 1
 CREATE TABLE item (id bigint PRIMARY KEY, n int, price decimal(12,2), ratio double, name varchar(40), note text,
 	made datetime, live tinyint(1));
 LOAD DATA LOCAL INFILE '$CK_TMP/item.tsv' INTO TABLE item;

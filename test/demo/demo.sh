@@ -35,7 +35,7 @@ sqlite3 "$CK_FILES/warehouse.db" <"$CK_TOP/test/demo/warehouse.sqlite.sql" || ck
 
 ck_psql connkit -v mysql_port="$CK_MYSQL_PORT" -v pg_port="$CK_SOURCE_PGPORT" -v password="$CK_PASSWORD" \
 	-v ca="$CK_CA" -v file="$CK_FILES/warehouse.db" -f "$CK_TOP/test/demo/demo.sql" 2>&1 |
-	sed 's,^psql:[^ ]*demo.sql:[0-9]*: ,,' || ck_die "the demo failed"
+	sed -e 's,^psql:[^ ]*demo.sql:[0-9]*: ,,' -e 's,^------ ,\n&,' || ck_die "the demo failed"
 
 trap - EXIT
 cat <<END

@@ -1,12 +1,12 @@
-\set QUIET off
 \pset null '-'
 \pset footer off
+\set QUIET off
 \set ECHO all
 
 ------ The extension, and what it can connect to
 
 CREATE EXTENSION connkit CASCADE;
-SELECT * FROM connkit.connector ORDER BY name;
+SELECT name, title, version, capabilities, available FROM connkit.connector ORDER BY name;
 
 ------ Before anything is saved: does the connection work? First with a wrong password
 
@@ -17,7 +17,7 @@ SELECT * FROM connkit_test('mysql',
 ------ Three sources
 
 CREATE SERVER shop FOREIGN DATA WRAPPER connkit_mysql
-	OPTIONS (host 'localhost', port :'mysql_port', dbname 'shop');
+	OPTIONS (host 'localhost', port :'mysql_port', dbname 'shop', sslmode 'verify-full', sslrootcert :'ca');
 CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (user 'ck_reader', password :'password');
 
 CREATE SERVER crm FOREIGN DATA WRAPPER connkit_postgres
@@ -36,7 +36,9 @@ SELECT * FROM connkit_test('warehouse');
 ------ What is there
 
 SELECT * FROM connkit_discover('shop');
-SELECT * FROM connkit.source;
+SELECT column_name, source_type, local_type, not_null, default_value, comment FROM connkit.discovered_column
+	WHERE table_name = 'products' ORDER BY position;
+SELECT name, connector, options FROM connkit.source ORDER BY name;
 
 ------ Tables, in one statement a source
 
