@@ -456,6 +456,23 @@ discover_host_key(CkCatalog *catalog, const char *name, char kind, const char *c
 	return host_guard(catalog, host_key, &key);
 }
 
+void
+discover_caught(MemoryContext caller, char **message)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(caller);
+	error = CopyErrorData();
+	FlushErrorState();
+	RollbackAndReleaseCurrentSubTransaction();
+	/* a source's timeout has the code of a cancel */
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION &&
+		(error->funcname == NULL || strcmp(error->funcname, "session_raise") != 0))
+		ReThrowError(error);
+	if (message)
+		*message = error->message;
+}
+
 /*
  * Estimates, kept for a while
  */
@@ -511,14 +528,7 @@ estimate_ask(Estimate *estimate, const char *schema, const char *table)
 	}
 	PG_CATCH();
 	{
-		bool		timeout = catalog.session && catalog.session->status == CK_ERR_TIMEOUT;
-
-		MemoryContextSwitchTo(caller);
-		if ((geterrcode() == ERRCODE_QUERY_CANCELED && !timeout) ||
-			ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
+		discover_caught(caller, NULL);
 		answered = false;
 	}
 	PG_END_TRY();

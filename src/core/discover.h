@@ -97,6 +97,12 @@ extern void discover_walk(CkCatalog *catalog, Oid serverid, Oid userid);
 /* A hash table in the current memory context whose key is a pointer to text of any length, first in the entry. */
 extern HTAB *discover_text_table(const char *name, Size entry_size);
 
+/*
+ * In PG_CATCH() of an internal subtransaction: rolls it back and forgets the error, of which the message is left in
+ * *message; what interrupts the user's statement is raised again.
+ */
+extern void discover_caught(MemoryContext caller, char **message);
+
 /* The services behind ck_table(), ck_column() and ck_key(). */
 extern CkStatus discover_host_table(CkCatalog *catalog, const char *schema, const char *table, const char *kind,
 									const char *comment, int64_t rows, int64_t bytes);

@@ -326,7 +326,6 @@ count_rows(const CkSql *sql, Oid serverid, const char *schema, const char *table
 	static const Oid type = INT8OID;
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	Session    *volatile session = NULL;
 	volatile int64 rows = -1;
 
 	BeginInternalSubTransaction(NULL);
@@ -336,8 +335,7 @@ count_rows(const CkSql *sql, Oid serverid, const char *schema, const char *table
 		Datum		value;
 		bool		isnull;
 
-		session = session_get(serverid, GetUserId(), false);
-		scan = scan_new_on(session, count_request(sql, schema, table), 1, &column, &type);
+		scan = scan_new_on(session_get(serverid, GetUserId(), false), count_request(sql, schema, table), 1, &column, &type);
 		if (scan_next(scan, &value, &isnull) && !isnull)
 			rows = DatumGetInt64(value);
 		scan_end(scan);
@@ -345,19 +343,12 @@ count_rows(const CkSql *sql, Oid serverid, const char *schema, const char *table
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-		bool		timeout = session && session->status == CK_ERR_TIMEOUT;
+		char	   *message;
 
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		if (session == NULL || (error->sqlerrcode == ERRCODE_QUERY_CANCELED && !timeout) ||
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
+		discover_caught(caller, &message);
 		ereport(NOTICE,
 				(errmsg("the rows of \"%s.%s\" could not be counted", schema, table),
-				 errdetail("%s", error->message)));
+				 errdetail("%s", message)));
 		rows = -1;
 	}
 	PG_END_TRY();

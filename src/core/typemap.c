@@ -13,6 +13,7 @@
 #include "utils/resowner.h"
 
 #include "compat.h"
+#include "discover.h"
 #include "typemap.h"
 
 bool
@@ -71,11 +72,7 @@ typemap_known(const char *type)
 	}
 	PG_CATCH();
 	{
-		MemoryContextSwitchTo(caller);
-		if (geterrcode() == ERRCODE_QUERY_CANCELED || ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
+		discover_caught(caller, NULL);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
