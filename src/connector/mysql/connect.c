@@ -1,0 +1,379 @@
+/*
+ * connect.c: makes connections: address, TLS, authentication, and the settings of the session at the source.
+ */
+#include "session.h"
+#include "resolve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+/* What the greeting of a server says of TLS. */
+#define CAPABILITY_TLS 0x0800
+
+/* Any row that fits a local column fits this, in bytes. */
+#define MAX_PACKET (1024UL * 1024 * 1024)
+
+/*
+ * Every session has the same time zone, snapshot rules and literals, whatever the server's settings. The comments are
+ * code to MariaDB and to MySQL respectively, whose variables have different names. A slow reader is not cut off.
+ */
+static const char settings[] =
+	"SET sql_mode='NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
+	" time_zone='+00:00', autocommit=0, sql_auto_is_null=0, sql_select_limit=18446744073709551615,"
+	" net_write_timeout=86400, wait_timeout=28800"
+	"/*M! , tx_isolation='REPEATABLE-READ', tx_read_only=1 */"
+	"/*!50720 , transaction_isolation='REPEATABLE-READ', transaction_read_only=1 */";
+
+/* A connection that is being made. */
+typedef struct Connecting
+{
+	CkSession  *session;
+	MYSQL	   *mysql;
+	bool		stages;			/* tell them */
+	bool		want_tls;		/* sslmode is not disable */
+	bool		need_tls;		/* nor prefer */
+	bool		greeted;		/* the server's greeting was seen */
+	bool		no_tls;			/* it offers no TLS */
+	bool		stranger;		/* it is no MySQL greeting */
+	bool		authenticating;
+	int			error;			/* errno of the last address that failed */
+	CkStatus	status;			/* of the wait that ended it */
+} Connecting;
+
+static bool
+connect_is_path(const char *host)
+{
+	return host[0] == '/';
+}
+
+#ifdef LIBRARY_NONBLOCKING
+
+/* The library's wait has no argument of ours; a backend makes one connection at a time. */
+static Connecting *connecting = NULL;
+
+/*
+ * Looks at the server's greeting before the library does: whether it is one, and offers TLS. The library itself would
+ * go on without TLS, and then send a password in clear text.
+ */
+static bool
+connect_greeting(Connecting *c, int fd)
+{
+	unsigned char packet[512];
+	ssize_t		size = recv(fd, packet, sizeof(packet), MSG_PEEK | MSG_DONTWAIT);
+	const unsigned char *end = packet + (size > 0 ? size : 0);
+	const unsigned char *version = packet + 5;
+	const unsigned char *flags;
+
+	c->greeted = true;
+	if (size <= 5 || packet[4] == 0xff)
+		return true;			/* closed, or an error: the library tells */
+	flags = memchr(version, 0, (size_t) (end - version));
+	if (packet[4] != 10 || !flags || flags + 16 > end)
+	{
+		c->stranger = true;
+		return false;
+	}
+	flags += 1 + 4 + 8 + 1;		/* behind the version's NUL: thread, scramble, filler */
+	c->no_tls = !((flags[0] | flags[1] << 8) & CAPABILITY_TLS);
+	if (c->no_tls && c->need_tls)
+		return false;
+	if (c->no_tls)
+		c->mysql->options.use_ssl = 0;
+	if (c->stages)
+		ck_stage(c->session, c->want_tls && !c->no_tls ? CK_STAGE_TLS : CK_STAGE_AUTHENTICATE, NULL);
+	return true;
+}
+
+/* Takes every wait of mysql_real_connect(). */
+static int
+connect_wait(my_socket fd, my_bool is_read, int timeout)
+{
+	Connecting *c = connecting;
+	const struct timeval at_once = {.tv_usec = 1};
+	const char *cipher;
+
+	(void) timeout;
+	if (!c || c->status != CK_OK)
+		return -1;
+	c->status = ck_wait(c->session, fd, is_read ? CK_READABLE : CK_WRITABLE);
+	if (c->status != CK_OK)
+		return -1;
+	if (!c->greeted)
+	{
+		socklen_t	size = sizeof(c->error);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &c->error, &size) != 0 || c->error != 0)
+		{
+			errno = c->error;
+			return -1;
+		}
+		/* the TLS handshake reads from a blocking socket: have it come back here instead */
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &at_once, sizeof(at_once));
+		c->status = ck_wait(c->session, fd, CK_READABLE);
+		return c->status == CK_OK && connect_greeting(c, fd) ? 1 : -1;
+	}
+	cipher = c->want_tls && !c->no_tls ? mysql_get_ssl_cipher(c->mysql) : NULL;
+	if (c->stages && !c->authenticating && cipher && strcmp(cipher, "(NONE)") != 0)
+	{
+		c->authenticating = true;
+		ck_stage(c->session, CK_STAGE_AUTHENTICATE, NULL);
+	}
+	return 1;
+}
+
+/* Options that only this library has. */
+static void
+connect_library_options(Connecting *c, const MysqlOptions *options)
+{
+	LibraryBool yes = 1;
+
+	mysql_options(c->mysql, MYSQL_OPT_NONBLOCK, NULL);
+	mysql_optionsv(c->mysql, MARIADB_OPT_IO_WAIT, (void *) connect_wait);
+	mysql_optionsv(c->mysql, MARIADB_OPT_RESTRICTED_AUTH,
+				   "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519");
+	if (c->want_tls)
+	{
+		mysql_options(c->mysql, MYSQL_OPT_SSL_ENFORCE, &yes);
+		if (strcmp(options->sslmode, "verify-full") == 0)
+			mysql_options(c->mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
+	}
+}
+
+/* mysql_real_connect() with its waits taken. */
+static bool
+connect_run(Connecting *c, const MysqlOptions *options, const char *host, const char *path)
+{
+	bool		done;
+
+	connecting = c;
+	done = mysql_real_connect(c->mysql, host, options->user, options->password ? options->password : "",
+							  options->dbname, (unsigned int) options->port, path, CLIENT_REMEMBER_OPTIONS) != NULL;
+	connecting = NULL;
+	if (done)
+	{
+		int			fd = mysql_get_socket(c->mysql);
+		const struct timeval none = {0};
+
+		/* under TLS the library reads with read(), which must not block either */
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	}
+	return done;
+}
+
+#else
+
+/* Options that only this library has; it blocks, so its timeouts have to bound it. */
+static void
+connect_library_options(Connecting *c, const MysqlOptions *options)
+{
+	CkSession  *session = c->session;
+	bool		yes = true;
+	unsigned int mode = SSL_MODE_DISABLED;
+	int64_t		left_ms = session->deadline_ms ? session->deadline_ms - ck_now_ms(session) : session->query_timeout_ms;
+	unsigned int connect_timeout = left_ms > 0 ? (unsigned int) ((left_ms + 999) / 1000) : 1;
+	unsigned int query_timeout = (unsigned int) ((session->query_timeout_ms + 999) / 1000);
+
+	if (strcmp(options->sslmode, "prefer") == 0)
+		mode = SSL_MODE_PREFERRED;
+	else if (strcmp(options->sslmode, "require") == 0)
+		mode = SSL_MODE_REQUIRED;
+	else if (strcmp(options->sslmode, "verify-ca") == 0)
+		mode = SSL_MODE_VERIFY_CA;
+	else if (strcmp(options->sslmode, "verify-full") == 0)
+		mode = SSL_MODE_VERIFY_IDENTITY;
+	mysql_options(c->mysql, MYSQL_OPT_SSL_MODE, &mode);
+	mysql_options(c->mysql, MYSQL_OPT_GET_SERVER_PUBLIC_KEY, &yes);
+	mysql_options(c->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_timeout);
+	if (query_timeout > 0)
+	{
+		mysql_options(c->mysql, MYSQL_OPT_READ_TIMEOUT, &query_timeout);
+		mysql_options(c->mysql, MYSQL_OPT_WRITE_TIMEOUT, &query_timeout);
+	}
+}
+
+static bool
+connect_run(Connecting *c, const MysqlOptions *options, const char *host, const char *path)
+{
+	return mysql_real_connect(c->mysql, host, options->user, options->password ? options->password : "",
+							  options->dbname, (unsigned int) options->port, path, CLIENT_REMEMBER_OPTIONS) != NULL;
+}
+
+#endif
+
+/* Refuses what must not reach the library: it reads a host with = or ; in it as options, and :// as a plugin. */
+static CkStatus
+connect_check(CkSession *session, const MysqlOptions *options)
+{
+	if (!options->host[0] || (!connect_is_path(options->host) && strpbrk(options->host, "=;/,@ ")))
+	{
+		ck_fail(session, CK_ERR_OPTION, "\"%s\" is not a host name", options->host);
+		ck_hint(session, "The option host is one name, one numeric address, or the path of a Unix socket.");
+		return CK_ERR_OPTION;
+	}
+	if (!options->user[0])
+		return ck_fail(session, CK_ERR_OPTION, "the option user is empty");
+	if (strncmp(options->sslmode, "verify", 6) == 0 && !options->sslrootcert)
+	{
+		ck_fail(session, CK_ERR_OPTION, "sslmode %s needs the option sslrootcert", options->sslmode);
+		ck_hint(session, "Name a file with the certificates of the authorities to trust.");
+		return CK_ERR_OPTION;
+	}
+	if (!session->credential_required)
+		return CK_OK;
+	if (!options->password || !options->password[0])
+	{
+		ck_fail(session, CK_ERR_AUTH, "a password is required");
+		ck_hint(session, "Set the option password of the user mapping.");
+		return CK_ERR_AUTH;
+	}
+	if (connect_is_path(options->host))
+	{
+		ck_fail(session, CK_ERR_AUTH, "only a superuser may connect by a Unix socket");
+		ck_hint(session, "The source could let in the database server's own account there. Name a host instead.");
+		return CK_ERR_AUTH;
+	}
+	return CK_OK;
+}
+
+/* Tells why the library could not connect. */
+static CkStatus
+connect_fail(Connecting *c, const MysqlOptions *options)
+{
+	CkSession  *session = c->session;
+	unsigned int code = mysql_errno(c->mysql);
+
+	if (c->status != CK_OK)
+		return c->status;
+	if (c->stranger)
+	{
+		ck_fail(session, CK_ERR_PROTOCOL, "what answers at \"%s\", port %d does not speak the MySQL protocol",
+				options->host, (int) options->port);
+		ck_hint(session, "Check the option port; MySQL and MariaDB listen at 3306 by default.");
+		return CK_ERR_PROTOCOL;
+	}
+	if (c->no_tls && c->need_tls)
+	{
+		ck_fail(session, CK_ERR_TLS, "the server offers no TLS");
+		ck_hint(session, "Have it configured with a certificate, or set the option sslmode to \"prefer\" or \"disable\".");
+		return CK_ERR_TLS;
+	}
+	if (code == CR_CONNECTION_ERROR || code == CR_CONN_HOST_ERROR)
+	{
+		if (connect_is_path(options->host))
+			return ck_fail(session, CK_ERR_CONNECT, "could not connect to socket \"%s\"%s%s", options->host,
+						   c->error ? ": " : "", c->error ? strerror(c->error) : "");
+		return ck_fail(session, CK_ERR_CONNECT, "could not connect to \"%s\", port %d%s%s", options->host,
+					   (int) options->port, c->error ? ": " : "", c->error ? strerror(c->error) : "");
+	}
+	if (code == CR_SSL_CONNECTION_ERROR)
+	{
+		if (c->stages)
+			ck_stage(session, CK_STAGE_TLS, NULL);
+		ck_fail(session, CK_ERR_TLS, "%s", mysql_error(c->mysql));
+		ck_hint(session, "Check sslmode, sslrootcert, sslcert and sslkey; with verify-full the certificate must be for the "
+				"name in the option host.");
+		return CK_ERR_TLS;
+	}
+	return call_fail(session, code, mysql_sqlstate(c->mysql), mysql_error(c->mysql));
+}
+
+/* Tells what the connection has become, for connkit_test(). */
+static void
+connect_report(Connecting *c, const MysqlOptions *options)
+{
+	CkSession  *session = c->session;
+	const char *cipher = mysql_get_ssl_cipher(c->mysql);
+	char		detail[256];
+
+	if (cipher)
+	{
+		const char *version = "TLS";
+
+#ifdef LIBRARY_NONBLOCKING
+		mariadb_get_infov(c->mysql, MARIADB_CONNECTION_TLS_VERSION, &version);
+#endif
+		snprintf(detail, sizeof(detail), "%s %s, certificate %s", version, cipher,
+				 strcmp(options->sslmode, "verify-full") == 0 ? "and host name verified" :
+				 strcmp(options->sslmode, "verify-ca") == 0 ? "verified" : "not verified");
+		ck_stage(session, CK_STAGE_TLS, detail);
+	}
+	snprintf(detail, sizeof(detail), "user %s %s", options->user,
+			 options->password && options->password[0] ? "by password" : "without a password");
+	ck_stage(session, CK_STAGE_AUTHENTICATE, detail);
+}
+
+/* Sets what does not depend on the library. */
+static void
+connect_options(Connecting *c, const MysqlOptions *options)
+{
+	MYSQL	   *mysql = c->mysql;
+	unsigned int off = 0;
+	unsigned int protocol = connect_is_path(options->host) ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
+	unsigned long max_packet = MAX_PACKET;
+
+	mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol);
+	mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+	mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &off);
+	mysql_options(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &max_packet);
+	mysql_options(mysql, MYSQL_INIT_COMMAND, settings);
+	mysql_options4(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "connkit");
+	if (c->want_tls)
+	{
+		if (options->sslrootcert)
+			mysql_options(mysql, MYSQL_OPT_SSL_CA, options->sslrootcert);
+		if (options->sslcert)
+			mysql_options(mysql, MYSQL_OPT_SSL_CERT, options->sslcert);
+		if (options->sslkey)
+			mysql_options(mysql, MYSQL_OPT_SSL_KEY, options->sslkey);
+	}
+	connect_library_options(c, options);
+}
+
+CkStatus
+mysql_connect(CkSession *session, MYSQL *mysql, bool stages)
+{
+	const MysqlOptions *options = session->options;
+	bool		path = connect_is_path(options->host);
+	Connecting	c = {.session = session, .mysql = mysql, .stages = stages};
+	char		addresses[CK_ADDRESS_SIZE];
+	char		where[CK_ADDRESS_SIZE + 16];
+	char	   *rest = NULL;
+	CkStatus	status = connect_check(session, options);
+
+	if (status != CK_OK)
+		return status;
+	c.want_tls = strcmp(options->sslmode, "disable") != 0 && !path;
+	c.need_tls = c.want_tls && strcmp(options->sslmode, "prefer") != 0;
+	status = ck_resolve(session, options->host, (int) options->port, addresses, sizeof(addresses));
+	if (status != CK_OK)
+		return status;
+	connect_options(&c, options);
+
+	/* the library looks the name up by itself where it has to compare it with the certificate's */
+	if (path || strcmp(options->sslmode, "verify-full") == 0)
+		snprintf(addresses, sizeof(addresses), "%s", options->host);
+	for (char *one = strtok_r(addresses, ",", &rest); one; one = strtok_r(NULL, ",", &rest))
+	{
+		snprintf(where, sizeof(where), path ? "%s" : "%s:%d", one, (int) options->port);
+		if (stages)
+			ck_stage(session, CK_STAGE_CONNECT, where);
+		c.greeted = c.no_tls = false;
+		if (connect_run(&c, options, path ? NULL : one, path ? one : NULL))
+		{
+			if (c.need_tls && !mysql_get_ssl_cipher(mysql))
+				return ck_fail(session, CK_ERR_TLS, "the server went on without TLS");
+			if (stages)
+				connect_report(&c, options);
+			return CK_OK;
+		}
+		status = connect_fail(&c, options);
+		if (status != CK_ERR_CONNECT)
+			break;
+	}
+	return status;
+}

@@ -1,0 +1,140 @@
+/*
+ * session.h: what the files of the mysql connector know of each other.
+ */
+#ifndef CK_MYSQL_SESSION_H
+#define CK_MYSQL_SESSION_H
+
+#include "connkit.h"
+#include "library.h"
+#include "stmt_cache.h"
+
+typedef struct MysqlOptions
+{
+	const char *host;
+	int64_t		port;
+	const char *dbname;
+	const char *sslmode;
+	const char *sslrootcert;
+	const char *sslcert;
+	const char *sslkey;
+	const char *zero_date;
+	const char *user;
+	const char *password;
+} MysqlOptions;
+
+typedef struct MysqlSession
+{
+	MYSQL	   *mysql;
+	CkStmtCache *statements;
+	MYSQL_STMT *active;			/* its result was not read to the end */
+	bool		used;			/* statements ran since the last COMMIT or ROLLBACK */
+	bool		reply_due;		/* the reply to a COMMIT or ROLLBACK was not read yet */
+	bool		broken;			/* not to be used again */
+
+	/* a call under way, that waits for the server */
+	int			(*resume) (struct MysqlSession *state, int events);
+	int			events;			/* what it waits for; 0: no call is under way */
+	MYSQL_STMT *stmt;			/* of that call */
+	int			result;			/* of the last call that ended */
+	LibraryBool flag;
+	MYSQL_RES  *rows;
+} MysqlSession;
+
+/* dialect.c */
+extern const CkSql mysql_sql;
+
+/* connect.c: a connection by the session's options; the caller closes mysql. Without stages nothing is told of them. */
+extern CkStatus mysql_connect(CkSession *session, MYSQL *mysql, bool stages);
+
+/* call.c: calls that wait. CK_OK: the call ended, well or not as its result says; else it is still under way. */
+extern CkStatus call_prepare(CkSession *session, MYSQL_STMT *stmt, const char *sql);
+extern CkStatus call_execute(CkSession *session, MYSQL_STMT *stmt);
+extern CkStatus call_fetch(CkSession *session, MYSQL_STMT *stmt);
+
+/* Starts to skip the rest of a result; false: the server has more to say, call_finish() waits for it. */
+extern bool call_skip_result(MysqlSession *state, MYSQL_STMT *stmt);
+/* Runs a statement of no arguments and stores its rows, which the caller frees; rows may be NULL. Tells errors. */
+extern CkStatus call_query(CkSession *session, const char *sql, MYSQL_RES **rows);
+/* Sends a statement of no rows without waiting; false: the connection is gone. */
+extern bool call_send(MysqlSession *state, const char *sql);
+/* Reads the reply to what call_send() sent, if one is due. Tells errors. */
+extern CkStatus call_settle(CkSession *session);
+/* Waits for the end of the call under way, if there is one. */
+extern CkStatus call_finish(CkSession *session);
+/* Ends the call under way by cutting the connection. */
+extern void call_abort(MysqlSession *state);
+
+/* Tells an error of the library or the server under its class. */
+extern CkStatus call_fail(CkSession *session, unsigned int code, const char *sqlstate, const char *message);
+extern CkStatus call_fail_stmt(CkSession *session, MYSQL_STMT *stmt);
+
+/* value.c: one column of a result on its way, and the arguments of a statement */
+typedef struct Cell
+{
+	int			form;			/* how it is put: CELL_* of value.c */
+	const char *name;
+	bool		zero_is_null;	/* a date that does not exist is NULL, not an error */
+	uint32_t	width;			/* of a BIT, in bits */
+	unsigned long length;		/* of the value at hand, in bytes */
+	LibraryBool null;
+	LibraryBool truncated;
+	union
+	{
+		int64_t		i;
+		double		d;
+		float		f;
+		MYSQL_TIME	t;
+	}			value;
+	char	   *buffer;			/* of a value that has a length */
+	size_t		size;
+	char	   *text;			/* what the value was rewritten to */
+	size_t		text_size;
+} Cell;
+
+extern CkStatus cell_init(CkSession *session, Cell *cell, const CkColumn *column, const MYSQL_FIELD *field,
+						  MYSQL_BIND *bind, bool zero_is_null);
+extern bool cell_grow(Cell *cell, MYSQL_BIND *bind);
+extern CkStatus cell_put(CkSession *session, Cell *cell, CkRow *row, uint32_t column);
+extern void cell_free(Cell *cell);
+
+/* An argument in the form that the library sends. */
+typedef union Argument
+{
+	int64_t		i;
+	double		d;
+	float		f;
+	MYSQL_TIME	t;
+} Argument;
+
+extern CkStatus argument_bind(CkSession *session, const CkValue *value, Argument *argument, MYSQL_BIND *bind);
+
+/* scan.c */
+typedef struct MysqlScan
+{
+	MYSQL_STMT *stmt;
+	bool		cached;			/* stmt belongs to the session's cache */
+	MYSQL_BIND *params;
+	Argument   *arguments;
+	uint32_t	nparams;		/* room in both */
+	MYSQL_BIND *binds;
+	Cell	   *cells;
+	uint32_t	ncells;
+	uint32_t	fixed_bytes;	/* of a row, those of its columns without a length */
+} MysqlScan;
+
+extern CkStatus mysql_scan_open(CkScan *scan);
+extern CkStatus mysql_scan_next(CkScan *scan, CkRow *row);
+extern CkStatus mysql_scan_rescan(CkScan *scan);
+extern void mysql_scan_close(CkScan *scan);
+
+/* session.c */
+extern CkStatus mysql_session_open(CkSession *session);
+extern bool mysql_session_alive(CkSession *session);
+extern void mysql_session_close(CkSession *session);
+extern CkStatus mysql_session_cancel(CkSession *session);
+extern CkStatus mysql_transaction(CkSession *session, CkEvent event, int level);
+
+/* check.c */
+extern CkStatus mysql_session_check(CkSession *session);
+
+#endif							/* CK_MYSQL_SESSION_H */
