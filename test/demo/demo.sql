@@ -55,15 +55,15 @@ ANALYZE shop.orders, shop.customers, crm.account;
 ------ Queries: filter, order and limit are done at the source
 
 SELECT id, customer_id, total, placed FROM shop.orders
-	WHERE placed >= '2025-12-01' AND quantity = 4 ORDER BY placed DESC LIMIT 5;
-EXPLAIN (VERBOSE, COSTS OFF) SELECT id, customer_id, total, placed FROM shop.orders
-	WHERE placed >= '2025-12-01' AND quantity = 4 ORDER BY placed DESC LIMIT 5;
+	WHERE quantity = 4 AND total > 200 ORDER BY total DESC, id LIMIT 5;
+EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT id, customer_id, total, placed FROM shop.orders
+	WHERE quantity = 4 AND total > 200 ORDER BY total DESC, id LIMIT 5;
 
 ------ A join across MariaDB and PostgreSQL: the keys of one side are looked up on the other
 
 SELECT a.manager, a.segment, c.name, o.total
 	FROM crm.account a JOIN shop.customers c ON c.id = a.customer_id JOIN shop.orders o ON o.customer_id = c.id
-	WHERE a.manager = 'Mara' AND a.credit > 4500 AND o.placed >= '2025-12-01' ORDER BY o.total DESC LIMIT 5;
+	WHERE a.manager = 'Mara' AND a.credit > 4500 AND o.placed >= '2025-12-01' ORDER BY o.total DESC, c.id LIMIT 5;
 EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT a.manager, c.name
 	FROM crm.account a JOIN shop.customers c ON c.id = a.customer_id WHERE a.manager = 'Mara' AND a.credit > 4500;
 

@@ -21,7 +21,7 @@ CREATE TABLE products (
 );
 
 CREATE TABLE orders (
-	id bigint unsigned NOT NULL PRIMARY KEY,
+	id bigint NOT NULL PRIMARY KEY,
 	customer_id int unsigned NOT NULL,
 	product_id int unsigned NOT NULL,
 	quantity smallint NOT NULL,
