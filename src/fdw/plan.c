@@ -120,7 +120,7 @@ path_costs(TablePlan *plan, double sent_rows, bool found_by_key, bool sorted, do
 
 	*startup = COST_ROUND_TRIP + local_cost->startup;
 	/* the source's work before its first row */
-	if (sorted && sent_rows > 1)
+	if (sorted)
 		*startup += sent_rows * COST_REMOTE_ROW * log2(sent_rows + 1) * 0.2;
 	*total = *startup + looked_at * COST_REMOTE_ROW +
 		sent_rows * (COST_TRANSFER + cpu_tuple_cost + local_cost->per_tuple);
@@ -493,9 +493,12 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 	initStringInfo(&pushed);
 	if (plan->has_sql)
 	{
-		/* a parameter may have a value that the source cannot be told; then the filter is applied here, to its columns */
+		/*
+		 * A parameter may have a value that the source cannot be told; then the filter is applied here, to its columns.
+		 * PostgreSQL can be told all values.
+		 */
 		text = make_sql(root, rel, plan, attributes, sent, keys, path->path.pathkeys, true, &sql);
-		if (!sql.parameters)
+		if (!sql.parameters || plan->table.sql->native)
 		{
 			attributes = needed_attributes(rel, foreigntableid, local);
 			text = make_sql(root, rel, plan, attributes, sent, keys, path->path.pathkeys, true, &sql);

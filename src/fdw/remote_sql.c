@@ -44,15 +44,17 @@ remote_table_init(RemoteTable *table, Oid relid, Oid userid)
 {
 	ForeignTable *foreign = GetForeignTable(relid);
 	const CkConnector *connector = registry_connector_of_server(foreign->serverid);
+	void	   *options;
 
 	memset(table, 0, sizeof(*table));
 	table->relid = relid;
 	table->serverid = foreign->serverid;
 	table->userid = userid;
 	table->options = foreign->options;
-	table->sql = (connector->caps & CK_REMOTE) ? connector->sql : NULL;
-	(void) options_parse(connector, list_make2(GetForeignServer(foreign->serverid)->options, foreign->options),
-						 &table->common, false);
+	options = options_parse(connector, list_make2(GetForeignServer(foreign->serverid)->options, foreign->options),
+							&table->common, false);
+	if (connector->caps & CK_REMOTE)
+		table->sql = connector->dialect ? connector->dialect(options) : connector->sql;
 	table->schema = table->common.schema_name;
 	table->query = table->common.query;
 	table->table = table->common.table_name ? table->common.table_name : get_rel_name(relid);
@@ -321,14 +323,10 @@ sql_template(RemoteSql *sql, const char *template, const char *name, List *args,
 static bool
 rule_usable(RemoteSql *sql, const CkSqlRule *rule, Oid collation, bool positive)
 {
-	if (!rules_locale_fits(rule, collation))
+	if (!rules_locale_fits(rule, collation) || (rule->fidelity != CK_EXACT && !positive))
 		return false;
 	if (rule->fidelity == CK_SUPERSET)
-	{
-		if (!positive)
-			return false;
 		sql->superset = true;
-	}
 	return true;
 }
 

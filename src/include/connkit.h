@@ -249,6 +249,8 @@ struct CkScan
 typedef enum CkFidelity
 {
 	CK_EXACT,					/* the source gives PostgreSQL's answer for every value: no recheck here */
+	CK_FILTER,					/* it says true for just the right rows, but maybe false for NULL or NULL for false:
+								 * good as a filter, not below NOT or as a value */
 	CK_SUPERSET					/* the source lets through all the right rows and maybe more: checked again here */
 } CkFidelity;
 
@@ -358,6 +360,9 @@ struct CkConnector
 	size_t		session_size;
 	size_t		scan_size;
 	const CkSql *sql;			/* required with CK_REMOTE */
+
+	/* Optional. The dialect to be used with a server's options, where these change what may be sent; a static table. */
+	const CkSql *(*dialect) (const void *options);
 
 	/* Required. Connects and authenticates within session->deadline_ms, telling ck_stage() as it goes. */
 	CkStatus	(*session_open) (CkSession *session);
