@@ -22,7 +22,6 @@ static const CkSqlRule postgres_rules[] = {
 	{"in", "bpchar", "(%1 IN (%2) AND %1 COLLATE \"C\" IN (%2))", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"~~ !~~", "text, text", "(%1 COLLATE \"C\" %o %2)", CK_EXACT, CK_ANY_LOCALE,
 	"LIKE compares characters, in every deterministic collation the same; ILIKE and regular expressions do not"},
-	{"~~ !~~", "bpchar, text", "(%1 COLLATE \"C\" %o %2)", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"^@", "text, text", "(%1 COLLATE \"C\" %o %2)", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"starts_with", "text, text", "starts_with(%1 COLLATE \"C\", %2)", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"||", "text, text", NULL, CK_EXACT, CK_NO_LOCALE, NULL},

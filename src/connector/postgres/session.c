@@ -5,6 +5,7 @@
 #include "resolve.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -410,14 +411,13 @@ bool
 postgres_session_alive(CkSession *session)
 {
 	PgSession  *pg = postgres_session(session);
+	struct pollfd socket;
 
 	if (pg->broken || pg->busy)
 		return false;
-	/* what came is read, then whether the other end is still there */
-	for (int i = 0; i < 2; i++)
+	/* whatever has come is read, up to the end of the connection if that has come */
+	do
 	{
-		if (!PQconsumeInput(pg->conn))
-			return false;
 		while (pg->owed && !PQisBusy(pg->conn))
 		{
 			PGresult   *result = PQgetResult(pg->conn);
@@ -428,9 +428,11 @@ postgres_session_alive(CkSession *session)
 				pg->broken = true;
 			PQclear(result);
 		}
-	}
-	return !pg->broken && PQstatus(pg->conn) == CONNECTION_OK &&
-		(pg->owed || PQtransactionStatus(pg->conn) == PQTRANS_IDLE);
+		if (pg->broken || PQstatus(pg->conn) != CONNECTION_OK)
+			return false;
+		socket = (struct pollfd) {.fd = PQsocket(pg->conn), .events = POLLIN};
+	} while (poll(&socket, 1, 0) > 0 && PQconsumeInput(pg->conn));
+	return socket.revents == 0 && (pg->owed || PQtransactionStatus(pg->conn) == PQTRANS_IDLE);
 }
 
 void
