@@ -2,6 +2,9 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS connkit CASCADE;
 RESET client_min_messages;
+SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
+SET timezone = 'UTC';
 CREATE SCHEMA query_source;
 CREATE TABLE query_source.t (
 	id bigint PRIMARY KEY, small smallint, n numeric(12,2), d double precision, v varchar(20), t text, c char(5),
