@@ -21,6 +21,7 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "utils/acl.h"
+#include "storage/latch.h"
 #include "utils/guc.h"
 #include "utils/pg_locale.h"
 
@@ -119,6 +120,17 @@ compat_nulled_var(Expr *var, int relid)
 	return (Expr *) copy;
 #else
 	return var;
+#endif
+}
+
+/* A set of events to wait for that lives until it is freed; from 17 on it belongs to no resource owner then. */
+static inline WaitEventSet *
+compat_create_wait_set(MemoryContext context, int nevents)
+{
+#if PG_VERSION_NUM >= 170000
+	return CreateWaitEventSet(NULL, nevents);
+#else
+	return CreateWaitEventSet(context, nevents);
 #endif
 }
 

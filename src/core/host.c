@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "compat.h"
 #include "discover.h"
 #include "session.h"
 
@@ -114,6 +115,36 @@ host_timeout(Session *session)
 	return CK_ERR_TIMEOUT;
 }
 
+/*
+ * Waits for the latch or the socket. An open session keeps the set of events for its connection, which spares setting it
+ * up for each wait; other sockets (a second connection that cancels) are waited for without one.
+ */
+static int
+wait_once(Session *session, int fd, int wake, int64 timeout_ms)
+{
+	WaitEvent	event;
+
+	if (!session->opened || session->quiet || (session->waits && session->waits_fd != fd))
+		return WaitLatchOrSocket(session->quiet ? NULL : MyLatch, wake, fd, timeout_ms, PG_WAIT_EXTENSION);
+	if (session->waits == NULL)
+	{
+		session->waits = compat_create_wait_set(TopMemoryContext, 3);
+		AddWaitEventToSet(session->waits, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+		AddWaitEventToSet(session->waits, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+		session->waits_events = wake & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
+		AddWaitEventToSet(session->waits, session->waits_events, fd, NULL, NULL);
+		session->waits_fd = fd;
+	}
+	else if (session->waits_events != (wake & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE)))
+	{
+		session->waits_events = wake & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
+		ModifyWaitEvent(session->waits, 2, session->waits_events, NULL);
+	}
+	if (WaitEventSetWait(session->waits, timeout_ms, &event, 1, PG_WAIT_EXTENSION) == 0)
+		return WL_TIMEOUT;
+	return event.events;
+}
+
 static CkStatus
 host_wait(CkSession *pub, int fd, int events)
 {
@@ -146,7 +177,7 @@ host_wait(CkSession *pub, int fd, int events)
 			wake |= WL_SOCKET_READABLE;
 		if (events & CK_WRITABLE)
 			wake |= WL_SOCKET_WRITEABLE;
-		fired = WaitLatchOrSocket(session->quiet ? NULL : MyLatch, wake, fd, timeout, PG_WAIT_EXTENSION);
+		fired = wait_once(session, fd, wake, timeout);
 		if (fired & WL_LATCH_SET)
 			ResetLatch(MyLatch);
 		if (fired & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE))

@@ -10,6 +10,7 @@
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "storage/latch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -20,9 +21,11 @@
 
 /* Sessions that one transaction may hold to one source; beyond that, scans that interleave are spooled. */
 #define SESSIONS_PER_SOURCE 4
-/* Milliseconds that cleaning up a session may take before it is closed instead. */
+/* Milliseconds that cleaning up a session may take before it is closed instead; and when the backend ends. */
 #define CLEANUP_MS 3000
+#define EXIT_MS 1000
 
+static int64 cleanup_ms = CLEANUP_MS;
 static dlist_head sessions = DLIST_STATIC_INIT(sessions);
 
 Session *
@@ -93,6 +96,9 @@ session_disconnect(Session *session)
 		session->opened = false;
 		session->pub.connector->session_close(&session->pub);
 	}
+	if (session->waits)
+		FreeWaitEventSet(session->waits);
+	session->waits = NULL;
 }
 
 void
@@ -195,7 +201,7 @@ session_event(Session *session, CkEvent event, int level)
 	if (cleanup)
 	{
 		session->quiet = true;
-		session->pub.deadline_ms = session_host()->now_ms() + CLEANUP_MS;
+		session->pub.deadline_ms = session_host()->now_ms() + cleanup_ms;
 	}
 	status = connector->transaction(&session->pub, event, level);
 	session->quiet = false;
@@ -368,7 +374,7 @@ session_cancel(Session *session)
 		return;
 	}
 	session->quiet = true;
-	session->pub.deadline_ms = session_host()->now_ms() + CLEANUP_MS;
+	session->pub.deadline_ms = session_host()->now_ms() + cleanup_ms;
 	status = connector->session_cancel(&session->pub);
 	session->quiet = false;
 	session->pub.deadline_ms = 0;
@@ -465,13 +471,21 @@ sessions_invalidate(Datum arg, int cacheid, uint32 hash)
 	}
 }
 
+/* The backend ends, perhaps in the middle of a scan: the source is not left to work for nobody. */
 static void
 sessions_exit(int code, Datum arg)
 {
 	dlist_iter	iter;
 
+	cleanup_ms = EXIT_MS;
 	dlist_foreach(iter, &sessions)
-		session_disconnect(dlist_container(Session, node, iter.cur));
+	{
+		Session    *session = dlist_container(Session, node, iter.cur);
+
+		if (session->busy)
+			session_cancel(session);
+		session_disconnect(session);
+	}
 }
 
 void

@@ -56,6 +56,9 @@ typedef struct Session
 	dlist_head	scans;			/* scans whose state the connector holds */
 	struct SourceScan *busy;	/* the scan that holds the connection, unless the connector has CK_MULTI */
 
+	struct WaitEventSet *waits; /* latch, postmaster and the connection's socket, or NULL */
+	int			waits_fd;		/* that socket: the first that an open session waits for */
+	int			waits_events;
 	bool		quiet;			/* cleaning up: waits are short and do not look at interrupts */
 	uint64		progress;		/* grows with every row; for the deadline of polled waits */
 	uint64		progress_seen;
