@@ -537,16 +537,14 @@ estimate_ask(Estimate *estimate, const char *schema, const char *table)
 	return answered;
 }
 
-bool
-discover_estimate(Oid serverid, Oid userid, const char *schema, const char *table, double *rows, double *bytes)
+/* The entry of a table, made where there is none. */
+static Estimate *
+estimate_entry(Oid serverid, Oid userid, const char *schema, const char *table)
 {
-	const CkConnector *connector = registry_connector_of_server(serverid);
 	EstimateKey key;
 	Estimate   *estimate;
 	bool		found;
 
-	if (!(connector->caps & CK_DISCOVER))
-		return false;
 	if (estimates == NULL)
 	{
 		HASHCTL		control = {.keysize = sizeof(EstimateKey), .entrysize = sizeof(Estimate), .hcxt = TopMemoryContext};
@@ -559,17 +557,40 @@ discover_estimate(Oid serverid, Oid userid, const char *schema, const char *tabl
 	key.name = hash_bytes_extended((const unsigned char *) table, strlen(table),
 								   schema ? hash_bytes_extended((const unsigned char *) schema, strlen(schema), 1) : 0);
 	estimate = hash_search(estimates, &key, HASH_ENTER, &found);
-	if (!found || estimate->until < GetCurrentTimestamp())
+	if (!found)
 	{
 		estimate->known = false;
+		estimate->until = 0;
+	}
+	return estimate;
+}
+
+void
+discover_estimate_forget(Oid serverid, Oid userid, const char *schema, const char *table)
+{
+	estimate_entry(serverid, userid, schema, table)->until = 0;
+}
+
+bool
+discover_estimate(Oid serverid, Oid userid, const char *schema, const char *table, double *rows, double *bytes)
+{
+	const CkConnector *connector = registry_connector_of_server(serverid);
+	Estimate   *estimate = estimate_entry(serverid, userid, schema, table);
+
+	if (!(connector->caps & CK_DISCOVER))
+		return false;
+	if (estimate->until < GetCurrentTimestamp())
+	{
+		int			keep_ms = ESTIMATE_MS;
+
+		estimate->known = false;
 		estimate->until = 0;	/* an interrupt leaves it unasked */
-		if (estimate_ask(estimate, schema, table))
-			estimate->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ESTIMATE_MS);
-		else
+		if (!estimate_ask(estimate, schema, table))
 		{
 			estimate->known = false;
-			estimate->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ESTIMATE_FAILED_MS);
+			keep_ms = ESTIMATE_FAILED_MS;
 		}
+		estimate->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), keep_ms);
 	}
 	*rows = estimate->rows;
 	*bytes = estimate->bytes;

@@ -118,4 +118,7 @@ extern CkStatus discover_host_key(CkCatalog *catalog, const char *name, char kin
 extern bool discover_estimate(Oid serverid, Oid userid, const char *schema, const char *table, double *rows,
 							  double *bytes);
 
+/* Forgets the estimate, so that the next one is asked for anew. */
+extern void discover_estimate_forget(Oid serverid, Oid userid, const char *schema, const char *table);
+
 #endif							/* CONNKIT_DISCOVER_H */

@@ -81,19 +81,23 @@ static const char *const insert_indexes =
 	" FROM unnest($2, $3, $4, $5, $6, $7, $8) AS u(s, t, n, q, p, c, m) GROUP BY s, t, n";
 
 /*
- * Runs one statement as the owner of the tables: users read them and do not write them. What throws in it leaves the
- * user's identity to the abort of the transaction.
+ * Runs one statement as the owner of the tables, for users read them and do not write them; and without the user's
+ * search_path, where he could have functions of his own. What throws in it leaves both to the abort of the transaction.
  */
 static void
 discovery_execute(Discovery *discovery, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
 {
 	Oid			user;
 	int			context;
+	int			level = NewGUCNestLevel();
 
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(discovery->owner, context | SECURITY_LOCAL_USERID_CHANGE);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
 	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0)
 		elog(ERROR, "SPI_execute_with_args failed: %s", sql);
+	AtEOXact_GUC(true, level);
 	SetUserIdAndSecContext(user, context);
 }
 

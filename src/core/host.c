@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include <sys/stat.h>
 #include <time.h>
 
 #include "mb/pg_wchar.h"
@@ -123,8 +124,14 @@ static int
 wait_once(Session *session, int fd, int wake, int64 timeout_ms)
 {
 	WaitEvent	event;
+	struct stat status;
 
-	if (!session->opened || session->quiet || (session->waits && session->waits_fd != fd))
+	if (session->waits && session->waits_fd == fd && (fstat(fd, &status) < 0 || status.st_ino != session->waits_inode))
+	{
+		FreeWaitEventSet(session->waits);
+		session->waits = NULL;
+	}
+	if (!session->opened || session->quiet || (session->waits ? session->waits_fd != fd : fstat(fd, &status) < 0))
 		return WaitLatchOrSocket(session->quiet ? NULL : MyLatch, wake, fd, timeout_ms, PG_WAIT_EXTENSION);
 	if (session->waits == NULL)
 	{
@@ -134,6 +141,7 @@ wait_once(Session *session, int fd, int wake, int64 timeout_ms)
 		session->waits_events = wake & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
 		AddWaitEventToSet(session->waits, session->waits_events, fd, NULL, NULL);
 		session->waits_fd = fd;
+		session->waits_inode = status.st_ino;
 	}
 	else if (session->waits_events != (wake & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE)))
 	{

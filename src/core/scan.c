@@ -99,6 +99,7 @@ scan_new(Oid serverid, Oid userid, List *table_options, const char *remote, int 
 	scan->userid = userid;
 	scan->pub.flags = flags;
 	scan->pub.options = options_parse(connector, list_make2(server->options, table_options), &common, false);
+	scan->query_timeout_ms = common.query_timeout_ms;
 	scan->pub.fetch_size = (uint32) common.fetch_size;
 	scan->pub.schema_name = common.schema_name;
 	scan->pub.table_name = common.query ? NULL : common.table_name;
@@ -112,6 +113,7 @@ scan_new_on(Session *session, const char *remote, int ncolumns, const CkColumn *
 	SourceScan *scan = scan_make(session->pub.connector, remote, ncolumns, columns, types, NULL, NULL);
 
 	scan->session = session;
+	scan->query_timeout_ms = session->common.query_timeout_ms;
 	scan->pub.session = &session->pub;
 	scan->pub.options = session->pub.options;
 	scan->pub.flags = CK_SCAN_WHOLE;
@@ -146,6 +148,7 @@ scan_open(SourceScan *scan)
 	dlist_push_tail(&scan->session->scans, &scan->node);
 	scan->ended = false;
 	scan->session->progress_ms = 0;
+	scan->session->pub.query_timeout_ms = scan->query_timeout_ms;
 	status = scan->session->pub.connector->scan_open(&scan->pub);
 	if (status != CK_OK)
 		scan_fail(scan, status);
@@ -236,6 +239,7 @@ scan_fetch(SourceScan *scan)
 		scan_open(scan);
 	for (uint32 i = 0; i < scan->row.ncolumns; i++)
 		scan->row.values[i].type = CK_NULL;
+	scan->session->pub.query_timeout_ms = scan->query_timeout_ms;
 	status = scan->session->pub.connector->scan_next(&scan->pub, &scan->row);
 	if (scan->timed)
 	{
@@ -356,6 +360,7 @@ scan_restart(SourceScan *scan, const CkValue *args, int nargs)
 			session->busy = scan;
 		scan->ended = false;
 		session->progress_ms = 0;
+		session->pub.query_timeout_ms = scan->query_timeout_ms;
 		status = session->pub.connector->scan_rescan(&scan->pub);
 		if (status != CK_OK)
 			scan_fail(scan, status);

@@ -23,6 +23,7 @@ typedef struct SourceScan
 	Oid			serverid;
 	Oid			userid;
 	bool		share;			/* other scans of the source run beside this one */
+	int64		query_timeout_ms;	/* the table's, over the server's */
 	Session    *session;		/* while open */
 	ResourceOwner owner;		/* of the query that reads, for the spool's files */
 	bool		open;			/* scan_open was called, scan_close not yet */

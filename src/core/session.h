@@ -58,6 +58,7 @@ typedef struct Session
 
 	struct WaitEventSet *waits; /* latch, postmaster and the connection's socket, or NULL */
 	int			waits_fd;		/* that socket: the first that an open session waits for */
+	uint64		waits_inode;	/* tells it from another that got its number after it was closed */
 	int			waits_events;
 	bool		quiet;			/* cleaning up: waits are short and do not look at interrupts */
 	uint64		progress;		/* grows with every row; for the deadline of polled waits */
