@@ -24,8 +24,9 @@ CREATE FUNCTION connkit_discover(source name, include text[] DEFAULT '{*}', excl
 	LANGUAGE plpgsql VOLATILE STRICT AS $$
 #variable_conflict use_column
 DECLARE
-	made bigint := connkit.discover(source, include, exclude, strategy, keep);
+	made bigint;
 BEGIN
+	made := connkit.discover(source, include, exclude, strategy, keep);
 	RETURN QUERY
 		SELECT t.schema_name, t.table_name, t.kind, c.count, t.estimated_rows, t.estimated_bytes, t.comment, t.discovery
 		FROM connkit.discovered_table AS t
@@ -48,7 +49,7 @@ CREATE FUNCTION connkit_compare_discoveries(before bigint, after bigint)
 		FROM connkit.discovered_table
 		UNION ALL
 		SELECT discovery, 'column', schema_name, table_name, column_name,
-			to_jsonb(c) - '{discovery,schema_name,table_name,column_name}'::text[]
+			to_jsonb(c) - '{discovery,schema_name,table_name,column_name,position}'::text[]
 		FROM connkit.discovered_column AS c
 		UNION ALL
 		SELECT discovery, 'key', schema_name, table_name, key_name,
@@ -59,7 +60,11 @@ CREATE FUNCTION connkit_compare_discoveries(before bigint, after bigint)
 			to_jsonb(i) - '{discovery,schema_name,table_name,index_name}'::text[]
 		FROM connkit.discovered_index AS i)
 	SELECT CASE WHEN b.told IS NULL THEN 'added' WHEN a.told IS NULL THEN 'removed' ELSE 'changed' END,
-		object, schema_name, table_name, name, b.told, a.told
+		object, schema_name, table_name, name,
+		(SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(b.told) AS e
+			WHERE e.value IS DISTINCT FROM a.told -> e.key AND (a.told IS NOT NULL OR e.value <> 'null')),
+		(SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(a.told) AS e
+			WHERE e.value IS DISTINCT FROM b.told -> e.key AND (b.told IS NOT NULL OR e.value <> 'null'))
 	FROM (SELECT * FROM object WHERE discovery = $1) AS b
 		FULL JOIN (SELECT * FROM object WHERE discovery = $2) AS a USING (object, schema_name, table_name, name)
 	WHERE a.told IS DISTINCT FROM b.told
@@ -70,4 +75,4 @@ CREATE FUNCTION connkit_compare_discoveries(before bigint, after bigint)
 		array_position('{table,column,key,index}', object), name COLLATE "C"
 $$;
 COMMENT ON FUNCTION connkit_compare_discoveries(bigint, bigint) IS
-	'what was added, removed or changed from one discovery to another';
+	'what was added, removed or changed from one discovery to another; of what changed, the properties that did';

@@ -140,6 +140,7 @@ fdw_analyze(Relation relation, AcquireSampleRowsFunc *function, BlockNumber *pag
 				bytes;
 
 	remote_table_init(&table, RelationGetRelid(relation), relation->rd_rel->relowner);
+	discover_estimate_forget(table.serverid, table.userid, table.schema, table.table);
 	sample_estimate(&table, &rows, &bytes);
 	*pages = bytes > 0 ? (BlockNumber) Min(ceil(bytes / BLCKSZ), (double) MaxBlockNumber) : 0;
 	*function = sample_rows;

@@ -72,7 +72,7 @@ taken_names_create(MemoryContext context, long size)
 	return hash_create("connkit names", size, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 }
 
-/* Splits text at commas that stand outside parentheses and quotes. */
+/* Splits text at commas that stand outside parentheses. */
 static List *
 split_types(char *text)
 {
@@ -85,13 +85,13 @@ split_types(char *text)
 	{
 		char		c = *text;
 
-		if (c == '\'' || c == '"')
+		if (c == '\'' && depth > 0)
 			quoted = !quoted;
 		else if (!quoted && c == '(')
 			depth++;
 		else if (!quoted && c == ')')
 			depth--;
-		else if (c == '\0' || (c == ',' && depth <= 0 && !quoted))
+		else if (c == '\0' || (c == ',' && depth <= 0))
 		{
 			*text = '\0';
 			parts = lappend(parts, begin);
