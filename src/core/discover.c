@@ -577,7 +577,8 @@ discover_estimate(Oid serverid, Oid userid, const char *schema, const char *tabl
 	const CkConnector *connector = registry_connector_of_server(serverid);
 	Estimate   *estimate = estimate_entry(serverid, userid, schema, table);
 
-	if (!(connector->caps & CK_DISCOVER))
+	/* a parallel worker cannot guard itself against the source's errors */
+	if (!(connector->caps & CK_DISCOVER) || IsInParallelMode())
 		return false;
 	if (estimate->until < GetCurrentTimestamp())
 	{
