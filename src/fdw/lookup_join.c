@@ -145,8 +145,10 @@ find_key(PlannerInfo *root, RelOptInfo *outer, RelOptInfo *inner, List *restrict
 		}
 		else if (!bms_is_subset(info->left_relids, inner->relids) || !bms_is_subset(info->right_relids, outer->relids))
 			continue;
+		if (!OidIsValid(*operator))
+			continue;
 		op_input_types(*operator, &left, &right);
-		if (!OidIsValid(*operator) || !op_hashjoinable(*operator, left) ||
+		if (!op_hashjoinable(*operator, left) ||
 			!get_op_hash_functions(*operator, &left_hash, &right_hash) || !OidIsValid(get_array_type(right)) ||
 			contain_volatile_functions((Node *) *outer_key) ||
 			remote_judge_list(root, inner, &plan->table, *inner_key, *operator, right, op->inputcollid) == PUSHED_NOT)
