@@ -1,0 +1,153 @@
+/*
+ * dialect.c: SQLite's SQL as data: what may be sent to it, its types, its catalog.
+ *
+ * A column of SQLite has an affinity and a collation that the rules do not know, and may hold values of any storage
+ * class. value.c takes only what fits the local type; of all that it takes, a rule lets through every right row, whatever
+ * the affinity and the collation, and keeps an index usable. In SQLite's order NULL comes before numbers, numbers before
+ * texts (the least is ''), texts before blobs (the least is x'').
+ */
+#include "sqlite.h"
+
+#define SECOND INT64_C(1000000)
+
+/* Bounds of a number: wider than what is lost between decimals and doubles, and without any for decimals as text. */
+#define LOW "CASE typeof(%2) WHEN 'text' THEN -9e999 ELSE min(%2 * 0.999999999999999, %2 * 1.000000000000001) END"
+#define HIGH "CASE typeof(%2) WHEN 'text' THEN 9e999 ELSE max(%2 * 0.999999999999999, %2 * 1.000000000000001) END"
+
+/* Bounds of the days that a time's text may begin with; all texts where it is no day of SQLite's. */
+#define FROM(margin) "%1 >= coalesce(date(%2, '-" margin " days'), '')"
+#define TO(margin) "%1 < coalesce(date(%2, '+" margin " days'), x'')"
+
+static const CkSqlRule rules[] = {
+	/* CAST lends its affinity: in a column of texts they are compared as numbers */
+	{"= <> < <= > >=", "integer,integer", "(%1 %o CAST(%2 AS INTEGER))", CK_SUPERSET, CK_NO_LOCALE,
+	"a column may hold other than integers, which are an error when they are read"},
+	{"in", "integer", "(%1 IN (%2) OR %1 >= '')", CK_SUPERSET},
+	{"= <> < <= > >=", "float8,float8", "(%1 %o CAST(%2 AS REAL))", CK_SUPERSET, CK_NO_LOCALE,
+	"a column may hold other than numbers, which are an error when they are read"},
+	{"=", "numeric,numeric", "(%1 BETWEEN " LOW " AND " HIGH " OR %1 >= '')", CK_SUPERSET, CK_NO_LOCALE,
+	"SQLite compares doubles, within which decimals round; texts are compared here"},
+	{"< <=", "numeric,numeric", "(%1 <= " HIGH " OR %1 >= '')", CK_SUPERSET},
+	{"> >=", "numeric,numeric", "(%1 >= " LOW " OR %1 >= '')", CK_SUPERSET},
+	/* "|| ''" makes a text of a number; numbers in %1 pass */
+	{"=", "text,text", "(%1 = (%2 || '') OR %1 < '')", CK_SUPERSET, CK_ANY_LOCALE,
+	"the column's own collation may be NOCASE or RTRIM"},
+	{"in", "text", "(%1 IN (%2) OR %1 < '')", CK_SUPERSET, CK_ANY_LOCALE},
+	{"<>", "text,text", "(%1 COLLATE BINARY <> (%2 || '') OR %1 < '')", CK_SUPERSET, CK_ANY_LOCALE},
+	/* what ends in char(1) is no number, even where the column would make one of it */
+	{"< <=", "text,text", "(%1 COLLATE BINARY < (%2 || char(1)))", CK_SUPERSET, CK_C_LOCALE},
+	{"> >=", "text,text", "(%1 COLLATE BINARY %o (%2 || '') OR %1 < '')", CK_SUPERSET, CK_C_LOCALE},
+	{"=", "bytea,bytea", "(%1 = %2 OR %1 < x'')", CK_SUPERSET, CK_NO_LOCALE, "texts are taken for bytes too"},
+	/* seconds may round up to the next day, and an offset may move the day by one */
+	{"=", "date,date", "(" FROM("0") " AND " TO("1") ")", CK_SUPERSET, CK_NO_LOCALE,
+	"a day may be written with 00:00 behind it"},
+	{"< <=", "date,date", "(" TO("1") ")", CK_SUPERSET},
+	{"> >=", "date,date", "(" FROM("0") ")", CK_SUPERSET},
+	{"=", "date,timestamp", "(" FROM("0") " AND " TO("2") ")", CK_SUPERSET},
+	{"< <=", "date,timestamp", "(" TO("2") ")", CK_SUPERSET},
+	{"> >=", "date,timestamp", "(" FROM("0") ")", CK_SUPERSET},
+	{"=", "timestamp,date", "(" FROM("1") " AND " TO("2") ")", CK_SUPERSET},
+	{"< <=", "timestamp,date", "(" TO("2") ")", CK_SUPERSET},
+	{"> >=", "timestamp,date", "(" FROM("1") ")", CK_SUPERSET},
+	{"=", "timestamp,timestamp", "(" FROM("1") " AND " TO("2") ")", CK_SUPERSET, CK_NO_LOCALE,
+	"one moment is written in many ways: the source compares days"},
+	{"< <=", "timestamp,timestamp", "(" TO("2") ")", CK_SUPERSET},
+	{"> >=", "timestamp,timestamp", "(" FROM("1") ")", CK_SUPERSET},
+	{"=", "timestamptz,timestamptz", "(" FROM("2") " AND " TO("3") ")", CK_SUPERSET},
+	{"< <=", "timestamptz,timestamptz", "(" TO("3") ")", CK_SUPERSET},
+	{"> >=", "timestamptz,timestamptz", "(" FROM("2") ")", CK_SUPERSET},
+	{"bool", "bool", "(%1 <> 0)", CK_SUPERSET, CK_NO_LOCALE, "texts such as 'f' pass"},
+
+	/* order.c takes a CAST away where the column's declaration makes it needless */
+	{"order", "integer", "CAST(%1 AS INTEGER)", CK_EXACT, CK_NO_LOCALE, "the column may be declared text"},
+	{"order", "float8", NULL, CK_EXACT},
+	{"order", "text", "CAST(%1 AS TEXT) COLLATE BINARY", CK_EXACT, CK_C_LOCALE, "numbers sort as the texts they are read as"},
+	{"order", "date", "%1 COLLATE BINARY", CK_EXACT},
+	{"order", "timestamp", "rtrim(replace(%1, 'T', ' '), 'Z') COLLATE BINARY", CK_EXACT, CK_NO_LOCALE,
+	"both ISO forms sort as one"},
+	{NULL}
+};
+
+/* SQLite keeps any declared type and enforces none: no length, no scale. */
+static const CkTypeRule types[] = {
+	{"bool*", "boolean", "0 is false, any other integer true; 't', 'no' and what else boolean takes as text"},
+	{"*point*", "text"},
+	{"interval*", "text"},
+	{"*int*", "bigint"},
+	{"*char*", "text", "SQLite enforces no length"},
+	{"*clob*", "text"},
+	{"*text*", "text"},
+	{"*blob*", "bytea", "texts are taken too, as their bytes in UTF-8"},
+	{"*binary*", "bytea"},
+	{"*real*", "double precision"},
+	{"*floa*", "double precision"},
+	{"*doub*", "double precision"},
+	{"decimal*", "numeric", "SQLite holds a double where the number is not an integer, and enforces no scale"},
+	{"numeric*", "numeric"},
+	{"number*", "numeric"},
+	{"money*", "numeric"},
+	{"date", "date", "as text, YYYY-MM-DD"},
+	{"timestamptz*", "timestamp with time zone", "as text; without an offset it is UTC"},
+	{"timestamp*with time zone", "timestamp with time zone"},
+	{"timestamp*without time zone", "timestamp"},
+	{"timestamp*", "timestamp", "as text, YYYY-MM-DD HH:MM:SS.fraction or with a T; fractions round to microseconds"},
+	{"datetime*", "timestamp"},
+	{"time", "time", "as text, in any form that PostgreSQL reads"},
+	{"json*", "jsonb", "as text"},
+	{"uuid", "uuid", "as text"},
+	{"*", "text", "also columns without a type, as of views: numbers are written as SQLite writes them"},
+	{NULL}
+};
+
+const CkSql sqlite_dialect = {
+	.quote = '`',				/* what stands in " is a string, where there is no such column */
+	.nulls_order = true,
+	.no_schema = true,
+	.literal_prefix = "",
+	.sample = " WHERE abs(random() % 1000000) < 1000000 * %f",
+	.rules = rules,
+	.limits = {
+		.timestamp_min = -62135510400 * SECOND, /* 0001-01-02 */
+		.timestamp_max = 253370678400 * SECOND, /* 9998-12-31 */
+		.numeric_digits = 15,
+		.numeric_scale = 100
+	},
+	.types = types,
+	.tables =
+	"SELECT 'main', m.name, m.type, NULL, CASE m.type WHEN 'table' THEN connkit_rows(m.name) END, NULL "
+	"FROM sqlite_master m "
+	"WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite^_%' ESCAPE '^' "
+	"AND 'main' {schema} AND m.name {table} "
+	"AND connkit_readable(m.name) "
+	"ORDER BY 2",
+	/* an INTEGER PRIMARY KEY that is the rowid is never NULL, other keys may be; hidden columns are a virtual table's */
+	.columns =
+	"SELECT 'main', m.name, c.name, c.cid + 1, c.type, c.\"notnull\" OR (c.pk > 0 AND m.type = 'table' AND "
+	"NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name) WHERE origin = 'pk')), c.dflt_value, NULL, NULL, NULL "
+	"FROM sqlite_master m, pragma_table_xinfo(m.name) c "
+	"WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite^_%' ESCAPE '^' "
+	"AND 'main' {schema} AND m.name {table} "
+	"AND connkit_readable(m.name) AND c.hidden <> 1 "
+	"ORDER BY 2, 4",
+	.keys =
+	"WITH t AS (SELECT m.name FROM sqlite_master m WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite^_%' ESCAPE '^' "
+	"AND 'main' {schema} AND m.name {table} AND connkit_readable(m.name)) "
+	"SELECT 'main', t.name, t.name || '_pkey', 'p', c.pk, c.name, NULL, NULL, NULL "
+	"FROM t, pragma_table_xinfo(t.name) c WHERE c.pk > 0 "
+	"UNION ALL "
+	"SELECT 'main', t.name, i.name, 'u', c.seqno + 1, c.name, NULL, NULL, NULL "
+	"FROM t, pragma_index_list(t.name) i, pragma_index_info(i.name) c WHERE i.origin = 'u' "
+	"UNION ALL "
+	"SELECT 'main', t.name, t.name || '_fkey' || (f.id + 1), 'f', f.seq + 1, f.\"from\", 'main', f.\"table\", "
+	"coalesce(f.\"to\", (SELECT r.name FROM pragma_table_info(f.\"table\") r WHERE r.pk = f.seq + 1)) "
+	"FROM t, pragma_foreign_key_list(t.name) f "
+	"ORDER BY 2, 3, 5",
+	.indexes =
+	"SELECT 'main', m.name, i.name, i.\"unique\", c.seqno + 1, coalesce(c.name, 'an expression'), 'btree' "
+	"FROM sqlite_master m, pragma_index_list(m.name) i, pragma_index_xinfo(i.name) c "
+	"WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite^_%' ESCAPE '^' "
+	"AND 'main' {schema} AND m.name {table} "
+	"AND connkit_readable(m.name) AND c.key "
+	"ORDER BY 2, 3, 5",
+	.default_schema = "SELECT 'main'",
+};

@@ -1,0 +1,349 @@
+/*
+ * sqlite.c: SQLite database files, read in this process by libsqlite3, always read-only.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sqlite.h"
+#include "stmt_cache.h"
+
+#if SQLITE_VERSION_NUMBER < 3031000
+#error "SQLite 3.31 or later is needed"
+#endif
+
+/* SQLite's own steps between two looks at cancel and deadline: well below a millisecond. */
+#define STEPS_PER_POLL 5000
+
+typedef struct SqliteOptions
+{
+	const char *path;
+	int64_t		busy_timeout;	/* seconds */
+} SqliteOptions;
+
+static const CkOption sqlite_options[] = {
+	{.name = "path", .type = CK_OPT_FILE, .where = CK_ON_SERVER | CK_REQUIRED, .offset = offsetof(SqliteOptions, path),
+		.help = "database file: an absolute path without symbolic links"},
+	{.name = "busy_timeout", .type = CK_OPT_INTEGER, .where = CK_ON_SERVER, .offset = offsetof(SqliteOptions, busy_timeout),
+		.initial = "10", .max = 86400, .help = "seconds to wait for another process that locks the database"},
+	{.name = NULL}
+};
+
+typedef struct SqliteSession
+{
+	sqlite3    *db;
+	CkStmtCache *cache;
+	struct stat file;			/* as it was when it was opened */
+	CkStatus	interrupt;		/* what made a callback stop SQLite, already told */
+	int64_t		busy_since_ms;
+} SqliteSession;
+
+/* Tells the error that SQLite has at hand, in its class. */
+static CkStatus
+sqlite_fail(CkSession *session)
+{
+	SqliteSession *sqlite = session->state;
+	const char *message = sqlite3_errmsg(sqlite->db);
+	CkStatus	status = sqlite->interrupt;
+
+	sqlite->interrupt = CK_OK;
+	if (status != CK_OK)
+		return status;
+	switch (sqlite3_errcode(sqlite->db))
+	{
+		case SQLITE_BUSY:
+		case SQLITE_LOCKED:
+			status = ck_fail(session, CK_ERR_BUSY, "%s", message);
+			ck_hint(session, "Another process is changing the database; try again, or raise the option busy_timeout.");
+			return status;
+		case SQLITE_CANTOPEN:
+		case SQLITE_READONLY:
+		case SQLITE_PERM:
+			status = ck_fail(session, CK_ERR_DATABASE, "%s", message);
+			ck_hint(session, sqlite3_extended_errcode(sqlite->db) == SQLITE_CANTOPEN_SYMLINK ?
+					"Write the path without symbolic links." :
+					"The server's operating system user must be able to read the file and to search its folder; a "
+					"database in WAL mode that no other process has open also needs write permission to the folder.");
+			return status;
+		case SQLITE_NOTADB:
+			return ck_fail(session, CK_ERR_DATABASE, "the file is not an SQLite database, or is encrypted");
+		case SQLITE_CORRUPT:
+			status = ck_fail(session, CK_ERR_PROTOCOL, "%s", message);
+			ck_hint(session, "Look at the database with PRAGMA integrity_check.");
+			return status;
+		case SQLITE_IOERR:
+		case SQLITE_PROTOCOL:
+			return ck_fail(session, CK_ERR_LOST, "%s", message);
+		case SQLITE_NOMEM:
+			return ck_fail(session, CK_ERR_MEMORY, "%s", message);
+		case SQLITE_TOOBIG:
+			return ck_fail(session, CK_ERR_DATA, "%s", message);
+		default:
+			return ck_fail(session, strncmp(message, "no such table", 13) == 0 ||
+						   strncmp(message, "no such column", 14) == 0 ? CK_ERR_NOT_FOUND : CK_ERR_QUERY, "%s", message);
+	}
+}
+
+/* SQLite's progress handler: anything but 0 stops the statement. */
+static int
+sqlite_poll(void *arg)
+{
+	CkSession  *session = arg;
+	SqliteSession *sqlite = session->state;
+
+	sqlite->interrupt = ck_interrupted(session);
+	return sqlite->interrupt != CK_OK;
+}
+
+/* SQLite's busy handler, called anew while a lock is not to be had: 0 gives up. */
+static int
+sqlite_busy(void *arg, int calls)
+{
+	CkSession  *session = arg;
+	SqliteSession *sqlite = session->state;
+	const SqliteOptions *options = session->options;
+	struct timespec moment = {.tv_nsec = calls < 10 ? 1000000 : 10000000};
+
+	if (calls == 0)
+		sqlite->busy_since_ms = ck_now_ms(session);
+	if (ck_now_ms(session) - sqlite->busy_since_ms >= options->busy_timeout * 1000)
+		return 0;
+	nanosleep(&moment, NULL);
+	return sqlite_poll(session) == 0;
+}
+
+static void
+sqlite_drop_statement(void *owner, void *stmt)
+{
+	sqlite3_finalize(stmt);
+}
+
+/* Takes from the connection what neither a reader needs nor a hostile file or query should have. */
+static void
+sqlite_harden(sqlite3 *db)
+{
+	static const int off[] = {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION,
+		SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER};
+
+	for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++)
+		sqlite3_db_config(db, off[i], 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+}
+
+/* Reads the header: here a file shows that it is no database. Text in UTF-16 would sort otherwise. */
+static CkStatus
+sqlite_check_encoding(CkSession *session)
+{
+	SqliteSession *sqlite = session->state;
+	sqlite3_stmt *stmt = NULL;
+	CkStatus	status = CK_OK;
+
+	if (sqlite3_exec(sqlite->db, "PRAGMA cell_size_check = 1", NULL, NULL, NULL) != SQLITE_OK ||
+		sqlite3_prepare_v2(sqlite->db, "PRAGMA encoding", -1, &stmt, NULL) != SQLITE_OK ||
+		sqlite3_step(stmt) != SQLITE_ROW)
+		status = sqlite_fail(session);
+	else if (strcmp((const char *) sqlite3_column_text(stmt, 0), "UTF-8") != 0)
+	{
+		status = ck_fail(session, CK_ERR_UNSUPPORTED, "the database holds its text in UTF-16");
+		ck_hint(session, "Copy it into a database in UTF-8: sqlite3 old .dump | sqlite3 new");
+	}
+	sqlite3_finalize(stmt);
+	return status;
+}
+
+/* Opens the file, which must be a regular one: anything else might block. */
+static CkStatus
+sqlite_session_open(CkSession *session)
+{
+	SqliteSession *sqlite = session->state;
+	const SqliteOptions *options = session->options;
+
+	ck_stage(session, CK_STAGE_CONNECT, options->path);
+	if (options->path[0] != '/')
+		return ck_fail(session, CK_ERR_OPTION, "option \"path\" must be an absolute path");
+	if (stat(options->path, &sqlite->file) != 0)
+		return ck_fail(session, CK_ERR_DATABASE, "file \"%s\": %s", options->path, strerror(errno));
+	if (!S_ISREG(sqlite->file.st_mode))
+		return ck_fail(session, CK_ERR_DATABASE, "\"%s\" is not a regular file", options->path);
+	sqlite->cache = ck_stmt_cache_new(sqlite_drop_statement, NULL);
+	if (sqlite->cache == NULL)
+		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
+	if (sqlite3_open_v2(options->path, &sqlite->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
+						NULL) != SQLITE_OK)
+		return sqlite_fail(session);
+	sqlite_harden(sqlite->db);
+	sqlite3_progress_handler(sqlite->db, STEPS_PER_POLL, sqlite_poll, session);
+	sqlite3_busy_handler(sqlite->db, sqlite_busy, session);
+	if (sqlite_add_functions(sqlite->db) != SQLITE_OK)
+		return sqlite_fail(session);
+	return sqlite_check_encoding(session);
+}
+
+/* False where the path now names another file. */
+static bool
+sqlite_session_alive(CkSession *session)
+{
+	const SqliteSession *sqlite = session->state;
+	const SqliteOptions *options = session->options;
+	struct stat file;
+
+	return stat(options->path, &file) == 0 && file.st_dev == sqlite->file.st_dev && file.st_ino == sqlite->file.st_ino;
+}
+
+static void
+sqlite_session_close(CkSession *session)
+{
+	SqliteSession *sqlite = session->state;
+
+	ck_stmt_cache_free(sqlite->cache);
+	sqlite3_close_v2(sqlite->db);
+	memset(sqlite, 0, sizeof(*sqlite));
+}
+
+static CkStatus
+sqlite_session_check(CkSession *session)
+{
+	SqliteSession *sqlite = session->state;
+	const SqliteOptions *options = session->options;
+	char		version[64];
+
+	ck_stage(session, CK_STAGE_QUERY, NULL);
+	if (sqlite3_exec(sqlite->db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL) != SQLITE_OK)
+		return sqlite_fail(session);
+	sqlite3_snprintf(sizeof(version), version, "SQLite %s", sqlite3_libversion());
+	ck_server_version(session, version);
+	ck_stage(session, CK_STAGE_PRIVILEGES, access(options->path, W_OK) == 0 ?
+			 "opened read-only, though the file's permissions would allow to write" :
+			 "opened read-only, as the file's permissions demand");
+	return CK_OK;
+}
+
+/* One read transaction of SQLite's for one of PostgreSQL's; savepoints mean nothing to who only reads. */
+static CkStatus
+sqlite_transaction(CkSession *session, CkEvent event, int level)
+{
+	SqliteSession *sqlite = session->state;
+	bool		begins = event == CK_BEGIN;
+
+	if ((begins || event == CK_COMMIT || event == CK_ABORT) && (sqlite3_get_autocommit(sqlite->db) != 0) == begins &&
+		sqlite3_exec(sqlite->db, begins ? "BEGIN" : "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+		return sqlite_fail(session);
+	return CK_OK;
+}
+
+/* Hands the arguments to the statement, for which reading begins with the first sqlite3_step(). */
+static CkStatus
+sqlite_start(CkScan *scan)
+{
+	int			rc = sqlite_bind(scan, scan->state);
+
+	scan->round_trips++;
+	if (rc != SQLITE_OK)
+		return ck_fail(scan->session, CK_ERR_DATA, "a value of the condition cannot be told to SQLite: %s",
+					   sqlite3_errstr(rc));
+	return CK_OK;
+}
+
+/* Prepares the scan's request, so that an index can serve its order. */
+static CkStatus
+sqlite_prepare(CkScan *scan, sqlite3_stmt **stmt)
+{
+	SqliteSession *sqlite = scan->session->state;
+	char	   *plain;
+	int			rc;
+
+	if (sqlite3_prepare_v3(sqlite->db, scan->remote, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL) != SQLITE_OK)
+		return sqlite_fail(scan->session);
+	plain = sqlite_plain_order(scan, *stmt);
+	if (plain == NULL)
+		return CK_OK;
+	sqlite3_finalize(*stmt);
+	rc = sqlite3_prepare_v3(sqlite->db, plain, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
+	sqlite3_free(plain);
+	return rc == SQLITE_OK ? CK_OK : sqlite_fail(scan->session);
+}
+
+/* Takes the statement from the cache, or prepares it. */
+static CkStatus
+sqlite_scan_open(CkScan *scan)
+{
+	SqliteSession *sqlite = scan->session->state;
+	sqlite3_stmt *stmt = ck_stmt_cache_get(sqlite->cache, scan->remote);
+	CkStatus	status;
+
+	if (stmt == NULL)
+	{
+		status = sqlite_prepare(scan, &stmt);
+		if (status != CK_OK)
+			return status;
+		(void) ck_stmt_cache_put(sqlite->cache, scan->remote, stmt);
+	}
+	scan->state = stmt;
+	return sqlite_start(scan);
+}
+
+static CkStatus
+sqlite_scan_next(CkScan *scan, CkRow *row)
+{
+	switch (sqlite3_step(scan->state))
+	{
+		case SQLITE_ROW:
+			return sqlite_put_row(scan, scan->state, row);
+		case SQLITE_DONE:
+			return CK_END;
+		default:
+			return sqlite_fail(scan->session);
+	}
+}
+
+static CkStatus
+sqlite_scan_rescan(CkScan *scan)
+{
+	sqlite3_reset(scan->state);
+	return sqlite_start(scan);
+}
+
+/* Gives the statement back to the cache, without the borrowed arguments. */
+static void
+sqlite_scan_close(CkScan *scan)
+{
+	SqliteSession *sqlite = scan->session->state;
+	sqlite3_stmt *stmt = scan->state;
+
+	if (stmt == NULL)
+		return;
+	sqlite3_reset(stmt);
+	sqlite3_clear_bindings(stmt);
+	if (!ck_stmt_cache_unpin(sqlite->cache, stmt))
+		sqlite3_finalize(stmt);
+	scan->state = NULL;
+}
+
+static const CkConnector sqlite_connector = {
+	.abi = CK_ABI,
+	.caps = CK_DISCOVER | CK_READ | CK_REMOTE | CK_MULTI,
+	.name = "sqlite",
+	.title = "SQLite",
+	.version = "1.0, built with SQLite " SQLITE_VERSION,
+	.options = sqlite_options,
+	.options_size = sizeof(SqliteOptions),
+	.session_size = sizeof(SqliteSession),
+	.sql = &sqlite_dialect,
+	.session_open = sqlite_session_open,
+	.session_alive = sqlite_session_alive,
+	.session_close = sqlite_session_close,
+	.session_check = sqlite_session_check,
+	.transaction = sqlite_transaction,
+	.scan_open = sqlite_scan_open,
+	.scan_next = sqlite_scan_next,
+	.scan_rescan = sqlite_scan_rescan,
+	.scan_close = sqlite_scan_close,
+};
+
+const CkConnector *
+connkit_connector(void)
+{
+	return &sqlite_connector;
+}

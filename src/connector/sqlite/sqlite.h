@@ -1,0 +1,35 @@
+/*
+ * sqlite.h: what the files of the SQLite connector share.
+ */
+#ifndef CK_SQLITE_H
+#define CK_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "connkit.h"
+
+/* dialect.c */
+extern const CkSql sqlite_dialect;
+
+/* order.c */
+
+/* True where the result column is a table's column that is declared so that it holds texts and no numbers. */
+extern bool sqlite_is_text_column(sqlite3_stmt *stmt, int column);
+
+/* The scan's request without needless casts behind its last ORDER BY, to be freed by sqlite3_free(); or NULL. */
+extern char *sqlite_plain_order(const CkScan *scan, sqlite3_stmt *stmt);
+
+/* value.c */
+
+/* Puts the row that the statement stands on. */
+extern CkStatus sqlite_put_row(CkScan *scan, sqlite3_stmt *stmt, CkRow *row);
+
+/* Binds the scan's arguments, which the statement borrows; returns SQLite's result code. */
+extern int	sqlite_bind(const CkScan *scan, sqlite3_stmt *stmt);
+
+/* catalog.c */
+
+/* Adds the functions that the catalog queries call; returns SQLite's result code. */
+extern int	sqlite_add_functions(sqlite3 *db);
+
+#endif							/* CK_SQLITE_H */

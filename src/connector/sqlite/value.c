@@ -1,0 +1,320 @@
+/*
+ * value.c: SQLite's values to connkit's, and arguments to SQLite's.
+ *
+ * Any column of SQLite may hold a value of any class. Only what fits the local type is taken, all else is an error: the
+ * pushdown rules rely on it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "sqlite.h"
+
+#define BIT(type) (1u << (type))
+#define AS_TEXT (BIT(CK_TEXT) | BIT(CK_JSON) | BIT(CK_NATIVE))
+#define TIMES (BIT(CK_DATE) | BIT(CK_TIMESTAMP) | BIT(CK_TIMESTAMPTZ))
+
+/* The forms that each storage class is taken for. */
+static const uint32_t fits[] = {
+	[SQLITE_INTEGER] = AS_TEXT | BIT(CK_BOOL) | BIT(CK_INT64) | BIT(CK_NUMERIC) | BIT(CK_FLOAT64) | BIT(CK_FLOAT32),
+	[SQLITE_FLOAT] = AS_TEXT | BIT(CK_INT64) | BIT(CK_NUMERIC) | BIT(CK_FLOAT64) | BIT(CK_FLOAT32),
+	[SQLITE_TEXT] = AS_TEXT | TIMES | BIT(CK_BOOL) | BIT(CK_BYTES) | BIT(CK_TIME) | BIT(CK_INT64) | BIT(CK_NUMERIC),
+	[SQLITE_BLOB] = BIT(CK_BYTES),
+};
+
+#define DAY_US INT64_C(86400000000)
+#define EXACT_IN_DOUBLE (INT64_C(1) << 53)
+
+/* Days since 1970-01-01 of a day in the proleptic Gregorian calendar; year is not negative. */
+static int64_t
+days_of(int64_t year, int month, int day)
+{
+	/* years begin in March, so that the odd day is the last */
+	int64_t		y = month > 2 ? year : year - 1;
+	int64_t		m = month > 2 ? month - 3 : month + 9;
+
+	return y * 365 + (y + 400) / 4 - (y + 400) / 100 + (y + 400) / 400 + (m * 153 + 2) / 5 + day - 1 - 97 - 719468;
+}
+
+/* Reads so many digits. */
+static bool
+read_digits(const char **p, const char *end, int count, int *number)
+{
+	for (*number = 0; count > 0; count--, (*p)++)
+	{
+		if (*p == end || **p < '0' || **p > '9')
+			return false;
+		*number = *number * 10 + (**p - '0');
+	}
+	return true;
+}
+
+static bool
+read_char(const char **p, const char *end, char c)
+{
+	if (*p == end || **p != c)
+		return false;
+	(*p)++;
+	return true;
+}
+
+/* Reads the fraction of a second, if there is one, rounded to microseconds. */
+static bool
+read_fraction(const char **p, const char *end, int64_t *us)
+{
+	int			digit;
+
+	if (!read_char(p, end, '.'))
+		return true;
+	if (*p == end || **p < '0' || **p > '9')
+		return false;
+	for (int unit = 100000; unit > 0 && read_digits(p, end, 1, &digit); unit /= 10)
+		*us += digit * unit;
+	if (read_digits(p, end, 1, &digit) && digit >= 5)
+		(*us)++;
+	while (read_digits(p, end, 1, &digit))
+		;
+	return true;
+}
+
+/*
+ * Reads what SQLite's date functions write and ISO 8601 calls extended: YYYY-MM-DD, then maybe 'T' or a blank and
+ * HH:MM[:SS[.fraction]], then maybe Z or an offset. *us is as written; *offset is in seconds.
+ */
+static bool
+read_time(const char *p, size_t size, int64_t *us, int *offset)
+{
+	static const int lengths[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	const char *end = p + size;
+	int			year, month, day, hour = 0, minute = 0, second = 0, zone_hour, zone_minute;
+	int64_t		fraction = 0;
+
+	*offset = 0;
+	if (!read_digits(&p, end, 4, &year) || !read_char(&p, end, '-') || !read_digits(&p, end, 2, &month) ||
+		!read_char(&p, end, '-') || !read_digits(&p, end, 2, &day) || month < 1 || month > 12 || day < 1 ||
+		day > lengths[month - 1] || (month == 2 && day == 29 && (year % 4 != 0 || (year % 100 == 0 && year % 400 != 0))))
+		return false;
+	if (p < end)
+	{
+		if ((!read_char(&p, end, ' ') && !read_char(&p, end, 'T')) || !read_digits(&p, end, 2, &hour) ||
+			!read_char(&p, end, ':') || !read_digits(&p, end, 2, &minute) || hour > 23 || minute > 59)
+			return false;
+		if (read_char(&p, end, ':') &&
+			(!read_digits(&p, end, 2, &second) || second > 59 || !read_fraction(&p, end, &fraction)))
+			return false;
+		if (!read_char(&p, end, 'Z') && p < end)
+		{
+			bool		west = *p == '-';
+
+			if ((*p != '+' && *p != '-') || (p++, !read_digits(&p, end, 2, &zone_hour)) || !read_char(&p, end, ':') ||
+				!read_digits(&p, end, 2, &zone_minute) || zone_hour > 14 || zone_minute > 59)
+				return false;
+			*offset = (zone_hour * 60 + zone_minute) * (west ? -60 : 60);
+		}
+	}
+	*us = days_of(year, month, day) * DAY_US + ((hour * 60 + minute) * 60 + second) * INT64_C(1000000) + fraction;
+	return p == end;
+}
+
+/* Puts a date or timestamp that is written as text; false where it does not fit the form wanted. */
+static bool
+put_time(CkRow *row, uint32_t i, CkType wanted, const char *text, size_t size)
+{
+	int64_t		us;
+	int			offset;
+
+	if (size == 8 && memcmp(text, "infinity", 8) == 0)
+		ck_put_int(row, i, wanted, CK_INFINITY);
+	else if (size == 9 && memcmp(text, "-infinity", 9) == 0)
+		ck_put_int(row, i, wanted, CK_MINUS_INFINITY);
+	else if (!read_time(text, size, &us, &offset))
+		return false;
+	else if (wanted == CK_TIMESTAMPTZ)
+		ck_put_timestamptz(row, i, us - offset * INT64_C(1000000));
+	else if (offset != 0 || (wanted == CK_DATE && us % DAY_US != 0))
+		return false;
+	else if (wanted == CK_DATE)
+		ck_put_date(row, i, us / DAY_US);
+	else
+		ck_put_timestamp(row, i, us);
+	return true;
+}
+
+/*
+ * Puts an integer that is written as text, as SQLite itself compares it with a number. Only where the column's
+ * declaration makes texts of all its numbers: elsewhere such a text would sort behind them.
+ */
+static bool
+put_integer_text(CkRow *row, uint32_t i, sqlite3_stmt *stmt)
+{
+	sqlite3_value *value = sqlite3_column_value(stmt, (int) i);
+
+	if (!sqlite_is_text_column(stmt, (int) i) || sqlite3_value_numeric_type(value) != SQLITE_INTEGER)
+		return false;
+	ck_put_int64(row, i, sqlite3_value_int64(value));
+	return true;
+}
+
+/* Puts a number in the form wanted. */
+static bool
+put_number(CkRow *row, uint32_t i, const CkColumn *column, sqlite3_stmt *stmt, int storage)
+{
+	if (storage == SQLITE_INTEGER)
+	{
+		int64_t		number = sqlite3_column_int64(stmt, (int) i);
+
+		if (column->type != CK_FLOAT64 && column->type != CK_FLOAT32)
+			ck_put_int64(row, i, number);
+		else if (number < -EXACT_IN_DOUBLE || number > EXACT_IN_DOUBLE)
+			return false;
+		else
+			ck_put_float64(row, i, (double) number);
+	}
+	else
+	{
+		double		number = sqlite3_column_double(stmt, (int) i);
+		const char *scale = column->type == CK_NUMERIC ? strchr(column->local_type, ',') : NULL;
+		char		digits[2048];
+
+		/* a filter at the source would not see what rounding makes of it */
+		if (scale && (snprintf(digits, sizeof(digits), "%.*f", atoi(scale + 1), number), strtod(digits, NULL) != number))
+			return false;
+		ck_put_float64(row, i, number);
+	}
+	return true;
+}
+
+/* Tells that the column holds a value that its local type cannot take. */
+static CkStatus
+fail_misfit(CkScan *scan, uint32_t i, int storage)
+{
+	static const char *const names[] = {
+		[SQLITE_INTEGER] = "an integer", [SQLITE_FLOAT] = "a real number", [SQLITE_TEXT] = "text", [SQLITE_BLOB] = "a blob"
+	};
+	const CkColumn *column = &scan->columns[i];
+	CkStatus	status = ck_fail(scan->session, CK_ERR_DATA, "column \"%s\" holds %s that does not fit the type %s",
+								 column->name, names[storage], column->local_type);
+
+	if (BIT(column->type) & TIMES)
+		ck_hint(scan->session, storage == SQLITE_TEXT ?
+				"Taken are YYYY-MM-DD, with HH:MM, HH:MM:SS.fraction and Z behind it for a timestamp, and an offset "
+				"as +01:00 for a timestamp with time zone; for others declare the column text." :
+				"Declare the column bigint or double precision, and convert it with to_timestamp().");
+	else
+		ck_hint(scan->session, storage == SQLITE_BLOB ? "Declare the column bytea." :
+				storage == SQLITE_TEXT ? "Declare the column text, and convert it in a view." :
+				"Declare the column numeric, or text.");
+	return status;
+}
+
+CkStatus
+sqlite_put_row(CkScan *scan, sqlite3_stmt *stmt, CkRow *row)
+{
+	for (uint32_t i = 0; i < scan->ncolumns; i++)
+	{
+		CkType		wanted = scan->columns[i].type;
+		int			storage = sqlite3_column_type(stmt, (int) i);
+		const char *p;
+		size_t		size;
+
+		if (storage == SQLITE_NULL)
+			continue;
+		if (!(fits[storage] & BIT(wanted)))
+			return fail_misfit(scan, i, storage);
+		scan->bytes += 8;
+		if (storage <= SQLITE_FLOAT && !(BIT(wanted) & AS_TEXT))
+		{
+			if (!put_number(row, i, &scan->columns[i], stmt, storage))
+				return fail_misfit(scan, i, storage);
+			continue;
+		}
+		if (wanted == CK_INT64)
+		{
+			if (!put_integer_text(row, i, stmt))
+				return fail_misfit(scan, i, storage);
+			continue;
+		}
+		/* a blob's bytes are a text's too, without the copy that ends it in NUL; numbers become SQLite's text */
+		p = storage <= SQLITE_FLOAT ? (const char *) sqlite3_column_text(stmt, (int) i) :
+			sqlite3_column_blob(stmt, (int) i);
+		size = (size_t) sqlite3_column_bytes(stmt, (int) i);
+		if (p == NULL)
+		{
+			if (size > 0 || sqlite3_errcode(sqlite3_db_handle(stmt)) == SQLITE_NOMEM)
+				return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+			p = "";
+		}
+		scan->bytes += size;
+		if (!(BIT(wanted) & TIMES))
+			ck_put_chars(row, i, wanted == CK_BYTES ? CK_BYTES : CK_TEXT, p, size);
+		else if (!put_time(row, i, wanted, p, size))
+			return fail_misfit(scan, i, storage);
+	}
+	return CK_OK;
+}
+
+/* Binds the day of a date or timestamp: the rules compare by days, and PostgreSQL looks at the rest. */
+static int
+bind_day(sqlite3_stmt *stmt, int i, int64_t days)
+{
+	time_t		seconds = (time_t) (days * 86400);
+	struct tm	tm;
+	char		text[64];
+
+	if (gmtime_r(&seconds, &tm) == NULL ||
+		snprintf(text, sizeof(text), "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) != 10)
+		return SQLITE_RANGE;
+	return sqlite3_bind_text(stmt, i, text, 10, SQLITE_TRANSIENT);
+}
+
+int
+sqlite_bind(const CkScan *scan, sqlite3_stmt *stmt)
+{
+	int			rc = SQLITE_OK;
+
+	for (uint32_t n = 0; n < scan->nargs && rc == SQLITE_OK; n++)
+	{
+		const CkValue *arg = &scan->args[n];
+		const char *p = arg->u.p;
+		int			i = (int) n + 1;
+		char		number[128];
+
+		switch (arg->type)
+		{
+			case CK_NULL:
+				rc = sqlite3_bind_null(stmt, i);
+				break;
+			case CK_BOOL:
+			case CK_INT64:
+				rc = sqlite3_bind_int64(stmt, i, arg->u.i);
+				break;
+			case CK_FLOAT64:
+			case CK_FLOAT32:
+				rc = sqlite3_bind_double(stmt, i, arg->u.f);
+				break;
+			case CK_NUMERIC:
+				if (arg->size >= sizeof(number))
+					return SQLITE_RANGE;
+				memcpy(number, p, arg->size);
+				number[arg->size] = '\0';
+				rc = sqlite3_bind_double(stmt, i, strtod(number, NULL));
+				break;
+			case CK_TEXT:
+				rc = sqlite3_bind_text64(stmt, i, arg->size ? p : "", arg->size, SQLITE_STATIC, SQLITE_UTF8);
+				break;
+			case CK_BYTES:
+				rc = sqlite3_bind_blob64(stmt, i, arg->size ? p : "", arg->size, SQLITE_STATIC);
+				break;
+			case CK_DATE:
+				rc = bind_day(stmt, i, arg->u.i);
+				break;
+			case CK_TIMESTAMP:
+			case CK_TIMESTAMPTZ:
+				rc = bind_day(stmt, i, arg->u.i / DAY_US - (arg->u.i % DAY_US < 0));
+				break;
+			default:
+				return SQLITE_MISMATCH;
+		}
+	}
+	return rc;
+}
