@@ -813,6 +813,25 @@ pathkey_is_default(PathKey *key, Oid type)
 	return OidIsValid(opclass) && get_opclass_family(opclass) == key->pk_opfamily;
 }
 
+/* True for a column that is declared NOT NULL; as everywhere in PostgreSQL, that is taken to hold at the source. */
+static bool
+never_null(RemoteSql *sql, Expr *expr)
+{
+	HeapTuple	tuple;
+	bool		never;
+
+	while (IsA(expr, RelabelType))
+		expr = ((RelabelType *) expr)->arg;
+	if (!IsA(expr, Var) || ((Var *) expr)->varattno <= 0)
+		return false;
+	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(sql->table->relid), Int16GetDatum(((Var *) expr)->varattno));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	never = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	ReleaseSysCache(tuple);
+	return never;
+}
+
 bool
 remote_order(RemoteSql *sql, List *pathkeys)
 {
@@ -831,7 +850,7 @@ remote_order(RemoteSql *sql, List *pathkeys)
 			return false;
 		appendStringInfoString(sql->text, joint);
 		joint = ", ";
-		if (!sql->table->sql->nulls_order && key->pk_nulls_first == descends)
+		if (!sql->table->sql->nulls_order && key->pk_nulls_first == descends && !never_null(sql, expr))
 		{
 			if (!sql_sort_key(sql, expr, key->pk_eclass->ec_collation))
 				return false;
