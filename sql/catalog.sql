@@ -56,6 +56,20 @@ COMMENT ON COLUMN connkit.source.options IS 'options of the server; secrets are 
 COMMENT ON COLUMN connkit.source.usable IS 'the current role has USAGE on the server';
 COMMENT ON COLUMN connkit.source.mapped IS 'a user mapping serves the current role';
 
+CREATE VIEW connkit.source_table AS
+	SELECT s.name AS source, o.schema_name, coalesce(o.table_name, c.relname) AS table_name, c.oid::regclass AS local_table
+	FROM pg_catalog.pg_foreign_table AS t
+		JOIN pg_catalog.pg_class AS c ON c.oid = t.ftrelid
+		JOIN pg_catalog.pg_foreign_server AS f ON f.oid = t.ftserver
+		JOIN connkit.source AS s ON s.name = f.srvname
+		CROSS JOIN LATERAL (SELECT max(option_value) FILTER (WHERE option_name = 'schema_name') AS schema_name,
+				max(option_value) FILTER (WHERE option_name = 'table_name') AS table_name,
+				bool_or(option_name = 'query') AS is_query
+			FROM pg_options_to_table(t.ftoptions)) AS o
+	WHERE o.is_query IS NOT TRUE;
+COMMENT ON VIEW connkit.source_table IS 'foreign tables of the sources that the current role sees, and what they are there';
+COMMENT ON COLUMN connkit.source_table.schema_name IS 'schema at the source; NULL is its default';
+
 -- Rows of what was discovered belong to a source by its name: they are seen by those who see the source, follow it
 -- when it is renamed and go with it.
 
@@ -160,8 +174,8 @@ CREATE POLICY visible ON connkit.discovered_table FOR SELECT USING (discovery IN
 CREATE POLICY visible ON connkit.discovered_column FOR SELECT USING (discovery IN (SELECT id FROM connkit.discovery));
 CREATE POLICY visible ON connkit.discovered_key FOR SELECT USING (discovery IN (SELECT id FROM connkit.discovery));
 CREATE POLICY visible ON connkit.discovered_index FOR SELECT USING (discovery IN (SELECT id FROM connkit.discovery));
-GRANT SELECT ON connkit.connector, connkit.connector_option, connkit.source, connkit.discovery, connkit.discovered_table,
-	connkit.discovered_column, connkit.discovered_key, connkit.discovered_index TO PUBLIC;
+GRANT SELECT ON connkit.connector, connkit.connector_option, connkit.source, connkit.source_table, connkit.discovery,
+	connkit.discovered_table, connkit.discovered_column, connkit.discovered_key, connkit.discovered_index TO PUBLIC;
 
 CREATE FUNCTION connkit.source_dropped() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp AS $$

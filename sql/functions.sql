@@ -76,3 +76,37 @@ CREATE FUNCTION connkit_compare_discoveries(before bigint, after bigint)
 $$;
 COMMENT ON FUNCTION connkit_compare_discoveries(bigint, bigint) IS
 	'what was added, removed or changed from one discovery to another; of what changed, the properties that did';
+
+CREATE FUNCTION connkit_import_comments(local_schema name) RETURNS bigint LANGUAGE plpgsql VOLATILE STRICT AS $$
+DECLARE
+	command text;
+	commands bigint := 0;
+BEGIN
+	FOR command IN
+		WITH target AS MATERIALIZED (
+			SELECT t.source, t.local_table, d.discovery, d.schema_name, d.table_name, d.comment
+			FROM connkit.source_table AS t
+				JOIN pg_catalog.pg_class AS c ON c.oid = t.local_table
+				JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = local_schema
+				CROSS JOIN LATERAL (SELECT d.* FROM connkit.discovered_table AS d
+						JOIN connkit.discovery AS r ON r.id = d.discovery
+					WHERE r.source = t.source AND d.table_name = t.table_name
+						AND (d.schema_name = t.schema_name OR t.schema_name IS NULL)
+					ORDER BY d.discovery DESC LIMIT 1) AS d)
+		SELECT format('COMMENT ON FOREIGN TABLE %s IS %L', t.local_table, t.comment) FROM target AS t WHERE t.comment <> ''
+		UNION ALL
+		SELECT format('COMMENT ON COLUMN %s.%I IS %L', t.local_table, a.attname, d.comment)
+		FROM target AS t JOIN connkit.discovered_column AS d USING (discovery, schema_name, table_name)
+			JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.local_table AND a.attnum > 0 AND NOT a.attisdropped
+				AND d.column_name = coalesce((SELECT o.option_value FROM pg_options_to_table(a.attfdwoptions) AS o
+					WHERE o.option_name = 'column_name'), a.attname)
+		WHERE d.comment <> ''
+	LOOP
+		EXECUTE command;
+		commands := commands + 1;
+	END LOOP;
+	RETURN commands;
+END $$;
+COMMENT ON FUNCTION connkit_import_comments(name) IS
+	'comments the foreign tables of a schema, and their columns, as their sources do, by the last discovery that saw them; '
+	'returns the number of comments';

@@ -52,6 +52,19 @@ CALL import_clear();
 IMPORT FOREIGN SCHEMA import_source LIMIT TO (nothing) FROM SERVER import_loop INTO import_local;
 SELECT DISTINCT "table" FROM import_columns;
 
+-- comments come by way of a discovery
+CALL import_clear();
+COMMENT ON TABLE import_source."Order" IS 'what was bought';
+COMMENT ON COLUMN import_source."Order"."Id" IS 'it''s a number';
+IMPORT FOREIGN SCHEMA import_source FROM SERVER import_loop INTO import_local OPTIONS (name_case 'lower');
+SELECT connkit_import_comments('import_local');
+SELECT count(*) FROM connkit_discover('import_loop', '{import_source.*}');
+SELECT connkit_import_comments('import_local');
+SELECT obj_description(local_table) FROM connkit.source_table WHERE table_name = 'Order';
+SELECT col_description(local_table, 1) FROM connkit.source_table WHERE table_name = 'Order';
+SELECT source, schema_name, table_name, local_table FROM connkit.source_table WHERE source = 'import_loop' ORDER BY table_name COLLATE "C";
+CALL import_clear();
+
 -- options
 IMPORT FOREIGN SCHEMA import_source FROM SERVER import_loop INTO import_local
 	OPTIONS (import_not_null 'false', import_default 'true', import_generated 'false', import_collate 'false', import_views 'false');
