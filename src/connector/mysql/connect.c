@@ -67,9 +67,11 @@ connect_greeting(Connecting *c, int fd)
 	const unsigned char *version = packet + 5;
 	const unsigned char *flags;
 
+	if (size <= 0)
+		return true;			/* closed: the library tells */
 	c->greeted = true;
 	if (size <= 5 || packet[4] == 0xff)
-		return true;			/* closed, or an error: the library tells */
+		return true;			/* an error, which the library tells */
 	flags = memchr(version, 0, (size_t) (end - version));
 	if (packet[4] != 10 || !flags || flags + 16 > end)
 	{
@@ -83,7 +85,7 @@ connect_greeting(Connecting *c, int fd)
 	if (c->no_tls)
 		c->mysql->options.use_ssl = 0;
 	if (c->stages)
-		ck_stage(c->session, c->want_tls && !c->no_tls ? CK_STAGE_TLS : CK_STAGE_AUTHENTICATE, NULL);
+		ck_stage(c->session, CK_STAGE_TLS, NULL);
 	return true;
 }
 
@@ -115,8 +117,8 @@ connect_wait(my_socket fd, my_bool is_read, int timeout)
 		c->status = ck_wait(c->session, fd, CK_READABLE);
 		return c->status == CK_OK && connect_greeting(c, fd) ? 1 : -1;
 	}
-	cipher = c->want_tls && !c->no_tls ? mysql_get_ssl_cipher(c->mysql) : NULL;
-	if (c->stages && !c->authenticating && cipher && strcmp(cipher, "(NONE)") != 0)
+	cipher = mysql_get_ssl_cipher(c->mysql);
+	if (c->stages && !c->authenticating && (!c->want_tls || c->no_tls || (cipher && strcmp(cipher, "(NONE)") != 0)))
 	{
 		c->authenticating = true;
 		ck_stage(c->session, CK_STAGE_AUTHENTICATE, NULL);
@@ -152,6 +154,8 @@ connect_run(Connecting *c, const MysqlOptions *options, const char *host, const 
 	done = mysql_real_connect(c->mysql, host, options->user, options->password ? options->password : "",
 							  options->dbname, (unsigned int) options->port, path, CLIENT_REMEMBER_OPTIONS) != NULL;
 	connecting = NULL;
+	if (!done && path && c->error == 0)
+		c->error = errno;
 	if (done)
 	{
 		int			fd = mysql_get_socket(c->mysql);
@@ -270,6 +274,12 @@ connect_fail(Connecting *c, const MysqlOptions *options)
 		return ck_fail(session, CK_ERR_CONNECT, "could not connect to \"%s\", port %d%s%s", options->host,
 					   (int) options->port, c->error ? ": " : "", c->error ? strerror(c->error) : "");
 	}
+	if (code == CR_SERVER_LOST && !c->greeted)
+	{
+		ck_fail(session, CK_ERR_LOST, "the server closed the connection before it said anything");
+		ck_hint(session, "Check the option port, and whether the source is starting, overloaded or behind a proxy.");
+		return CK_ERR_LOST;
+	}
 	if (code == CR_SSL_CONNECTION_ERROR)
 	{
 		if (c->stages)
@@ -302,6 +312,10 @@ connect_report(Connecting *c, const MysqlOptions *options)
 				 strcmp(options->sslmode, "verify-ca") == 0 ? "verified" : "not verified");
 		ck_stage(session, CK_STAGE_TLS, detail);
 	}
+	else
+		ck_stage(session, CK_STAGE_TLS, c->no_tls ? "not used: the server offers none" :
+				 c->want_tls ? "not used" : connect_is_path(options->host) ? "not used: Unix socket" :
+				 "not used: sslmode is disable");
 	snprintf(detail, sizeof(detail), "user %s %s", options->user,
 			 options->password && options->password[0] ? "by password" : "without a password");
 	ck_stage(session, CK_STAGE_AUTHENTICATE, detail);

@@ -5,16 +5,36 @@
 
 #include <stdlib.h>
 
-/* A statement for the scan's request: one that is prepared already, or a new one. */
+/* Gives the scan's statement back. */
+static void
+scan_release(CkScan *scan)
+{
+	MysqlScan  *own = scan->state;
+	MysqlSession *state = scan->session->state;
+
+	if (!own->stmt)
+		return;
+	if (own->cached)
+		ck_stmt_cache_unpin(state->statements, own->stmt);
+	else
+		mysql_stmt_close(own->stmt);
+	own->stmt = NULL;
+}
+
+/*
+ * A statement for the scan's request: one that is prepared already, or a new one. CK_END: the source refused it, its
+ * error is in the statement.
+ */
 static CkStatus
 scan_prepare(CkScan *scan)
 {
 	MysqlScan  *own = scan->state;
 	CkSession  *session = scan->session;
 	MysqlSession *state = session->state;
+	const char *sql = own->plain ? own->plain : scan->remote;
 	CkStatus	status;
 
-	own->stmt = ck_stmt_cache_get(state->statements, scan->remote);
+	own->stmt = ck_stmt_cache_get(state->statements, sql);
 	own->cached = own->stmt != NULL;
 	if (own->stmt)
 		return CK_OK;
@@ -23,49 +43,125 @@ scan_prepare(CkScan *scan)
 		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
 	state->active = own->stmt;
 	scan->round_trips++;
-	status = call_prepare(session, own->stmt, scan->remote);
+	status = call_prepare(session, own->stmt, sql);
 	if (status != CK_OK)
 		return status;
 	state->active = NULL;
 	if (state->result != 0)
-		return call_fail_stmt(session, own->stmt);
+		return CK_END;
 	if (mysql_stmt_field_count(own->stmt) < scan->ncolumns || mysql_stmt_field_count(own->stmt) == 0)
 		return ck_fail(session, CK_ERR_QUERY, "the query gives %u columns instead of %u",
 					   mysql_stmt_field_count(own->stmt), scan->ncolumns);
-	own->cached = ck_stmt_cache_put(state->statements, scan->remote, own->stmt);
+	own->cached = ck_stmt_cache_put(state->statements, sql, own->stmt);
 	return CK_OK;
 }
 
-/* Binds the scan's arguments; texts as bytes where the source could not compare them as text. */
+/* Where a string, or an identifier in quotes, ends; behind its closing quote. */
+static const char *
+scan_skip_quoted(const char *sql)
+{
+	char		quote = *sql++;
+
+	while (*sql && *sql != quote)
+		sql++;
+	return *sql ? sql + 1 : sql;
+}
+
+/*
+ * Makes the request without what only serves an index. CK_END: there is nothing of that kind in it.
+ */
 static CkStatus
-scan_bind_arguments(CkScan *scan, bool text_as_bytes)
+scan_make_plain(CkScan *scan)
+{
+	MysqlScan  *own = scan->state;
+	const char *sql = scan->remote;
+	bool		hint = false;
+	uint32_t	arg = 0;
+	size_t		used = 0;
+
+	if (own->plain || !strstr(sql, HINT_BEGIN))
+		return CK_END;
+	own->plain = malloc(strlen(sql) + 1);
+	own->places = calloc((size_t) scan->nargs + 1, sizeof(uint32_t));
+	if (!own->plain || !own->places)
+		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+	while (*sql)
+	{
+		const char *next = sql + 1;
+
+		if (*sql == '\'' || *sql == '"' || *sql == '`')
+			next = scan_skip_quoted(sql);
+		else if (strncmp(sql, HINT_BEGIN, strlen(HINT_BEGIN)) == 0)
+			hint = true;
+		else if (hint && strncmp(sql, HINT_END, strlen(HINT_END)) == 0)
+			hint = false;
+		else if (*sql == '?' && arg < scan->nargs)
+		{
+			if (!hint)
+				own->places[own->nplaces++] = arg;
+			arg++;
+		}
+		if (!hint)
+		{
+			memcpy(own->plain + used, sql, (size_t) (next - sql));
+			used += (size_t) (next - sql);
+		}
+		sql = next;
+	}
+	own->plain[used] = '\0';
+	return CK_OK;
+}
+
+/* Whether the source refused to compare values that it cannot convert into each other. */
+static bool
+scan_refused(MYSQL_STMT *stmt)
+{
+	switch (mysql_stmt_errno(stmt))
+	{
+		case ER_CANT_AGGREGATE_2COLLATIONS:
+		case ER_CANT_AGGREGATE_3COLLATIONS:
+		case ER_CANT_AGGREGATE_NCOLLATIONS:
+		case ER_INVALID_CHARACTER_STRING:
+		case ER_WRONG_VALUE:
+		case ER_TRUNCATED_WRONG_VALUE:
+		case ERROR_CANNOT_CONVERT_MYSQL:
+		case ERROR_ILLEGAL_TYPES_MARIADB:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Binds the scan's arguments. */
+static CkStatus
+scan_bind_arguments(CkScan *scan)
 {
 	MysqlScan  *own = scan->state;
 	CkSession  *session = scan->session;
+	uint32_t	count = own->plain ? own->nplaces : scan->nargs;
 
-	if (mysql_stmt_param_count(own->stmt) != scan->nargs)
+	if (mysql_stmt_param_count(own->stmt) != count)
 		return ck_fail(session, CK_ERR_QUERY, "the query has %lu placeholders for %u values",
-					   mysql_stmt_param_count(own->stmt), scan->nargs);
-	if (scan->nargs == 0)
+					   mysql_stmt_param_count(own->stmt), count);
+	if (count == 0)
 		return CK_OK;
-	if (own->nparams < scan->nargs)
+	if (own->nparams < count)
 	{
 		free(own->params);
 		free(own->arguments);
-		own->params = calloc(scan->nargs, sizeof(MYSQL_BIND));
-		own->arguments = calloc(scan->nargs, sizeof(Argument));
-		own->nparams = own->params && own->arguments ? scan->nargs : 0;
+		own->params = calloc(count, sizeof(MYSQL_BIND));
+		own->arguments = calloc(count, sizeof(Argument));
+		own->nparams = own->params && own->arguments ? count : 0;
 		if (own->nparams == 0)
 			return ck_fail(session, CK_ERR_MEMORY, "out of memory");
 	}
-	for (uint32_t i = 0; i < scan->nargs; i++)
+	for (uint32_t i = 0; i < count; i++)
 	{
-		CkStatus	status = argument_bind(session, &scan->args[i], &own->arguments[i], &own->params[i]);
+		const CkValue *value = &scan->args[own->plain ? own->places[i] : i];
+		CkStatus	status = argument_bind(session, value, &own->arguments[i], &own->params[i]);
 
 		if (status != CK_OK)
 			return status;
-		if (text_as_bytes && scan->args[i].type == CK_TEXT)
-			own->params[i].buffer_type = MYSQL_TYPE_BLOB;
 	}
 	if (mysql_stmt_bind_param(own->stmt, own->params))
 		return call_fail_stmt(session, own->stmt);
@@ -107,74 +203,64 @@ scan_bind_columns(CkScan *scan)
 	return status;
 }
 
-/* Whether the source refused because a column's character set lacks a character of an argument. */
-static bool
-scan_refused_text(CkScan *scan)
-{
-	switch (mysql_stmt_errno(((MysqlScan *) scan->state)->stmt))
-	{
-		case ER_CANT_AGGREGATE_2COLLATIONS:
-		case ER_CANT_AGGREGATE_3COLLATIONS:
-		case ER_CANT_AGGREGATE_NCOLLATIONS:
-		case ERROR_CANNOT_CONVERT_MYSQL:
-			break;
-		default:
-			return false;
-	}
-	for (uint32_t i = 0; i < scan->nargs; i++)
-		if (scan->args[i].type == CK_TEXT)
-			return true;
-	return false;
-}
-
-/* Runs the statement with the scan's arguments. */
+/* Runs the statement with the scan's arguments. CK_END: the source refused it, its error is in the statement. */
 static CkStatus
 scan_execute(CkScan *scan)
 {
 	MysqlScan  *own = scan->state;
 	CkSession  *session = scan->session;
 	MysqlSession *state = session->state;
-	bool		text_as_bytes = false;
+	CkStatus	status = scan_bind_arguments(scan);
 
-	for (;;)
+	if (status != CK_OK)
+		return status;
+	state->active = own->stmt;
+	state->used = true;
+	scan->round_trips++;
+	status = call_execute(session, own->stmt);
+	if (status != CK_OK)
+		return status;
+	if (state->result == 0)
+		return scan_bind_columns(scan);
+	state->active = NULL;
+	return CK_END;
+}
+
+/* Has the request run, in its plain form where the source refuses the other. */
+static CkStatus
+scan_run(CkScan *scan)
+{
+	MysqlScan  *own = scan->state;
+	CkSession  *session = scan->session;
+	CkStatus	status = call_settle(session);
+
+	while (status == CK_OK)
 	{
-		CkStatus	status = scan_bind_arguments(scan, text_as_bytes);
-
-		if (status != CK_OK)
-			return status;
-		state->active = own->stmt;
-		state->used = true;
-		scan->round_trips++;
-		status = call_execute(session, own->stmt);
-		if (status != CK_OK)
-			return status;
-		if (state->result == 0)
-			return scan_bind_columns(scan);
-		state->active = NULL;
-		if (text_as_bytes || !scan_refused_text(scan))
+		if (!own->stmt)
+			status = scan_prepare(scan);
+		if (status == CK_OK)
+			status = scan_execute(scan);
+		if (status != CK_END)
+			break;
+		if (scan_refused(own->stmt))
+			status = scan_make_plain(scan);
+		if (status == CK_END)
 			return call_fail_stmt(session, own->stmt);
-		text_as_bytes = true;
+		scan_release(scan);
 	}
+	return status;
 }
 
 CkStatus
 mysql_scan_open(CkScan *scan)
 {
-	CkStatus	status = call_settle(scan->session);
-
-	if (status == CK_OK)
-		status = scan_prepare(scan);
-	if (status == CK_OK)
-		status = scan_execute(scan);
-	return status;
+	return scan_run(scan);
 }
 
 CkStatus
 mysql_scan_rescan(CkScan *scan)
 {
-	CkStatus	status = call_settle(scan->session);
-
-	return status == CK_OK ? scan_execute(scan) : status;
+	return scan_run(scan);
 }
 
 /* Reads what did not fit into the buffers, which are made bigger for the rows to come. */
@@ -244,15 +330,11 @@ mysql_scan_close(CkScan *scan)
 		call_abort(state);
 		state->active = NULL;
 	}
-	if (own->stmt)
-	{
-		if (own->cached)
-			ck_stmt_cache_unpin(state->statements, own->stmt);
-		else
-			mysql_stmt_close(own->stmt);
-	}
+	scan_release(scan);
 	for (uint32_t i = 0; i < own->ncells; i++)
 		cell_free(&own->cells[i]);
+	free(own->plain);
+	free(own->places);
 	free(own->cells);
 	free(own->binds);
 	free(own->params);

@@ -40,7 +40,9 @@ typedef struct MysqlSession
 	MYSQL_RES  *rows;
 } MysqlSession;
 
-/* dialect.c */
+/* dialect.c: what stands between the two in a request only serves to use an index */
+#define HINT_BEGIN "/*index*/"
+#define HINT_END "/*exact*/"
 extern const CkSql mysql_sql;
 
 /* connect.c: a connection by the session's options; the caller closes mysql. Without stages nothing is told of them. */
@@ -113,6 +115,9 @@ typedef struct MysqlScan
 {
 	MYSQL_STMT *stmt;
 	bool		cached;			/* stmt belongs to the session's cache */
+	char	   *plain;			/* the request without what serves an index, once the source has refused that */
+	uint32_t   *places;			/* the scan's argument for each placeholder of plain */
+	uint32_t	nplaces;
 	MYSQL_BIND *params;
 	Argument   *arguments;
 	uint32_t	nparams;		/* room in both */
