@@ -58,13 +58,16 @@ sqlite_fail(CkSession *session)
 			ck_hint(session, "Another process is changing the database; try again, or raise the option busy_timeout.");
 			return status;
 		case SQLITE_CANTOPEN:
-		case SQLITE_READONLY:
-		case SQLITE_PERM:
+			if (sqlite3_extended_errcode(sqlite->db) == SQLITE_CANTOPEN_SYMLINK)
+				return ck_fail(session, CK_ERR_DATABASE, "the path of the file contains a symbolic link");
 			status = ck_fail(session, CK_ERR_DATABASE, "%s", message);
-			ck_hint(session, sqlite3_extended_errcode(sqlite->db) == SQLITE_CANTOPEN_SYMLINK ?
-					"Write the path without symbolic links." :
-					"The server's operating system user must be able to read the file and to search its folder; a "
-					"database in WAL mode that no other process has open also needs write permission to the folder.");
+			ck_hint(session, "The operating system user of the server must be able to read the file and to search its "
+					"folder.");
+			return status;
+		case SQLITE_READONLY:
+			status = ck_fail(session, CK_ERR_DATABASE, "%s", message);
+			ck_hint(session, "A database in WAL mode that no process has open, or one that a crash left behind, can be "
+					"read only by who may write its folder.");
 			return status;
 		case SQLITE_NOTADB:
 			return ck_fail(session, CK_ERR_DATABASE, "the file is not an SQLite database, or is encrypted");
@@ -246,23 +249,35 @@ sqlite_start(CkScan *scan)
 	return CK_OK;
 }
 
-/* Prepares the scan's request, so that an index can serve its order. */
+/* Prepares one statement: what stands behind it would be left out in silence. */
 static CkStatus
-sqlite_prepare(CkScan *scan, sqlite3_stmt **stmt)
+sqlite_prepare(CkSession *session, const char *sql, sqlite3_stmt **stmt)
 {
-	SqliteSession *sqlite = scan->session->state;
-	char	   *plain;
-	int			rc;
+	SqliteSession *sqlite = session->state;
+	const char *tail = "";
 
-	if (sqlite3_prepare_v3(sqlite->db, scan->remote, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL) != SQLITE_OK)
-		return sqlite_fail(scan->session);
-	plain = sqlite_plain_order(scan, *stmt);
-	if (plain == NULL)
+	if (sqlite3_prepare_v3(sqlite->db, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, &tail) != SQLITE_OK)
+		return sqlite_fail(session);
+	if (*tail == '\0')
 		return CK_OK;
 	sqlite3_finalize(*stmt);
-	rc = sqlite3_prepare_v3(sqlite->db, plain, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
-	sqlite3_free(plain);
-	return rc == SQLITE_OK ? CK_OK : sqlite_fail(scan->session);
+	return ck_fail(session, CK_ERR_QUERY, "the query does not end where it should");
+}
+
+/* Prepares the scan's request, so that an index can serve its order. */
+static CkStatus
+sqlite_prepare_scan(CkScan *scan, sqlite3_stmt **stmt)
+{
+	CkStatus	status = sqlite_prepare(scan->session, scan->remote, stmt);
+	char	   *plain = status == CK_OK ? sqlite_plain_order(scan, *stmt) : NULL;
+
+	if (plain)
+	{
+		sqlite3_finalize(*stmt);
+		status = sqlite_prepare(scan->session, plain, stmt);
+		sqlite3_free(plain);
+	}
+	return status;
 }
 
 /* Takes the statement from the cache, or prepares it. */
@@ -275,7 +290,7 @@ sqlite_scan_open(CkScan *scan)
 
 	if (stmt == NULL)
 	{
-		status = sqlite_prepare(scan, &stmt);
+		status = sqlite_prepare_scan(scan, &stmt);
 		if (status != CK_OK)
 			return status;
 		(void) ck_stmt_cache_put(sqlite->cache, scan->remote, stmt);

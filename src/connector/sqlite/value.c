@@ -145,10 +145,8 @@ put_time(CkRow *row, uint32_t i, CkType wanted, const char *text, size_t size)
  * declaration makes texts of all its numbers: elsewhere such a text would sort behind them.
  */
 static bool
-put_integer_text(CkRow *row, uint32_t i, sqlite3_stmt *stmt)
+put_integer_text(CkRow *row, uint32_t i, sqlite3_stmt *stmt, sqlite3_value *value)
 {
-	sqlite3_value *value = sqlite3_column_value(stmt, (int) i);
-
 	if (!sqlite_is_text_column(stmt, (int) i) || sqlite3_value_numeric_type(value) != SQLITE_INTEGER)
 		return false;
 	ck_put_int64(row, i, sqlite3_value_int64(value));
@@ -157,11 +155,11 @@ put_integer_text(CkRow *row, uint32_t i, sqlite3_stmt *stmt)
 
 /* Puts a number in the form wanted. */
 static bool
-put_number(CkRow *row, uint32_t i, const CkColumn *column, sqlite3_stmt *stmt, int storage)
+put_number(CkRow *row, uint32_t i, const CkColumn *column, sqlite3_value *value, int storage)
 {
 	if (storage == SQLITE_INTEGER)
 	{
-		int64_t		number = sqlite3_column_int64(stmt, (int) i);
+		int64_t		number = sqlite3_value_int64(value);
 
 		if (column->type != CK_FLOAT64 && column->type != CK_FLOAT32)
 			ck_put_int64(row, i, number);
@@ -172,7 +170,7 @@ put_number(CkRow *row, uint32_t i, const CkColumn *column, sqlite3_stmt *stmt, i
 	}
 	else
 	{
-		double		number = sqlite3_column_double(stmt, (int) i);
+		double		number = sqlite3_value_double(value);
 		const char *scale = column->type == CK_NUMERIC ? strchr(column->local_type, ',') : NULL;
 		char		digits[2048];
 
@@ -213,7 +211,8 @@ sqlite_put_row(CkScan *scan, sqlite3_stmt *stmt, CkRow *row)
 	for (uint32_t i = 0; i < scan->ncolumns; i++)
 	{
 		CkType		wanted = scan->columns[i].type;
-		int			storage = sqlite3_column_type(stmt, (int) i);
+		sqlite3_value *value = sqlite3_column_value(stmt, (int) i);
+		int			storage = sqlite3_value_type(value);
 		const char *p;
 		size_t		size;
 
@@ -224,20 +223,19 @@ sqlite_put_row(CkScan *scan, sqlite3_stmt *stmt, CkRow *row)
 		scan->bytes += 8;
 		if (storage <= SQLITE_FLOAT && !(BIT(wanted) & AS_TEXT))
 		{
-			if (!put_number(row, i, &scan->columns[i], stmt, storage))
+			if (!put_number(row, i, &scan->columns[i], value, storage))
 				return fail_misfit(scan, i, storage);
 			continue;
 		}
 		if (wanted == CK_INT64)
 		{
-			if (!put_integer_text(row, i, stmt))
+			if (!put_integer_text(row, i, stmt, value))
 				return fail_misfit(scan, i, storage);
 			continue;
 		}
 		/* a blob's bytes are a text's too, without the copy that ends it in NUL; numbers become SQLite's text */
-		p = storage <= SQLITE_FLOAT ? (const char *) sqlite3_column_text(stmt, (int) i) :
-			sqlite3_column_blob(stmt, (int) i);
-		size = (size_t) sqlite3_column_bytes(stmt, (int) i);
+		p = storage <= SQLITE_FLOAT ? (const char *) sqlite3_value_text(value) : sqlite3_value_blob(value);
+		size = (size_t) sqlite3_value_bytes(value);
 		if (p == NULL)
 		{
 			if (size > 0 || sqlite3_errcode(sqlite3_db_handle(stmt)) == SQLITE_NOMEM)
