@@ -264,7 +264,7 @@ start_scan(ForeignScanState *node)
 		args = palloc0(sizeof(CkValue) * nargs);
 		fits = compute_args(node, args);
 	}
-	remote = !fits ? state->unfiltered_sql : state->keys_expr > 0 ?
+	remote = !fits ? state->unfiltered_sql : state->keys_expr > 0 && !state->table.sql->native ?
 		remote_expand_list(state->sql, list_size(state->nkeys)) : state->sql;
 	MemoryContextSwitchTo(estate->es_query_cxt);
 	if (state->scan && (state->unfiltered == fits ||

@@ -38,6 +38,7 @@
 
 static bool sql_value(RemoteSql *sql, Node *node);
 static bool sql_condition(RemoteSql *sql, Node *node, bool positive);
+static bool sql_single_condition(RemoteSql *sql, Node *node, bool positive);
 
 void
 remote_table_init(RemoteTable *table, Oid relid, Oid userid)
@@ -516,7 +517,14 @@ sql_value(RemoteSql *sql, Node *node)
 					return false;
 				if (dialect->native && !value_type_is_native(var->vartype))
 					return false;
-				remote_column(sql->text, sql->table, var->varattno);
+				if (sql->bytewise && OidIsValid(var->varcollid))
+				{
+					appendStringInfoChar(sql->text, '(');
+					remote_column(sql->text, sql->table, var->varattno);
+					appendStringInfoString(sql->text, " COLLATE \"C\")");
+				}
+				else
+					remote_column(sql->text, sql->table, var->varattno);
 				return true;
 			}
 		case T_RelabelType:
@@ -593,11 +601,44 @@ sql_boolean_test(RemoteSql *sql, BooleanTest *test)
 	return true;
 }
 
+/* True where the expression holds different text columns of the table, which may have different collations there. */
+static bool
+mixes_collations(RemoteSql *sql, Node *node)
+{
+	List	   *vars = pull_var_clause(node, PVC_INCLUDE_PLACEHOLDERS);
+	Var		   *first = NULL;
+	ListCell   *lc;
+
+	foreach(lc, vars)
+	{
+		if (!OidIsValid(exprCollation(lfirst(lc))) || !IsA(lfirst(lc), Var) ||
+			lfirst_node(Var, lc)->varno != sql->rel->relid)
+			continue;
+		if (first && !equal(first, lfirst(lc)))
+			return true;
+		first = lfirst(lc);
+	}
+	return false;
+}
+
 /*
  * Writes a condition. In a positive place a superset is allowed: more rows pass, none is lost.
  */
 static bool
 sql_condition(RemoteSql *sql, Node *node, bool positive)
+{
+	bool		outer = sql->bytewise;
+	bool		written;
+
+	sql->bytewise = outer || (sql->table->sql->native && !IsA(node, BoolExpr) && mixes_collations(sql, node));
+	written = sql_single_condition(sql, node, positive);
+	sql->bytewise = outer;
+	return written;
+}
+
+/* The same by kinds of nodes, with what is known of its columns' collations. */
+static bool
+sql_single_condition(RemoteSql *sql, Node *node, bool positive)
 {
 	const CkSqlRule *rule;
 
@@ -673,8 +714,10 @@ sql_keys(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, Oid collation)
 			!value_type_is_native(exprType((Node *) key)))
 			return false;
 		appendStringInfoChar(sql->text, '(');
+		sql->bytewise = mixes_collations(sql, (Node *) key);
 		if (!sql_value(sql, (Node *) key))
 			return false;
+		sql->bytewise = false;
 		appendStringInfo(sql->text, " %s ANY (", name);
 		remote_placeholder(sql, (Expr *) list);
 		appendStringInfoString(sql->text, "))");
