@@ -12,7 +12,8 @@ $node->init;
 $node->start;
 
 my $file = $node->basedir . '/source.db';
-system_or_bail('sqlite3', $file, "CREATE TABLE t (a integer PRIMARY KEY, b text); INSERT INTO t VALUES (1, 'one'), (2, NULL)");
+system_or_bail('sqlite3', $file,
+	"CREATE TABLE t (a integer PRIMARY KEY, b text); INSERT INTO t VALUES (1, 'one'), (2, NULL)");
 
 $node->safe_psql('postgres', 'CREATE DATABASE old');
 $node->safe_psql('postgres', 'CREATE DATABASE new');
@@ -42,7 +43,8 @@ $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->co
 is($node->safe_psql('new', $look), $before, 'the restored database is the same');
 
 is($node->safe_psql('new', q{SELECT count(*) FROM connkit_discover('source')}), '1', 'discovery goes on');
-is($node->safe_psql('new', q{SELECT array_agg(id ORDER BY id) FROM connkit.discovery}), '{1,2}', 'with the next number');
+is($node->safe_psql('new', q{SELECT array_agg(id ORDER BY id) FROM connkit.discovery}),
+	'{1,2}', 'with the next number');
 
 $node->restart;
 is($node->safe_psql('old', $look), $before, 'a restart changes nothing');
