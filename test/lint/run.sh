@@ -17,11 +17,12 @@ nothing()
 	! grep .
 }
 
-# Lines of about 120 columns, with tabs of four: none beyond 130.
+# Lines of about 120 columns, with tabs of four: none beyond 130. The tests' own statements may be wider.
 line_length()
 {
 	perl -CSD -ne 'chomp; 1 while s/\t/" " x (4 - $-[0] % 4)/e;
-		print "$ARGV:$.: " . length . " columns\n" if length > 130; close ARGV if eof' "${texts[@]}" | nothing
+		print "$ARGV:$.: " . length . " columns\n" if length > 130; close ARGV if eof' \
+		$(printf '%s\n' "${texts[@]}" | grep -vE '^test/.*\.(sql|pl)$') | nothing
 }
 
 # Functions of at most 150 lines.
