@@ -20,6 +20,7 @@
 #include "nodes/pathnodes.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
+#include "parser/parse_type.h"
 #include "utils/acl.h"
 #include "storage/latch.h"
 #include "utils/guc.h"
@@ -27,6 +28,10 @@
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
+#endif
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
 #endif
 
 /* create_foreignscan_path: 17 adds fdw_restrictinfo, 18 adds disabled_nodes */
@@ -216,5 +221,23 @@ compat_materialize(FunctionCallInfo fcinfo)
 #else
 #define COMPAT_RANDOM(reservoir) ((reservoir).randstate)
 #endif
+
+/* Stands before a function that does not return. */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_NORETURN pg_noreturn
+#else
+#define COMPAT_NORETURN pg_attribute_noreturn()
+#endif
+
+/* The type that text names; ERROR where there is none. */
+static inline void
+compat_parse_type(const char *text, Oid *type, int32 *typmod)
+{
+#if PG_VERSION_NUM >= 160000
+	(void) parseTypeString(text, type, typmod, NULL);
+#else
+	parseTypeString(text, type, typmod, false);
+#endif
+}
 
 #endif							/* CONNKIT_COMPAT_H */

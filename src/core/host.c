@@ -266,6 +266,8 @@ host_warn(CkSession *pub, const char *message, const char *hint)
 	}
 }
 
+static int host_format(char *buffer, size_t size, const char *format, va_list args) pg_attribute_printf(3, 0);
+
 static int
 host_format(char *buffer, size_t size, const char *format, va_list args)
 {

@@ -381,8 +381,8 @@ options_redact(const CkConnector *connector, const void *parsed, const char *tex
 {
 	for (const CkOption *o = connector->options; o->name; o++)
 	{
-		char	   *secret,
-				   *found;
+		char	   *secret;
+		const char *found;
 		size_t		begin = 0;
 
 		if (!(o->where & CK_SECRET) || o->type == CK_OPT_INTEGER || o->type == CK_OPT_BOOLEAN)

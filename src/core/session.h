@@ -11,6 +11,7 @@
 #include "lib/ilist.h"
 #include "nodes/pg_list.h"
 #include "utils/elog.h"
+#include "compat.h"
 #include "connkit.h"
 #include "options.h"
 
@@ -92,7 +93,7 @@ extern CkStatus session_open(Session *session);
 extern void session_free(Session *session);
 
 /* Raises the session's last error as an ERROR with SQLSTATE, source, detail and hint. */
-extern void session_raise(Session *session, CkStatus status) pg_attribute_noreturn();
+COMPAT_NORETURN extern void session_raise(Session *session, CkStatus status);
 
 /* Runs the connector's session_cancel within a few seconds; marks the session broken where that fails. */
 extern void session_cancel(Session *session);

@@ -7,7 +7,6 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "parser/parse_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/resowner.h"
@@ -64,9 +63,9 @@ typemap_known(const char *type)
 		Oid			oid;
 		int32		typmod;
 
-		parseTypeString(type, &oid, &typmod, true);
+		compat_parse_type(type, &oid, &typmod);
 		MemoryContextSwitchTo(caller);
-		if (OidIsValid(oid) && get_typtype(oid) != TYPTYPE_PSEUDO)
+		if (get_typtype(oid) != TYPTYPE_PSEUDO)
 			known = format_type_extended(oid, typmod, FORMAT_TYPE_TYPEMOD_GIVEN);
 		ReleaseCurrentSubTransaction();
 	}

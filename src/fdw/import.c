@@ -8,7 +8,6 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "parser/parse_type.h"
 #include "parser/parser.h"
 #include "parser/scansup.h"
 #include "utils/builtins.h"
@@ -16,6 +15,7 @@
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 
+#include "compat.h"
 #include "discover.h"
 #include "fdw.h"
 #include "registry.h"
@@ -283,7 +283,7 @@ append_collation(StringInfo text, const CatalogColumn *column, const char *type)
 	Oid			oid;
 	int32		typmod;
 
-	parseTypeString(type, &oid, &typmod, false);
+	compat_parse_type(type, &oid, &typmod);
 	if (!OidIsValid(get_typcollation(oid)))
 		return;
 	if (OidIsValid(get_collation_oid(list_make1(makeString(pstrdup(column->collation))), true)))

@@ -424,7 +424,7 @@ struct CkHost
 	CkStatus	(*column) (CkCatalog *catalog, const char *name, const char *source_type, const char *local_type,
 						   bool not_null, const char *default_expr, const char *comment);
 	CkStatus	(*key) (CkCatalog *catalog, const char *name, char kind, const char *column);
-	int			(*format) (char *buffer, size_t size, const char *format, va_list args);
+	int			(*format) (char *buffer, size_t size, const char *format, va_list args) CK_PRINTF(3, 0);
 };
 
 /*
