@@ -68,7 +68,7 @@ static const char tables_query[] =
 " UNION ALL SELECT l.root, i.inhrelid FROM leaf l JOIN pg_catalog.pg_inherits i ON i.inhparent = l.oid),"
 " size(oid, rows, pages) AS ("
 "SELECT l.root, sum(c.reltuples) FILTER (WHERE c.reltuples > 0),"
-" sum(c.relpages::int8 + COALESCE(t.relpages, 0)) FILTER (WHERE c.relkind = 'r')"
+" sum(c.relpages::int8 + COALESCE(t.relpages, 0)) FILTER (WHERE c.relpages > 0 OR c.reltuples >= 0)"
 " FROM leaf l JOIN pg_catalog.pg_class c ON c.oid = l.oid"
 " LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid"
 " WHERE c.relkind <> 'p' GROUP BY l.root)"

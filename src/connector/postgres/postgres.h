@@ -38,7 +38,7 @@ typedef struct PgStatement
 	char	   *sql;
 	int			number;			/* its name at the source is ck<number> */
 	bool		known;			/* it ran before */
-	bool		prepared;		/* the source has it under its name */
+	int			prepared;		/* the connection that has it under its name, as PgSession.connection; 0: none */
 	bool		small;			/* its last execution gave few rows */
 } PgStatement;
 
@@ -68,6 +68,8 @@ typedef struct PgCommand
 typedef struct PgSession
 {
 	PGconn	   *conn;
+	int			connection;		/* counts the session's connections */
+	bool		proven;			/* a statement has ended well on this connection */
 	CkStmtCache *statements;
 	int			last_number;	/* of a statement's name */
 	bool		in_transaction; /* CK_BEGIN was told; the source knows once the queue has gone */
@@ -122,6 +124,7 @@ postgres_session(CkSession *session)
 
 /* session.c */
 extern CkStatus postgres_session_open(CkSession *session);
+extern CkStatus postgres_session_reopen(CkSession *session);
 extern bool postgres_session_alive(CkSession *session);
 extern void postgres_session_close(CkSession *session);
 

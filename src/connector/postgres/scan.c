@@ -27,7 +27,7 @@ postgres_statement_drop(void *owner, void *stmt)
 			pg->queue[i].statement = NULL;
 	}
 	/* out of memory, the source keeps it until the session ends: no harm */
-	if (statement->prepared && !pg->broken)
+	if (statement->prepared == pg->connection && !pg->broken)
 		(void) postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_DEALLOCATE, .number = statement->number});
 	free(statement->sql);
 	free(statement);
@@ -188,7 +188,7 @@ postgres_scan_send(CkScan *scan)
 		enough = postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_SAVEPOINT, .number = PG_GUARD});
 		pg->guarded = enough;
 	}
-	if (enough && by_name && !statement->prepared)
+	if (enough && by_name && statement->prepared != pg->connection)
 	{
 		statement->number = ++pg->last_number;
 		enough = postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_PREPARE, .statement = statement});
@@ -290,6 +290,48 @@ postgres_scan_close(CkScan *scan)
 	s->block = s->carry = NULL;
 }
 
+/* The transaction has done nothing but what went ahead of the statement at hand. */
+static bool
+postgres_scan_is_fresh(const PgSession *pg)
+{
+	return !pg->in_transaction || (pg->sent > 0 && pg->queue[0].kind == PG_BEGIN);
+}
+
+/* All that was sent in front of the statement is to be sent again, but for what the statement itself asked for. */
+static void
+postgres_scan_rewind(PgSession *pg)
+{
+	for (int i = pg->sent - 1; i >= 0; i--)
+	{
+		PgCommand  *command = &pg->queue[i];
+
+		if (command->kind == PG_DEALLOCATE || command->kind == PG_PREPARE ||
+			(command->kind == PG_SAVEPOINT && command->number == PG_GUARD))
+			postgres_dequeue(pg, i);
+	}
+	pg->sent = pg->done = 0;
+	pg->guarded = false;
+}
+
+/*
+ * Runs the statement once more on a new connection where the old one turns out to have been closed while it was idle,
+ * which only its use can show. CK_END: that is not the trouble.
+ */
+static CkStatus
+postgres_scan_reopen(CkScan *scan)
+{
+	PgSession  *pg = postgres_session(scan->session);
+	CkStatus	status;
+
+	if (!pg->proven || pg->done > 0 || !postgres_scan_is_fresh(pg))
+		return CK_END;
+	postgres_scan_rewind(pg);
+	status = postgres_session_reopen(scan->session);
+	if (status == CK_OK)
+		status = postgres_settle(scan->session);
+	return status == CK_OK ? postgres_scan_send(scan) : status;
+}
+
 /*
  * Runs the statement once more where its plan has become useless since it was prepared, which is possible as long as
  * the transaction has done nothing else. CK_END: that is not the trouble.
@@ -301,32 +343,21 @@ postgres_scan_retry(CkScan *scan, const PGresult *result)
 	PgSession  *pg = postgres_session(scan->session);
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	bool		unknown = sqlstate && strcmp(sqlstate, "26000") == 0;
-	bool		fresh = !pg->in_transaction || (pg->sent > 0 && pg->queue[0].kind == PG_BEGIN);
 	CkStatus	status;
 
-	if (!s->statement || !s->statement->prepared || !sqlstate || (!unknown && strcmp(sqlstate, "0A000") != 0))
+	if (!s->statement || s->statement->prepared != pg->connection || !sqlstate || (!unknown && strcmp(sqlstate, "0A000") != 0))
 		return CK_END;
-	s->statement->prepared = false;
+	s->statement->prepared = 0;
 	s->stale = true;
 	if (!unknown && !postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_DEALLOCATE, .number = s->statement->number}))
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
-	if (!fresh)
+	if (!postgres_scan_is_fresh(pg))
 		return CK_END;
 	status = postgres_finish(scan->session, true);
 	if (status != CK_OK)
 		return status;
 
-	/* all that was done in front of the statement is undone and done again, but for what belongs to no transaction */
-	for (int i = pg->sent - 1; i >= 0; i--)
-	{
-		PgCommand  *command = &pg->queue[i];
-
-		if (command->kind == PG_DEALLOCATE || command->kind == PG_PREPARE ||
-			(command->kind == PG_SAVEPOINT && command->number == PG_GUARD))
-			postgres_dequeue(pg, i);
-	}
-	pg->sent = pg->done = 0;
-	pg->guarded = false;
+	postgres_scan_rewind(pg);
 	if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
 	{
 		status = postgres_send(scan->session, "ROLLBACK");
@@ -339,7 +370,7 @@ postgres_scan_retry(CkScan *scan, const PGresult *result)
 
 /* Waits for the statement's own first result; what was sent in front of it is done by then. */
 static CkStatus
-postgres_scan_start(CkScan *scan)
+postgres_scan_wait(CkScan *scan)
 {
 	PgScan	   *s = scan->state;
 	PgSession  *pg = postgres_session(scan->session);
@@ -393,6 +424,19 @@ postgres_scan_start(CkScan *scan)
 	return CK_OK;
 }
 
+static CkStatus
+postgres_scan_start(CkScan *scan)
+{
+	CkStatus	status = postgres_scan_wait(scan);
+
+	if (status != CK_ERR_LOST)
+		return status;
+	status = postgres_scan_reopen(scan);
+	if (status == CK_END)
+		return CK_ERR_LOST;		/* told before */
+	return status == CK_OK ? postgres_scan_wait(scan) : status;
+}
+
 /* The statement has ended: the session is ready for the next. */
 static CkStatus
 postgres_scan_end(CkScan *scan)
@@ -402,6 +446,7 @@ postgres_scan_end(CkScan *scan)
 
 	if (status == CK_OK)
 		status = postgres_unguard(scan->session);
+	postgres_session(scan->session)->proven = true;
 	if (s->statement)
 		s->statement->small = s->rows <= SMALL_ROWS;
 	return status == CK_OK ? CK_END : status;

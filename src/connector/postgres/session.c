@@ -363,8 +363,9 @@ postgres_repeat(char *hosts, size_t size, const char *host, const char *addresse
 		used += (size_t) snprintf(hosts + used, size - used, ",%s", host);
 }
 
-CkStatus
-postgres_session_open(CkSession *session)
+/* Makes a connection for the session. */
+static CkStatus
+postgres_connect(CkSession *session)
 {
 	PgSession  *pg = postgres_session(session);
 	const PgOptions *o = session->options;
@@ -375,23 +376,25 @@ postgres_session_open(CkSession *session)
 	bool		local = o->host[0] == '/';
 	CkStatus	status;
 
-	status = postgres_check_options(session);
-	if (status != CK_OK)
-		return status;
 	status = ck_resolve(session, o->host, (int) o->port, addresses, sizeof(addresses));
 	if (status != CK_OK)
 		return status;
 	if (local)
 		snprintf(where, sizeof(where), "%s/.s.PGSQL.%d", o->host, (int) o->port);
 	else
-		snprintf(where, sizeof(where), strchr(addresses, ':') ? "[%s]:%d" : "%s:%d", addresses, (int) o->port);
+	{
+		/* several addresses go by the host's name */
+		const char *address = strchr(addresses, ',') ? o->host : addresses;
+
+		snprintf(where, sizeof(where), strchr(address, ':') ? "[%s]:%d" : "%s:%d", address, (int) o->port);
+	}
 	postgres_repeat(hosts, sizeof(hosts), o->host, addresses);
 	ck_stage(session, CK_STAGE_CONNECT, where);
 
 	postgres_parameters(&parameters, o, hosts, local ? NULL : addresses);
-	pg->statements = ck_stmt_cache_new(postgres_statement_drop, pg);
+	pg->connection++;
 	pg->conn = postgres_start(&parameters);
-	if (!pg->conn || !pg->statements)
+	if (!pg->conn)
 		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
 	PQsetNoticeReceiver(pg->conn, postgres_ignore_notice, NULL);
 	PQsetErrorVerbosity(pg->conn, PQERRORS_VERBOSE);	/* brings the SQLSTATE of a refusal */
@@ -405,6 +408,37 @@ postgres_session_open(CkSession *session)
 		return status;
 	PQsetnonblocking(pg->conn, 1);
 	return postgres_set_up(session);
+}
+
+CkStatus
+postgres_session_open(CkSession *session)
+{
+	PgSession  *pg = postgres_session(session);
+	CkStatus	status = postgres_check_options(session);
+
+	if (status != CK_OK)
+		return status;
+	pg->statements = ck_stmt_cache_new(postgres_statement_drop, pg);
+	if (!pg->statements)
+		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
+	return postgres_connect(session);
+}
+
+/* Makes a new connection in place of a lost one. What waits in the queue stays there. */
+CkStatus
+postgres_session_reopen(CkSession *session)
+{
+	PgSession  *pg = postgres_session(session);
+	CkStatus	status;
+
+	PQfinish(pg->conn);
+	pg->conn = NULL;
+	pg->proven = pg->broken = pg->owed = pg->busy = pg->guarded = false;
+	pg->scan = NULL;
+	status = postgres_connect(session);
+	if (status != CK_OK)
+		pg->broken = true;
+	return status;
 }
 
 bool

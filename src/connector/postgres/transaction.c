@@ -72,7 +72,7 @@ postgres_command_done(CkSession *session, const PGresult *result)
 	if (command->kind == PG_PREPARE)
 	{
 		if (command->statement)
-			command->statement->prepared = true;
+			command->statement->prepared = pg->connection;
 	}
 	else if (command->kind == PG_EXPORT)
 	{
