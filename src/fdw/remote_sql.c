@@ -727,7 +727,7 @@ sql_keys(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, Oid collation)
 	if (rule && strcmp(name, "=") == 0 && rules_locale_fits(rule, collation))
 	{
 		StringInfoData piece;
-		char	   *hole;
+		const char *hole;
 
 		/* the template holds the list once, else the keys would be sent twice */
 		template = rule->remote ? rule->remote : "%1 IN (%2)";
