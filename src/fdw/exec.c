@@ -44,6 +44,7 @@ typedef struct TableScan
 	int			keys_expr;		/* 1-based, 0 none: the keys of a lookup join */
 	Datum	   *keys;
 	int			nkeys;
+	int			list_size;		/* keys that are sent, with repetitions of the last */
 	MemoryContext arg_context;
 	bool		started;		/* args of this execution are computed */
 	bool		unfiltered;		/* the scan at hand filters here, see fdw_iterate */
@@ -139,23 +140,15 @@ limit_rows(TableScan *state, Datum *values, bool *isnull)
 }
 
 void
-fdw_set_keys(ForeignScanState *node, Datum *keys, int nkeys)
+fdw_set_keys(ForeignScanState *node, Datum *keys, int nkeys, bool fill_up)
 {
 	TableScan  *state = node->fdw_state;
 
 	state->keys = keys;
 	state->nkeys = nkeys;
-}
-
-/* The number of keys that a list is filled up to, so that few different statements are prepared. */
-static int
-list_size(int nkeys)
-{
-	int			size = 1;
-
-	while (size < nkeys)
-		size *= 4;
-	return size;
+	state->list_size = fill_up ? 1 : nkeys;
+	while (state->list_size < nkeys)
+		state->list_size *= 4;
 }
 
 /* The keys as an array of the type. */
@@ -178,7 +171,7 @@ count_args(TableScan *state)
 	int			count = 0;
 
 	for (int i = 0; i < state->nargs; i++)
-		count += state->keys_expr == state->params[i] + 1 && !state->table.sql->native ? list_size(state->nkeys) : 1;
+		count += state->keys_expr == state->params[i] + 1 && !state->table.sql->native ? state->list_size : 1;
 	return count;
 }
 
@@ -219,7 +212,7 @@ compute_args(ForeignScanState *node, CkValue *args)
 
 				while (i + times < state->nargs && state->params[i + times] == param)
 					times++;
-				for (int key = 0; key < list_size(state->nkeys); key++)
+				for (int key = 0; key < state->list_size; key++)
 					for (int j = 0; j < times; j++)
 					{
 						value_from_datum(arg, type, state->keys[Min(key, state->nkeys - 1)], false, false);
@@ -265,7 +258,7 @@ start_scan(ForeignScanState *node)
 		fits = compute_args(node, args);
 	}
 	remote = !fits ? state->unfiltered_sql : state->keys_expr > 0 && !state->table.sql->native ?
-		remote_expand_list(state->sql, list_size(state->nkeys)) : state->sql;
+		remote_expand_list(state->sql, state->list_size) : state->sql;
 	MemoryContextSwitchTo(estate->es_query_cxt);
 	if (state->scan && (state->unfiltered == fits ||
 						(state->keys_expr > 0 && strcmp(state->scan->sql, remote) != 0)))

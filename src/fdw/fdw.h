@@ -9,6 +9,7 @@
 #include "foreign/fdwapi.h"
 #include "nodes/pathnodes.h"
 
+#include "compat.h"
 #include "options.h"
 #include "remote_sql.h"
 
@@ -51,8 +52,9 @@ extern ForeignScan *fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntabl
 /* A path that reads the rows whose inner_key is in a list that fdw_set_keys() gives when the scan runs. */
 extern ForeignPath *fdw_list_path(PlannerInfo *root, RelOptInfo *rel, Expr *inner_key, Oid operator, Oid key_type,
 								  Oid collation, double rows, double requests);
-/* Sets the keys for the next execution of such a scan; they are borrowed until then. */
-extern void fdw_set_keys(ForeignScanState *node, Datum *keys, int nkeys);
+/* Sets the keys for the next execution of such a scan; they are borrowed until then. With fill_up the last may be sent
+ * more than once, so that few different statements are prepared. */
+extern void fdw_set_keys(ForeignScanState *node, Datum *keys, int nkeys, bool fill_up);
 
 extern void fdw_begin(ForeignScanState *node, int eflags);
 extern TupleTableSlot *fdw_iterate(ForeignScanState *node);

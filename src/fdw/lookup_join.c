@@ -10,11 +10,13 @@
 
 #include <math.h>
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -37,6 +39,9 @@
 /* Rows of the outer side in the first batch, and in the largest: a small first one serves LIMIT. */
 #define BATCH_FIRST	64
 #define BATCH_MOST	4096
+/* Bytes of keys that end a batch, and those of a key that is not repeated to fill up a list: sources limit a request. */
+#define BATCH_BYTES	(256 * 1024)
+#define KEY_BYTES	256
 
 static bool lookup_join_enabled = true;
 
@@ -350,21 +355,24 @@ row_hash(LookupJoin *join, bool outer, Datum *key, uint32 *hash)
 	return true;
 }
 
-/* Reads the next batch of the outer side; the keys are left in *keys. */
+/* Reads the next batch of the outer side; the keys are left in *keys, and in *longest the bytes of the longest. */
 static void
-read_outer(LookupJoin *join, Datum **keys, int *nkeys)
+read_outer(LookupJoin *join, Datum **keys, int *nkeys, Size *longest)
 {
 	TupleTableSlot *scan_slot = join->custom.ss.ss_ScanTupleSlot;
 	MemoryContext caller = MemoryContextSwitchTo(join->batch_context);
+	Size		bytes = 0,
+				kept = 0;
 
 	join->rows = palloc(sizeof(MinimalTuple) * join->batch_size);
 	join->hashes = palloc(sizeof(uint32) * join->batch_size);
 	join->has_key = palloc(sizeof(bool) * join->batch_size);
 	*keys = palloc(sizeof(Datum) * join->batch_size);
 	*nkeys = 0;
+	*longest = 0;
 	join->nrows = 0;
 	fill_nulls(join, scan_slot);
-	while (join->nrows < join->batch_size)
+	while (join->nrows < join->batch_size && bytes < BATCH_BYTES && kept < work_mem * (Size) 1024)
 	{
 		TupleTableSlot *row;
 		Datum		key;
@@ -381,8 +389,15 @@ read_outer(LookupJoin *join, Datum **keys, int *nkeys)
 		fill(scan_slot, 0, row, join->outer_width);
 		join->has_key[n] = row_hash(join, true, &key, &join->hashes[n]);
 		if (join->has_key[n])
+		{
+			Size		size = join->key_length == -1 ? toast_raw_datum_size(key) : 0;
+
 			(*keys)[(*nkeys)++] = datumCopy(key, join->key_byval, join->key_length);
+			*longest = Max(*longest, size);
+			bytes += size;
+		}
 		join->rows[n] = ExecCopySlotMinimalTuple(row);
+		kept += join->rows[n]->t_len;
 		join->nrows++;
 		ResetExprContext(join->custom.ss.ps.ps_ExprContext);
 	}
@@ -391,7 +406,7 @@ read_outer(LookupJoin *join, Datum **keys, int *nkeys)
 
 /* Asks the source for the keys' rows and hashes them. */
 static void
-read_inner(LookupJoin *join, Datum *keys, int nkeys)
+read_inner(LookupJoin *join, Datum *keys, int nkeys, bool fill_up)
 {
 	TupleTableSlot *scan_slot = join->custom.ss.ss_ScanTupleSlot;
 	uint32		size = 64;
@@ -403,7 +418,7 @@ read_inner(LookupJoin *join, Datum *keys, int nkeys)
 	if (nkeys == 0)
 		return;
 	join->batches++;
-	fdw_set_keys((ForeignScanState *) join->inner, keys, nkeys);
+	fdw_set_keys((ForeignScanState *) join->inner, keys, nkeys, fill_up);
 	ExecReScan(join->inner);
 	for (;;)
 	{
@@ -436,14 +451,15 @@ next_batch(LookupJoin *join)
 {
 	Datum	   *keys;
 	int			nkeys;
+	Size		longest;
 
 	if (join->outer_ended)
 		return false;
 	MemoryContextReset(join->batch_context);
-	read_outer(join, &keys, &nkeys);
+	read_outer(join, &keys, &nkeys, &longest);
 	if (join->nrows == 0)
 		return false;
-	read_inner(join, keys, nkeys);
+	read_inner(join, keys, nkeys, longest <= KEY_BYTES);
 	join->batch_size = Min(join->batch_size * 4, BATCH_MOST);
 	join->row = -1;
 	return true;
