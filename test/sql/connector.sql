@@ -23,16 +23,20 @@ WHERE c.options <> ARRAY(SELECT o.name FROM connkit.connector_option AS o WHERE 
 CREATE FUNCTION connkit_gone_handler() RETURNS fdw_handler AS '$libdir/connkit', 'connkit_handler' LANGUAGE C STRICT;
 CREATE FUNCTION connkit_gone_validator(text[], oid) RETURNS void AS '$libdir/connkit', 'connkit_validator' LANGUAGE C STRICT;
 CREATE FOREIGN DATA WRAPPER connkit_gone HANDLER connkit_gone_handler VALIDATOR connkit_gone_validator;
-SELECT name, title, capabilities, usable, available, reason, options FROM connkit.connector WHERE name = 'gone';
+SELECT name, title, capabilities, usable, available, replace(reason, '$libdir/', '') AS reason, options
+FROM connkit.connector WHERE name = 'gone';
 SELECT count(*) FROM connkit.connector_option WHERE connector = 'gone';
+\set VERBOSITY sqlstate
 CREATE SERVER gone FOREIGN DATA WRAPPER connkit_gone;
 CREATE FOREIGN DATA WRAPPER connkit_unchecked HANDLER connkit_gone_handler;
 CREATE SERVER gone FOREIGN DATA WRAPPER connkit_unchecked;
 SELECT name, connector FROM connkit.source WHERE name = 'gone';
 SELECT * FROM connkit_test('gone');
 SELECT * FROM connkit_test('gone', '{}');
+\set VERBOSITY default
 DROP FOREIGN DATA WRAPPER connkit_gone;
-DROP FOREIGN DATA WRAPPER connkit_unchecked CASCADE;
+DROP SERVER gone;
+DROP FOREIGN DATA WRAPPER connkit_unchecked;
 DROP FUNCTION connkit_gone_handler();
 DROP FUNCTION connkit_gone_validator(text[], oid);
 
