@@ -41,14 +41,14 @@ static const CkSqlRule postgres_rules[] = {
 	{"strpos", "text, text", "strpos(%1 COLLATE \"C\", %2)", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"position", "text, text", "strpos(%1 COLLATE \"C\", %2)", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"replace", "text, text, text", "replace(%1 COLLATE \"C\", %2, %3)", CK_EXACT, CK_ANY_LOCALE, NULL},
-	{NULL}
+	{.what = NULL}
 };
 
 static const CkTypeRule postgres_types[] = {
 	{"reg*[]", "text[]", "an oid means nothing elsewhere: the object's name"},
 	{"reg*", "text", "an oid means nothing elsewhere: the object's name"},
 	{"*", NULL, "the same type; text where the local database has no type of that name"},
-	{NULL}
+	{.source = NULL}
 };
 
 /* Relations that the user may read; a partition is read through its table. */

@@ -16,7 +16,8 @@ static const CkOption postgres_options[] = {
 	.help = "name that the source shows in pg_stat_activity"},
 	{"sslmode", CK_OPT_CHOICE, CK_ON_SERVER, AT(sslmode), .initial = "prefer",
 	.choices = "disable|allow|prefer|require|verify-ca|verify-full", .help = "whether and how TLS is used"},
-	{"sslrootcert", CK_OPT_FILE, CK_ON_SERVER, AT(sslrootcert), .help = "authorities that may sign the source's certificate"},
+	{"sslrootcert", CK_OPT_FILE, CK_ON_SERVER, AT(sslrootcert),
+	.help = "authorities that may sign the source's certificate"},
 	{"sslcert", CK_OPT_FILE, CK_ON_SERVER | CK_ON_USER, AT(sslcert), .help = "certificate shown to the source"},
 	{"sslkey", CK_OPT_FILE, CK_ON_SERVER | CK_ON_USER, AT(sslkey), .help = "key of that certificate"},
 	{"sslpassword", CK_OPT_STRING, CK_ON_USER | CK_SECRET, AT(sslpassword), .help = "password of that key"},
@@ -35,7 +36,7 @@ static const CkOption postgres_options[] = {
 	.help = "lost probes before the connection is given up; 0: the system's default"},
 	{"tcp_user_timeout", CK_OPT_INTEGER, CK_ON_SERVER, AT(tcp_user_timeout), .initial = "0", .max = 86400000,
 	.help = "milliseconds that sent data may stay unacknowledged; 0: the system's default"},
-	{NULL}
+	{.name = NULL}
 };
 
 static const CkConnector postgres_connector = {

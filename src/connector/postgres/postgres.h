@@ -165,6 +165,13 @@ extern CkStatus postgres_scan_next(CkScan *scan, CkRow *row);
 extern CkStatus postgres_scan_rescan(CkScan *scan);
 extern void postgres_scan_close(CkScan *scan);
 
+extern CkStatus postgres_scan_end(CkScan *scan);
+
+/* copy.c */
+extern bool postgres_send_copy(CkScan *scan);
+extern CkStatus postgres_copy_next(CkScan *scan, CkRow *row);
+extern void postgres_put(CkRow *row, uint32_t column, CkType type, const char *p, uint32_t size);
+
 /* dialect.c */
 extern const CkSql postgres_sql;
 

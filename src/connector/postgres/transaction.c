@@ -310,13 +310,13 @@ postgres_end(CkSession *session, const char *command)
 	return status;
 }
 
-/* The place in the queue of a savepoint of that level that the source has not been told of, if it is the last; or -1. */
-static int
+/* Whether the last command in the queue is a savepoint of that level, of which the source has not been told. */
+static bool
 postgres_unsent_savepoint(const PgSession *pg, int level)
 {
 	int			last = pg->length - 1;
 
-	return last >= pg->sent && pg->queue[last].kind == PG_SAVEPOINT && pg->queue[last].number == level ? last : -1;
+	return last >= pg->sent && pg->queue[last].kind == PG_SAVEPOINT && pg->queue[last].number == level;
 }
 
 CkStatus
@@ -344,7 +344,7 @@ postgres_transaction(CkSession *session, CkEvent event, int level)
 		case CK_RELEASE:
 		case CK_ROLLBACK_TO:
 			pg->level = level - 1;
-			if (postgres_unsent_savepoint(pg, level) >= 0)
+			if (postgres_unsent_savepoint(pg, level))
 			{
 				postgres_dequeue(pg, pg->length - 1);
 				if (!pg->busy && PQtransactionStatus(pg->conn) == PQTRANS_INERROR)
