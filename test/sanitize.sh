@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # sanitize.sh: runs suites on a build with sanitizers, or under valgrind; run.sh counts what they find as failures.
 #
-# usage: test/sanitize.sh asan|valgrind [SUITE...]
+# usage: test/sanitize.sh asan|valgrind [SUITE...]      (default: those that use the cluster with connkit; sql)
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -23,6 +23,7 @@ case $mode in
 		# The server leaks at its end by design, and measures its stack by addresses.
 		CK_PG_WRAP+=" ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1:disable_coredump=1"
 		CK_PG_WRAP+=" UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
+		[ $# -gt 0 ] || set -- contract diff pgtap sql
 		;;
 	valgrind)
 		export CK_COPT="-O1" CK_START_SECONDS=300 CK_SUITE_SECONDS=5400
