@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "common/int.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
@@ -81,6 +82,40 @@ out_of_range(const char *type)
 			 errhint("Declare the column with a wider type.")));
 }
 
+/* The server's own form of a date and of a timestamp. */
+static DateADT
+value_date(const CkValue *value)
+{
+	int64		days = value->u.i;
+
+	if (days == CK_INFINITY)
+		return DATEVAL_NOEND;
+	if (days == CK_MINUS_INFINITY)
+		return DATEVAL_NOBEGIN;
+	if (pg_sub_s64_overflow(days, EPOCH_DAYS, &days) || days < PG_INT32_MIN || days > PG_INT32_MAX ||
+		!IS_VALID_DATE((DateADT) days))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("date of the source is out of range")));
+	return (DateADT) days;
+}
+
+static Timestamp
+value_timestamp(const CkValue *value)
+{
+	int64		ts = value->u.i;
+
+	if (ts == CK_INFINITY)
+		return DT_NOEND;
+	if (ts == CK_MINUS_INFINITY)
+		return DT_NOBEGIN;
+	if (pg_sub_s64_overflow(ts, EPOCH_USECS, &ts) || !IS_VALID_TIMESTAMP(ts))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp of the source is out of range")));
+	return ts;
+}
+
 /* The server's own text form of a value. */
 static char *
 value_text(const CkValue *value)
@@ -111,30 +146,21 @@ value_text(const CkValue *value)
 				return pg_any_to_server(copy, value->size, PG_UTF8);
 			}
 		case CK_DATE:
-			{
-				DateADT		date = value->u.i == CK_INFINITY ? DATEVAL_NOEND :
-					value->u.i == CK_MINUS_INFINITY ? DATEVAL_NOBEGIN : (DateADT) (value->u.i - EPOCH_DAYS);
-
-				return DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(date)));
-			}
+			return DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(value_date(value))));
 		case CK_TIME:
 			{
 				/* as an interval, so that more than a day and less than nothing can be told */
 				uint64		us = value->u.i < 0 ? -(uint64) value->u.i : (uint64) value->u.i;
 
-				return psprintf("%s%02d:%02d:%02d.%06d", value->u.i < 0 ? "-" : "", (int) (us / USECS_PER_HOUR),
+				return psprintf("%s%s" UINT64_FORMAT ":%02d:%02d.%06d", value->u.i < 0 ? "-" : "",
+								us < 10 * (uint64) USECS_PER_HOUR ? "0" : "", us / USECS_PER_HOUR,
 								(int) (us / USECS_PER_MINUTE % 60), (int) (us / USECS_PER_SEC % 60),
 								(int) (us % USECS_PER_SEC));
 			}
 		case CK_TIMESTAMP:
 		case CK_TIMESTAMPTZ:
-			{
-				Timestamp	ts = value->u.i == CK_INFINITY ? DT_NOEND :
-					value->u.i == CK_MINUS_INFINITY ? DT_NOBEGIN : value->u.i - EPOCH_USECS;
-
-				return DatumGetCString(DirectFunctionCall1(value->type == CK_TIMESTAMP ? timestamp_out : timestamptz_out,
-														   TimestampGetDatum(ts)));
-			}
+			return DatumGetCString(DirectFunctionCall1(value->type == CK_TIMESTAMP ? timestamp_out : timestamptz_out,
+													   TimestampGetDatum(value_timestamp(value))));
 		case CK_BYTES:
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -218,20 +244,8 @@ value_integer(const CkValue *value, int64 *number)
 static Datum
 value_read_timestamp(ValueReader *reader, const CkValue *value, bool zone)
 {
-	Timestamp	ts;
+	Timestamp	ts = value_timestamp(value);
 
-	if (value->u.i == CK_INFINITY)
-		ts = DT_NOEND;
-	else if (value->u.i == CK_MINUS_INFINITY)
-		ts = DT_NOBEGIN;
-	else
-	{
-		ts = value->u.i - EPOCH_USECS;
-		if (!IS_VALID_TIMESTAMP(ts))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-					 errmsg("timestamp of the source is out of range")));
-	}
 	if (reader->typmod >= 0)
 		return DirectFunctionCall2(zone ? timestamptz_scale : timestamp_scale, TimestampGetDatum(ts),
 								   Int32GetDatum(reader->typmod));
@@ -300,18 +314,7 @@ value_read(ValueReader *reader, const CkValue *value)
 			break;
 		case DATEOID:
 			if (value->type == CK_DATE)
-			{
-				if (value->u.i == CK_INFINITY)
-					return DateADTGetDatum(DATEVAL_NOEND);
-				if (value->u.i == CK_MINUS_INFINITY)
-					return DateADTGetDatum(DATEVAL_NOBEGIN);
-				number = value->u.i - EPOCH_DAYS;
-				if (number < PG_INT32_MIN || number > PG_INT32_MAX || !IS_VALID_DATE((DateADT) number))
-					ereport(ERROR,
-							(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-							 errmsg("date of the source is out of range")));
-				return DateADTGetDatum((DateADT) number);
-			}
+				return DateADTGetDatum(value_date(value));
 			if (value->type == CK_TIMESTAMP && value->u.i != CK_INFINITY && value->u.i != CK_MINUS_INFINITY &&
 				value->u.i % USECS_PER_DAY != 0)
 				ereport(ERROR,
