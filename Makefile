@@ -47,8 +47,8 @@ test/expected:
 	ln -sfn ../expected $@
 endif
 
-CONNECTOR_CFLAGS = $(filter-out -Wdeclaration-after-statement -Wmissing-prototypes,$(CFLAGS)) $(CFLAGS_SL) -std=c11 -D_GNU_SOURCE \
-	-fvisibility=hidden -fPIC -Isrc/include -Isrc/lib
+CONNECTOR_CFLAGS = $(filter-out -Wdeclaration-after-statement -Wmissing-prototypes,$(CFLAGS)) $(CFLAGS_SL) -std=c11 \
+	-D_GNU_SOURCE -fvisibility=hidden -fPIC -Isrc/include -Isrc/lib
 connector_srcs = $(wildcard src/connector/$(1)/*.c) $(patsubst %,src/lib/%.c,$($(1)_LIB))
 connector_objs = $(patsubst src/connector/$(1)/%.c,src/connector/$(1)/%.o,$(wildcard src/connector/$(1)/*.c)) \
 	$(patsubst %,src/lib/%.o,$($(1)_LIB)) src/lib/pg/module.o
