@@ -396,7 +396,7 @@ sql_function(RemoteSql *sql, FuncExpr *func, bool positive)
 	if (!sql->table->sql->native || OidIsValid(func->inputcollid) || func->funcvariadic ||
 		!native_function_fits(func->funcid, func->args, func->funcresulttype))
 		return false;
-	if (func->funcformat != COERCE_EXPLICIT_CALL)
+	if (func->funcformat == COERCE_EXPLICIT_CAST || func->funcformat == COERCE_IMPLICIT_CAST)
 	{
 		if (exprIsLengthCoercion((Node *) func, &typmod))
 			return false;
