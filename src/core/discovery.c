@@ -17,6 +17,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "discover.h"
@@ -24,6 +25,8 @@
 #include "scan.h"
 #include "typemap.h"
 
+/* Milliseconds between two words on how far it has come. */
+#define PROGRESS_MS 10000
 /* Rows that are inserted at once. */
 #define BATCH_ROWS 1000
 #define BATCH_COLUMNS 11
@@ -59,6 +62,8 @@ typedef struct Discovery
 	Batch		columns;
 	Batch		keys;
 	Batch		indexes;
+	int64		counted;		/* tables whose rows were counted */
+	TimestampTz told;			/* when progress was told last */
 } Discovery;
 
 static const char *const insert_tables =
@@ -101,6 +106,20 @@ discovery_execute(Discovery *discovery, const char *sql, int nargs, Oid *types, 
 	SetUserIdAndSecContext(user, context);
 }
 
+/* Tells the user of a long discovery, now and then, how far it has come. */
+static void
+discovery_progress(Discovery *discovery)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (!TimestampDifferenceExceeds(discovery->told, now, PROGRESS_MS))
+		return;
+	discovery->told = now;
+	ereport(NOTICE,
+			(errmsg("found so far: " INT64_FORMAT " tables, " INT64_FORMAT " columns, " INT64_FORMAT " tables counted",
+					discovery->tables.total, discovery->columns.total, discovery->counted)));
+}
+
 /* The rows so far into the table. */
 static void
 batch_flush(Discovery *discovery, Batch *batch)
@@ -127,6 +146,7 @@ batch_flush(Discovery *discovery, Batch *batch)
 	batch->schema = batch->table = NULL;
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(batch->context);
+	discovery_progress(discovery);
 }
 
 /* Adds a row of texts, schema and table first; NULL is NULL. */
@@ -384,8 +404,10 @@ discovery_count(Discovery *discovery, const CkConnector *connector, Oid serverid
 		char	   *table = SPI_getvalue(tables->vals[i], tables->tupdesc, 2);
 		int64		rows = count_rows(connector->sql, serverid, schema, table);
 
+		discovery_progress(discovery);
 		if (rows < 0)
 			continue;
+		discovery->counted++;
 		values[1] = Int64GetDatum(rows);
 		values[2] = CStringGetTextDatum(schema);
 		values[3] = CStringGetTextDatum(table);
@@ -462,6 +484,7 @@ connkit_discover(PG_FUNCTION_ARGS)
 				 errmsg("keep must be 1 or more")));
 	connector = registry_connector_of_server(serverid);
 	SPI_connect();
+	discovery.told = GetCurrentTimestamp();
 	discovery.owner = discovery_owner();
 	discovery.include = patterns_from_array(PG_GETARG_ARRAYTYPE_P(1));
 	discovery.exclude = patterns_from_array(PG_GETARG_ARRAYTYPE_P(2));
