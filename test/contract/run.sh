@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# run.sh: the same cases on every connector, against its real source. README.md tells how a connector joins in.
+#
+# CONNECTORS="mine sqlite" chooses; by default it is every connector of the source tree. CK_CONTRACT is the folder of
+# files for connectors from elsewhere. CK_CASES is a regular expression that chooses cases.
+
+. "$(dirname "$0")/../lib.sh"
+
+names=${CONNECTORS:-$(basename -a "$CK_TOP"/src/connector/*/)}
+[ -n "${CONNECTORS:-}" ] || names+=" broken"
+case "${CK_PG_WRAP:-}" in
+	*valgrind*) export CK_SLOW=20 ;;
+	?*) export CK_SLOW=4 ;;
+esac
+exec perl "$(dirname "$0")/contract.pl" $names
