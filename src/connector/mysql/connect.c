@@ -131,7 +131,12 @@ static void
 connect_library_options(Connecting *c, const MysqlOptions *options)
 {
 	LibraryBool yes = 1;
+	LibraryBool verify = strcmp(options->sslmode, "verify-full") == 0;
 
+#if MARIADB_PACKAGE_VERSION_ID >= 30400
+	/* here, what does not verify the name verifies nothing */
+	verify = strncmp(options->sslmode, "verify", 6) == 0;
+#endif
 	mysql_options(c->mysql, MYSQL_OPT_NONBLOCK, NULL);
 	mysql_optionsv(c->mysql, MARIADB_OPT_IO_WAIT, (void *) connect_wait);
 	mysql_optionsv(c->mysql, MARIADB_OPT_RESTRICTED_AUTH,
@@ -139,8 +144,7 @@ connect_library_options(Connecting *c, const MysqlOptions *options)
 	if (c->want_tls)
 	{
 		mysql_options(c->mysql, MYSQL_OPT_SSL_ENFORCE, &yes);
-		if (strcmp(options->sslmode, "verify-full") == 0)
-			mysql_options(c->mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
+		mysql_options(c->mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
 	}
 }
 
@@ -314,8 +318,9 @@ connect_report(Connecting *c, const MysqlOptions *options)
 	}
 	else
 		ck_stage(session, CK_STAGE_TLS, c->no_tls ? "not used: the server offers none" :
-				 c->want_tls ? "not used" : connect_is_path(options->host) ? "not used: Unix socket" :
-				 "not used: sslmode is disable");
+				 connect_is_path(options->host) ? "not used: Unix socket" : "not used");
+	if (!cipher && !connect_is_path(options->host))
+		ck_warn(session, "the connection is not encrypted", "Set the server's option sslmode to \"verify-full\".");
 	snprintf(detail, sizeof(detail), "user %s %s", options->user,
 			 options->password && options->password[0] ? "by password" : "without a password");
 	ck_stage(session, CK_STAGE_AUTHENTICATE, detail);
@@ -338,7 +343,7 @@ connect_options(Connecting *c, const MysqlOptions *options)
 	mysql_options4(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "connkit");
 	if (c->want_tls)
 	{
-		if (options->sslrootcert)
+		if (options->sslrootcert && strncmp(options->sslmode, "verify", 6) == 0)
 			mysql_options(mysql, MYSQL_OPT_SSL_CA, options->sslrootcert);
 		if (options->sslcert)
 			mysql_options(mysql, MYSQL_OPT_SSL_CERT, options->sslcert);

@@ -12,6 +12,10 @@
 #define INDEXED(x) HINT_BEGIN " " x " AND " HINT_END " "
 #define BYTES(x) "CAST(CONVERT(" x " USING utf8mb4) AS BINARY)"
 
+/* A YEAR is compared by rules of its own, unless it is made a number. */
+#define NUMBER(x) "CAST(" x " AS SIGNED)"
+#define IN_NUMBERS "(%1 IN (%2) AND " NUMBER("%1") " IN (%2))"
+
 #define LIKE(operator) "CONVERT(%1 USING utf8mb4) COLLATE utf8mb4_bin " operator " CONVERT(%2 USING utf8mb4) ESCAPE '\\'"
 
 /* Dates that do not exist are read as NULL or an error. */
@@ -28,18 +32,22 @@
 	{"order", type, "IF(" ZERO_DATE("%1") ", NULL, %1)", CK_EXACT, CK_NO_LOCALE, "a zero date is NULL here"}
 
 static const CkSqlRule rules[] = {
+	{"=", "int2,integer", "(%1 = %2 AND " NUMBER("%1") " = " NUMBER("%2") ")", CK_EXACT, CK_NO_LOCALE,
+	"a smallint may be a YEAR, which equals 99 where it is 1999"},
+	{"<> < <= > >=", "int2,integer", "(" NUMBER("%1") " %o " NUMBER("%2") ")", CK_EXACT, CK_NO_LOCALE, "as above"},
+	{"= <> < <= > >=", "integer,int2", "(%1 %o " NUMBER("%2") ")", CK_EXACT, CK_NO_LOCALE, "as above"},
 	{"= <> < <= > >=", "integer,integer", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
-	{"in", "int2", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
-	{"in", "int4", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
-	{"in", "int8", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"in", "int2", IN_NUMBERS, CK_EXACT, CK_NO_LOCALE, "as above"},
+	{"in", "int4", IN_NUMBERS, CK_EXACT, CK_NO_LOCALE, "as above"},
+	{"in", "int8", IN_NUMBERS, CK_EXACT, CK_NO_LOCALE, "as above"},
 	{"order", "integer", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 
 	{"= <> < <= > >=", "numeric,numeric", "(%1 %o CAST(%2 AS DECIMAL(65,30)))", CK_EXACT, CK_NO_LOCALE,
 	"without the cast an index on an integer column is searched for the rounded value"},
 	{"order", "numeric", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 
-	{"=", "float,float", "(%1 %o %2 + 0e0)", CK_SUPERSET, CK_NO_LOCALE, "an index is searched for the value rounded"},
-	{"<> < <= > >=", "float,float", "(%1 %o %2 + 0e0)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"=", "float,float", NULL, CK_SUPERSET, CK_NO_LOCALE, "an index is searched for the value rounded"},
+	{"<> < <= > >=", "float,float", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{"order", "float", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 
 	{"bool", "bool", "(%1 <> 0)", CK_EXACT, CK_NO_LOCALE, "any number but 0 is true"},
@@ -86,7 +94,7 @@ static const CkTypeRule types[] = {
 	{"int*", "integer", NULL},
 	{"bigint*unsigned*", "numeric(20)", NULL},
 	{"bigint*", "bigint", NULL},
-	{"year*", "smallint", "0000 is 0; the source takes 0 to 99 in comparisons for 2000 to 2069 and 1970 to 1999"},
+	{"year*", "smallint", "0000 is 0"},
 	{"decimal(*)*", "numeric(%a)", NULL},
 	{"decimal*", "numeric(10)", NULL},
 	{"float*", "real", NULL},
@@ -163,7 +171,7 @@ const CkSql mysql_sql = {
 		" ORDER BY CAST(k.table_schema AS BINARY), CAST(k.table_name AS BINARY), CAST(k.constraint_name AS BINARY), d, e",
 	.indexes =
 		"SELECT s.table_schema AS a, s.table_name AS b, s.index_name AS c, s.non_unique = 0 AS d, s.seq_in_index AS e,"
-		" s.column_name AS f, LOWER(s.index_type) AS g"
+		" COALESCE(s.column_name, '(expression)') AS f, LOWER(s.index_type) AS g"
 		" FROM information_schema.statistics s"
 		" WHERE s.table_schema {schema} AND s.table_name {table} AND " NO_SYSTEM("s.table_schema")
 		" ORDER BY CAST(s.table_schema AS BINARY), CAST(s.table_name AS BINARY), CAST(s.index_name AS BINARY), e",

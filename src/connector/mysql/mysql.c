@@ -7,7 +7,7 @@
 	{name, type, CK_ON_SERVER | (flags), offsetof(MysqlOptions, field), initial, 0, 0, NULL, help, NULL}
 
 static const CkOption options[] = {
-	SERVER_OPTION("host", CK_OPT_STRING, 0, host, "127.0.0.1", "host name, address, or path of a Unix socket"),
+	SERVER_OPTION("host", CK_OPT_STRING, 0, host, "localhost", "host name, address, or path of a Unix socket"),
 	{"port", CK_OPT_INTEGER, CK_ON_SERVER, offsetof(MysqlOptions, port), "3306", 1, 65535, NULL, "port", NULL},
 	SERVER_OPTION("dbname", CK_OPT_STRING, 0, dbname, NULL, "database; also the schema of tables that name none"),
 	{"sslmode", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(MysqlOptions, sslmode), "prefer", 0, 0,
