@@ -528,7 +528,17 @@ sql_value(RemoteSql *sql, Node *node)
 				return true;
 			}
 		case T_RelabelType:
-			return sql_value(sql, (Node *) ((RelabelType *) node)->arg);
+			{
+				Node	   *arg = (Node *) ((RelabelType *) node)->arg;
+				Oid			type = getBaseType(exprType(node));
+
+				if (!sql_value(sql, arg))
+					return false;
+				/* another type has other operators of the same name */
+				if (dialect->native && type != getBaseType(exprType(arg)))
+					appendStringInfo(sql->text, "::%s", type_name(type));
+				return !dialect->native || value_type_is_native(type);
+			}
 		case T_OpExpr:
 			return sql_operator(sql, ((OpExpr *) node)->opno, ((OpExpr *) node)->args, ((OpExpr *) node)->inputcollid,
 								false);
@@ -823,18 +833,9 @@ pathkey_expression(RemoteSql *sql, PathKey *key)
 static bool
 sql_sort_key(RemoteSql *sql, Expr *expr, Oid collation)
 {
-	Oid			type = exprType((Node *) expr);
+	Oid			type = getBaseType(exprType((Node *) expr));
 	const CkSqlRule *rule;
 
-	while (IsA(expr, RelabelType))
-	{
-		expr = ((RelabelType *) expr)->arg;
-		if (OidIsValid(rules_find(sql->table->sql, RULE_ORDER, type, NULL) ? type : InvalidOid))
-			break;
-		type = exprType((Node *) expr);
-	}
-	/* varchar and domains sort as the type they are made of */
-	type = getBaseType(type);
 	if (type == VARCHAROID)
 		type = TEXTOID;
 	rule = rules_find(sql->table->sql, RULE_ORDER, type, NULL);
