@@ -70,7 +70,13 @@ connect_greeting(Connecting *c, int fd)
 	if (size <= 0)
 		return true;			/* closed: the library tells */
 	c->greeted = true;
-	if (size <= 5 || packet[4] == 0xff)
+	/* number 65535 is a progress report, at which the library fails where there was no greeting before it */
+	if (size < 7 || (packet[4] == 0xff && packet[5] == 0xff && packet[6] == 0xff))
+	{
+		c->stranger = true;
+		return false;
+	}
+	if (packet[4] == 0xff)
 		return true;			/* an error, which the library tells */
 	flags = memchr(version, 0, (size_t) (end - version));
 	if (packet[4] != 10 || !flags || flags + 16 > end)
@@ -254,6 +260,7 @@ connect_fail(Connecting *c, const MysqlOptions *options)
 {
 	CkSession  *session = c->session;
 	unsigned int code = mysql_errno(c->mysql);
+	CkStatus	status;
 
 	if (c->status != CK_OK)
 		return c->status;
@@ -293,7 +300,10 @@ connect_fail(Connecting *c, const MysqlOptions *options)
 				"name in the option host.");
 		return CK_ERR_TLS;
 	}
-	return call_fail(session, code, mysql_sqlstate(c->mysql), mysql_error(c->mysql));
+	status = call_fail(session, code, mysql_sqlstate(c->mysql), mysql_error(c->mysql));
+	if (c->stages && (status == CK_ERR_AUTH || status == CK_ERR_DATABASE))
+		ck_stage(session, CK_STAGE_AUTHENTICATE, NULL);
+	return status;
 }
 
 /* Tells what the connection has become, for connkit_test(). */
