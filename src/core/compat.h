@@ -20,6 +20,7 @@
 #include "nodes/pathnodes.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
+#include "rewrite/rewriteManip.h"
 #include "parser/parse_type.h"
 #include "utils/acl.h"
 #include "storage/latch.h"
@@ -115,17 +116,15 @@ compat_nulling_relid(SpecialJoinInfo *info)
 #endif
 }
 
-static inline Expr *
-compat_nulled_var(Expr *var, int relid)
+/* The expression with the Vars of those relations as they are above that outer join. */
+static inline Node *
+compat_nulled(Node *node, Relids relations, int relid)
 {
 #if PG_VERSION_NUM >= 160000
-	Var		   *copy = copyObject((Var *) var);
-
-	copy->varnullingrels = bms_add_member(copy->varnullingrels, relid);
-	return (Expr *) copy;
-#else
-	return var;
+	if (relid > 0)
+		return add_nulling_relids(node, relations, bms_make_singleton(relid));
 #endif
+	return node;
 }
 
 /* A set of events to wait for that lives until it is freed; from 17 on it belongs to no resource owner then. */

@@ -402,6 +402,31 @@ sessions_end_transaction(CkEvent event)
 	}
 }
 
+/*
+ * What a serializable transaction has read is true only when its commit succeeds, so that is waited for.
+ */
+static void
+sessions_confirm(void)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &sessions)
+	{
+		Session    *session = dlist_container(Session, node, iter.cur);
+		CkStatus	status;
+
+		if (!session->in_transaction || session->lost || session->pub.connector->transaction == NULL)
+			continue;
+		status = session->pub.connector->transaction(&session->pub, CK_COMMIT, 1);
+		session->in_transaction = false;
+		if (status != CK_OK)
+		{
+			session->broken = true;
+			session_raise(session, status);
+		}
+	}
+}
+
 static void
 sessions_xact_callback(XactEvent event, void *arg)
 {
@@ -418,6 +443,10 @@ sessions_xact_callback(XactEvent event, void *arg)
 							 errmsg("cannot PREPARE a transaction that has used a source of connkit")));
 				break;
 			}
+		case XACT_EVENT_PRE_COMMIT:
+			if (IsolationIsSerializable())
+				sessions_confirm();
+			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:
 			sessions_end_transaction(CK_COMMIT);

@@ -64,7 +64,7 @@ enum
 	PLAN_JOIN_TYPE,				/* Integer */
 	PLAN_OPERATOR,				/* Integer */
 	PLAN_OUTER_WIDTH,			/* Integer: columns of the outer side */
-	PLAN_INNER_WIDTH			/* Integer: columns of the inner side; behind them copies for an outer join's NULLs */
+	PLAN_INNER_WIDTH			/* Integer: columns of the inner side, behind those of the outer */
 };
 
 /* CustomScan.custom_exprs, all over custom_scan_tlist */
@@ -90,7 +90,6 @@ typedef struct LookupJoin
 	JoinType	type;
 	int			outer_width;
 	int			inner_width;
-	int			copies;			/* columns behind both sides, see PLAN_INNER_WIDTH */
 	ExprState  *outer_key;
 	ExprState  *inner_key;
 	ExprState  *conditions;
@@ -222,7 +221,7 @@ consider_lookup_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, 
 		root->parse->commandType != CMD_SELECT)
 		return;
 	plan = inner->fdw_private;
-	if (!plan->has_sql || (type == JOIN_LEFT && has_placeholders(inner)) ||
+	if (!plan->has_sql || (IS_OUTER_JOIN(type) && has_placeholders(inner)) ||
 		!find_key(root, outer, inner, extra->restrictlist, &outer_key, &inner_key, &operator))
 		return;
 
@@ -245,7 +244,7 @@ consider_lookup_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, 
 	path->custom_paths = list_make2(outer_path, inner_path);
 	path->custom_private = list_make5(extra->restrictlist, makeInteger(type), outer_key, inner_key,
 									  makeInteger((int) operator));
-	path->custom_private = lappend(path->custom_private, makeInteger(compat_nulling_relid(extra->sjinfo)));
+	path->custom_private = lappend(path->custom_private, makeInteger(IS_OUTER_JOIN(type) ? compat_nulling_relid(extra->sjinfo) : 0));
 	path->methods = &path_methods;
 	add_path(joinrel, &path->path);
 }
@@ -269,6 +268,7 @@ make_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 			   *filters = NIL;
 	List	   *columns = NIL;
 	ListCell   *lc;
+	Relids		nullable = ((Path *) lsecond(path->custom_paths))->parent->relids;
 
 	if (IS_OUTER_JOIN(type))
 		extract_actual_join_clauses(list_nth(path->custom_private, PATH_RESTRICTIONS), rel->relids, &conditions,
@@ -279,13 +279,10 @@ make_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 	foreach(lc, outer->targetlist)
 		columns = lappend(columns, makeTargetEntry(lfirst_node(TargetEntry, lc)->expr, list_length(columns) + 1, NULL,
 												   false));
+	/* above an outer join its nullable columns are other Vars; here they go by that name in the join's conditions too */
 	foreach(lc, inner->targetlist)
-		columns = lappend(columns, makeTargetEntry(lfirst_node(TargetEntry, lc)->expr, list_length(columns) + 1, NULL,
-												   false));
-	/* above an outer join its nullable columns are other Vars, from version 16 on */
-	if (type == JOIN_LEFT && nulling > 0)
-		foreach(lc, inner->targetlist)
-		columns = lappend(columns, makeTargetEntry(compat_nulled_var(lfirst_node(TargetEntry, lc)->expr, nulling),
+		columns = lappend(columns, makeTargetEntry((Expr *) compat_nulled((Node *) lfirst_node(TargetEntry, lc)->expr,
+																		  nullable, nulling),
 												   list_length(columns) + 1, NULL, false));
 
 	scan->scan.plan.targetlist = tlist;
@@ -295,7 +292,8 @@ make_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 	scan->custom_plans = custom_plans;
 	scan->custom_scan_tlist = columns;
 	scan->custom_exprs = list_make3(list_nth(path->custom_private, PATH_OUTER_KEY),
-									list_nth(path->custom_private, PATH_INNER_KEY), conditions);
+									compat_nulled(list_nth(path->custom_private, PATH_INNER_KEY), nullable, nulling),
+									compat_nulled((Node *) conditions, nullable, nulling));
 	scan->custom_private = list_make4(makeInteger(type), list_nth(path->custom_private, PATH_OPERATOR),
 									  makeInteger(list_length(outer->targetlist)),
 									  makeInteger(list_length(inner->targetlist)));
@@ -316,16 +314,12 @@ static void
 fill_inner(LookupJoin *join, TupleTableSlot *scan_slot, TupleTableSlot *row)
 {
 	fill(scan_slot, join->outer_width, row, join->inner_width);
-	if (join->copies > 0)
-		fill(scan_slot, join->outer_width + join->inner_width, row, join->copies);
 }
 
 static void
 fill_nulls(LookupJoin *join, TupleTableSlot *scan_slot)
 {
-	int			width = join->inner_width + join->copies;
-
-	memset(scan_slot->tts_isnull + join->outer_width, true, sizeof(bool) * width);
+	memset(scan_slot->tts_isnull + join->outer_width, true, sizeof(bool) * join->inner_width);
 }
 
 /* The scan tuple, ready to be evaluated. */
@@ -551,7 +545,6 @@ begin_join(CustomScanState *node, EState *estate, int eflags)
 	join->type = intVal(list_nth(scan->custom_private, PLAN_JOIN_TYPE));
 	join->outer_width = intVal(list_nth(scan->custom_private, PLAN_OUTER_WIDTH));
 	join->inner_width = intVal(list_nth(scan->custom_private, PLAN_INNER_WIDTH));
-	join->copies = list_length(scan->custom_scan_tlist) - join->outer_width - join->inner_width;
 	join->outer = ExecInitNode(linitial(scan->custom_plans), estate, eflags);
 	join->inner = ExecInitNode(lsecond(scan->custom_plans), estate, eflags);
 	node->custom_ps = list_make2(join->outer, join->inner);

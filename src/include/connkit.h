@@ -206,7 +206,7 @@ typedef enum CkEvent
 {
 	CK_BEGIN,					/* before the first scan of a local transaction: a read-only transaction with
 								 * one snapshot for all its statements. May be put off to the next statement */
-	CK_COMMIT,					/* the local transaction ended well; need not wait for the reply */
+	CK_COMMIT,					/* the local transaction ends well; need not wait for the reply unless serializable */
 	CK_ABORT,					/* it did not; may be called on a session in any state */
 	CK_SAVEPOINT,				/* level: a subtransaction begins to use the session */
 	CK_RELEASE,

@@ -323,6 +323,7 @@ CkStatus
 postgres_transaction(CkSession *session, CkEvent event, int level)
 {
 	PgSession  *pg = postgres_session(session);
+	CkStatus	status;
 	bool		enough = true;
 
 	switch (event)
@@ -334,7 +335,10 @@ postgres_transaction(CkSession *session, CkEvent event, int level)
 				(!session->share || postgres_enqueue(pg, 1, (PgCommand) {.kind = PG_EXPORT}));
 			break;
 		case CK_COMMIT:
-			return postgres_end(session, "COMMIT");
+			if (!session->serializable)
+				return postgres_end(session, "COMMIT");
+			status = postgres_end(session, "COMMIT");
+			return status == CK_OK ? postgres_settle(session) : status;
 		case CK_ABORT:
 			return postgres_end(session, "ROLLBACK");
 		case CK_SAVEPOINT:
