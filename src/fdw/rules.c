@@ -176,6 +176,8 @@ rules_load(const CkSql *sql)
 	(void) hash_search(dialect_table, &sql, HASH_FIND, &found);
 	if (found)
 		return;
+	for (const CkSqlRule *rule = sql->overrides; rule && rule->what; rule++)
+		rule_enter_all(sql, rule);
 	for (const CkSqlRule *rule = sql->rules; rule->what; rule++)
 		rule_enter_all(sql, rule);
 	(void) hash_search(dialect_table, &sql, HASH_ENTER, &found);

@@ -323,6 +323,7 @@ typedef struct CkSql
 	const char *sample;			/* appended to FROM table: takes a random part of the rows; %f is the fraction
 								 * from 0 to 1; NULL: the whole table is read */
 	const CkSqlRule *rules;
+	const CkSqlRule *overrides; /* optional: rules that go before those, for dialects that differ in a few */
 	CkSqlLimits limits;
 	const CkTypeRule *types;
 

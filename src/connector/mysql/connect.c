@@ -279,11 +279,12 @@ connect_fail(Connecting *c, const MysqlOptions *options)
 	}
 	if (code == CR_CONNECTION_ERROR || code == CR_CONN_HOST_ERROR)
 	{
+		const char *reason = c->error ? strerror(c->error) : mysql_error(c->mysql);
+
 		if (connect_is_path(options->host))
-			return ck_fail(session, CK_ERR_CONNECT, "could not connect to socket \"%s\"%s%s", options->host,
-						   c->error ? ": " : "", c->error ? strerror(c->error) : "");
-		return ck_fail(session, CK_ERR_CONNECT, "could not connect to \"%s\", port %d%s%s", options->host,
-					   (int) options->port, c->error ? ": " : "", c->error ? strerror(c->error) : "");
+			return ck_fail(session, CK_ERR_CONNECT, "could not connect to socket \"%s\": %s", options->host, reason);
+		return ck_fail(session, CK_ERR_CONNECT, "could not connect to \"%s\", port %d: %s", options->host,
+					   (int) options->port, reason);
 	}
 	if (code == CR_SERVER_LOST && !c->greeted)
 	{

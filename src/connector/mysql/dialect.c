@@ -16,20 +16,34 @@
 #define NUMBER(x) "CAST(" x " AS SIGNED)"
 #define IN_NUMBERS "(%1 IN (%2) AND " NUMBER("%1") " IN (%2))"
 
-#define LIKE(operator) "CONVERT(%1 USING utf8mb4) COLLATE utf8mb4_bin " operator " CONVERT(%2 USING utf8mb4) ESCAPE '\\'"
+/* PostgreSQL has an error for a pattern that ends in a lone backslash. */
+#define LIKE(operator) "(CONVERT(%1 USING utf8mb4) COLLATE utf8mb4_bin " operator \
+	" CONVERT(%2 USING utf8mb4) ESCAPE '\\' OR RIGHT(%2, 1) = '\\')"
 
-/* Dates that do not exist are read as NULL or an error. */
-#define ZERO_DATE(x) "MONTH(" x ") = 0 OR DAYOFMONTH(" x ") = 0"
-/*
- * Rules for a type whose values may be dates that do not exist. An index is searched for a value rounded to the
- * column's digits, so = lets through too much as well.
- */
+/* Dates that do not exist are read as NULL or an error, so they pass no filter. */
+#define ZERO_DATE(x) "MONTH(" x ") * DAYOFMONTH(" x ") = 0"
+#define REAL_DATE(x) "MONTH(" x ") * DAYOFMONTH(" x ") <> 0"
+#define REAL_DATES "(%1 %o %2 AND " REAL_DATE("%1") " AND " REAL_DATE("%2") ")"
+
 #define DATE_RULES(type) \
-	{"= <> < <= > >=", type "," type, NULL, CK_SUPERSET, CK_NO_LOCALE, "zero dates pass, and are sorted out here"}, \
-	{"in", type, NULL, CK_SUPERSET, CK_NO_LOCALE, NULL}, \
-	{"isnull", type, "(%1 IS NULL OR " ZERO_DATE("%1") ")", CK_SUPERSET, CK_NO_LOCALE, "a zero date may be NULL here"}, \
-	{"notnull", type, "(%1 IS NOT NULL)", CK_SUPERSET, CK_NO_LOCALE, "a zero date may be NULL here"}, \
-	{"order", type, "IF(" ZERO_DATE("%1") ", NULL, %1)", CK_EXACT, CK_NO_LOCALE, "a zero date is NULL here"}
+	{"<> < <= > >=", type "," type, REAL_DATES, CK_FILTER, CK_NO_LOCALE, "a zero date is NULL or an error here"}, \
+	{"isnull", type, "(%1 IS NULL OR " ZERO_DATE("%1") ")", CK_FILTER, CK_NO_LOCALE, "a zero date may be NULL here"}, \
+	{"notnull", type, "(%1 IS NOT NULL AND " REAL_DATE("%1") ")", CK_FILTER, CK_NO_LOCALE, "as above"}, \
+	{"order", type, "IF(" ZERO_DATE("%1") ", NULL, %1)", CK_EXACT, CK_NO_LOCALE, "as above"}
+
+/* An index on a column with fewer digits is searched for the value rounded, so = lets through too much. */
+#define MOMENT_RULES(type) \
+	DATE_RULES(type), \
+	{"=", type "," type, NULL, CK_SUPERSET, CK_NO_LOCALE, "an index is searched for the value rounded"}, \
+	{"in", type, NULL, CK_SUPERSET, CK_NO_LOCALE, "as above"}
+
+/* With zero_date 'error' who sorts by a date reads it as well, so that the order of zero dates need not be right. */
+static const CkSqlRule rules_without_zero_dates[] = {
+	{"order", "date", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"order", "timestamp", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"order", "timestamptz", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{NULL}
+};
 
 static const CkSqlRule rules[] = {
 	{"=", "int2,integer", "(%1 = %2 AND " NUMBER("%1") " = " NUMBER("%2") ")", CK_EXACT, CK_NO_LOCALE,
@@ -55,8 +69,10 @@ static const CkSqlRule rules[] = {
 	{"order", "bool", "(%1 <> 0)", CK_EXACT, CK_NO_LOCALE, NULL},
 
 	DATE_RULES("date"),
-	DATE_RULES("timestamp"),
-	DATE_RULES("timestamptz"),
+	{"=", "date,date", REAL_DATES, CK_FILTER, CK_NO_LOCALE, "a zero date is NULL or an error here"},
+	{"in", "date", NULL, CK_SUPERSET, CK_NO_LOCALE, NULL},
+	MOMENT_RULES("timestamp"),
+	MOMENT_RULES("timestamptz"),
 	{"= <> < <= > >=", "date,timestamp", NULL, CK_SUPERSET, CK_NO_LOCALE, NULL},
 	{"= <> < <= > >=", "timestamp,date", NULL, CK_SUPERSET, CK_NO_LOCALE, NULL},
 
@@ -70,9 +86,9 @@ static const CkSqlRule rules[] = {
 	{"in", "text", "(" INDEXED("%1 IN (%2)") BYTES("%1") " IN (%2))", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"<>", "text,text", "(" BYTES("%1") " <> " BYTES("%2") ")", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"< <= > >=", "text,text", "(" BYTES("%1") " %o " BYTES("%2") ")", CK_EXACT, CK_C_LOCALE, NULL},
-	{"~~", "text,text", "(" LIKE("LIKE") ")", CK_EXACT, CK_ANY_LOCALE,
+	{"~~", "text,text", LIKE("LIKE"), CK_SUPERSET, CK_ANY_LOCALE,
 	"never by index: MariaDB misses values with characters below the blank there"},
-	{"!~~", "text,text", "(" LIKE("NOT LIKE") ")", CK_EXACT, CK_ANY_LOCALE, NULL},
+	{"!~~", "text,text", LIKE("NOT LIKE"), CK_SUPERSET, CK_ANY_LOCALE, NULL},
 
 	{"=", "bpchar,bpchar",
 		"(" INDEXED("%1 = RTRIM(%2)") BYTES("RTRIM(%1)") " = " BYTES("RTRIM(%2)") ")",
@@ -177,3 +193,19 @@ const CkSql mysql_sql = {
 		" ORDER BY CAST(s.table_schema AS BINARY), CAST(s.table_name AS BINARY), CAST(s.index_name AS BINARY), e",
 	.default_schema = "SELECT DATABASE()",
 };
+
+const CkSql *
+mysql_dialect(const void *parsed)
+{
+	static CkSql without_zero_dates;
+	const MysqlOptions *options = parsed;
+
+	if (strcmp(options->zero_date, "null") == 0)
+		return &mysql_sql;
+	if (without_zero_dates.rules == NULL)
+	{
+		without_zero_dates = mysql_sql;
+		without_zero_dates.overrides = rules_without_zero_dates;
+	}
+	return &without_zero_dates;
+}

@@ -35,6 +35,7 @@ static const CkConnector connector = {
 	.session_size = sizeof(MysqlSession),
 	.scan_size = sizeof(MysqlScan),
 	.sql = &mysql_sql,
+	.dialect = mysql_dialect,
 	.session_open = mysql_session_open,
 	.session_alive = mysql_session_alive,
 	.session_close = mysql_session_close,

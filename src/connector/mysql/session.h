@@ -45,6 +45,9 @@ typedef struct MysqlSession
 #define HINT_END "/*exact*/"
 extern const CkSql mysql_sql;
 
+/* The dialect as the server's options want it. */
+extern const CkSql *mysql_dialect(const void *options);
+
 /* connect.c: a connection by the session's options; the caller closes mysql. Without stages nothing is told of them. */
 extern CkStatus mysql_connect(CkSession *session, MYSQL *mysql, bool stages);
 

@@ -131,6 +131,15 @@ cell_form(const CkColumn *column, const MYSQL_FIELD *field)
 	}
 }
 
+/* Whether characters or bytes would be read as a number or a time, which the source compares and sorts otherwise. */
+static bool
+cell_misfits(int form, const CkColumn *column, const MYSQL_FIELD *field)
+{
+	static const uint32_t fit = 1u << CK_TEXT | 1u << CK_BYTES | 1u << CK_JSON | 1u << CK_NATIVE;
+
+	return (form == CELL_TEXT || form == CELL_BYTES) && !(fit & 1u << column->type) && field->type != MYSQL_TYPE_NULL;
+}
+
 /* Makes room for a value of that many bytes. */
 static bool
 cell_reserve(char **buffer, size_t *size, size_t needed)
@@ -166,6 +175,14 @@ cell_init(CkSession *session, Cell *cell, const CkColumn *column, const MYSQL_FI
 	cell->zero_is_null = zero_is_null;
 	cell->width = (uint32_t) field->length;
 	cell->truncated = 0;
+	if (column && cell_misfits(cell->form, column, field))
+	{
+		CkStatus	status = ck_fail(session, CK_ERR_DATA, "column \"%s\" holds text, which does not fit the type %s",
+									 column->name, column->local_type);
+
+		ck_hint(session, "Declare the column text, and convert it in a view.");
+		return status;
+	}
 	switch (cell->form)
 	{
 		case CELL_INT:
