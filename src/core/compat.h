@@ -116,6 +116,17 @@ compat_nulling_relid(SpecialJoinInfo *info)
 #endif
 }
 
+/* False where joins that changed places make other Vars NULL than those of this join alone. */
+static inline bool
+compat_nulling_is_plain(SpecialJoinInfo *info, Relids joined, int relid)
+{
+#if PG_VERSION_NUM >= 160000
+	return relid == 0 || (bms_is_member(relid, joined) && !bms_overlap(info->commute_above_l, joined));
+#else
+	return true;
+#endif
+}
+
 /* The expression with the Vars of those relations as they are above that outer join. */
 static inline Node *
 compat_nulled(Node *node, Relids relations, int relid)

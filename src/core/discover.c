@@ -580,6 +580,9 @@ discover_estimate(Oid serverid, Oid userid, const char *schema, const char *tabl
 	/* a parallel worker cannot guard itself against the source's errors */
 	if (!(connector->caps & CK_DISCOVER) || IsInParallelMode())
 		return false;
+	/* an estimate is not worth setting another scan's rows aside */
+	if (session_is_busy(serverid, userid))
+		return false;
 	if (estimate->until < GetCurrentTimestamp())
 	{
 		int			keep_ms = ESTIMATE_MS;

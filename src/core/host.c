@@ -55,8 +55,12 @@ host_fail(CkSession *pub, CkStatus status, const char *message)
 {
 	Session    *session = (Session *) pub;
 
+	char	   *copy = host_copy(session, CurrentMemoryContext, message);
+
+	/* only now, since the message may quote the one before */
+	MemoryContextReset(session->error_context);
 	session->status = status;
-	session->message = host_copy(session, session->context, message);
+	session->message = MemoryContextStrdup(session->error_context, copy);
 	session->hint = NULL;
 	session->sqlstate[0] = '\0';
 	return status;
@@ -67,7 +71,7 @@ host_hint(CkSession *pub, const char *hint)
 {
 	Session    *session = (Session *) pub;
 
-	session->hint = host_copy(session, session->context, hint);
+	session->hint = host_copy(session, session->error_context, hint);
 }
 
 static void
@@ -78,8 +82,21 @@ host_sqlstate(CkSession *pub, const char *sqlstate)
 	strlcpy(session->sqlstate, sqlstate ? sqlstate : "", sizeof(session->sqlstate));
 }
 
+/* In PG_CATCH(): keeps what was thrown for session_raise(). */
+static CkStatus
+host_keep_thrown(Session *session)
+{
+	MemoryContextReset(session->error_context);
+	MemoryContextSwitchTo(session->error_context);
+	session->message = session->hint = NULL;
+	session->interrupt = CopyErrorData();
+	FlushErrorState();
+	session->status = CK_ERR_CANCELLED;
+	return CK_ERR_CANCELLED;
+}
+
 /*
- * Serves pending interrupts without throwing: what they throw is kept for session_raise().
+ * Serves pending interrupts without throwing.
  */
 static CkStatus
 host_serve_interrupts(Session *session)
@@ -95,10 +112,7 @@ host_serve_interrupts(Session *session)
 	}
 	PG_CATCH();
 	{
-		MemoryContextSwitchTo(session->context);
-		session->interrupt = CopyErrorData();
-		FlushErrorState();
-		session->status = status = CK_ERR_CANCELLED;
+		status = host_keep_thrown(session);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
@@ -135,11 +149,13 @@ wait_once(Session *session, int fd, int wake, int64 timeout_ms)
 		return WaitLatchOrSocket(session->quiet ? NULL : MyLatch, wake, fd, timeout_ms, PG_WAIT_EXTENSION);
 	if (session->waits == NULL)
 	{
-		session->waits = compat_create_wait_set(TopMemoryContext, 3);
-		AddWaitEventToSet(session->waits, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
-		AddWaitEventToSet(session->waits, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+		WaitEventSet *set = compat_create_wait_set(TopMemoryContext, 3);
+
 		session->waits_events = wake & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
-		AddWaitEventToSet(session->waits, session->waits_events, fd, NULL, NULL);
+		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+		AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+		AddWaitEventToSet(set, session->waits_events, fd, NULL, NULL);
+		session->waits = set;
 		session->waits_fd = fd;
 		session->waits_inode = status.st_ino;
 	}
@@ -151,6 +167,26 @@ wait_once(Session *session, int fd, int wake, int64 timeout_ms)
 	if (WaitEventSetWait(session->waits, timeout_ms, &event, 1, PG_WAIT_EXTENSION) == 0)
 		return WL_TIMEOUT;
 	return event.events;
+}
+
+/* The same; -1 where the wait itself threw, as it does when no file descriptor is free. */
+static int
+wait_guarded(Session *session, int fd, int wake, int64 timeout_ms)
+{
+	volatile int fired = -1;
+	MemoryContext caller = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		fired = wait_once(session, fd, wake, timeout_ms);
+	}
+	PG_CATCH();
+	{
+		(void) host_keep_thrown(session);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	return fired;
 }
 
 static CkStatus
@@ -185,7 +221,9 @@ host_wait(CkSession *pub, int fd, int events)
 			wake |= WL_SOCKET_READABLE;
 		if (events & CK_WRITABLE)
 			wake |= WL_SOCKET_WRITEABLE;
-		fired = wait_once(session, fd, wake, timeout);
+		fired = wait_guarded(session, fd, wake, timeout);
+		if (fired < 0)
+			return CK_ERR_CANCELLED;
 		if (fired & WL_LATCH_SET)
 			ResetLatch(MyLatch);
 		if (fired & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE))

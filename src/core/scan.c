@@ -38,7 +38,9 @@ scan_close(SourceScan *scan)
 	{
 		if (!scan->ended && !(session->pub.connector->caps & CK_MULTI))
 			session_cancel(session);
+		session_hush(session);
 		scan_detach(scan);
+		session_unhush(session);
 	}
 	scan->session = NULL;
 	scan->pub.session = NULL;
@@ -173,13 +175,13 @@ scan_error_context(void *arg)
 
 /* Converts the row at hand into the caller's arrays. */
 static void
-scan_convert_values(SourceScan *scan, Datum *values, bool *isnull)
+scan_convert_values(SourceScan *scan, const int *places, Datum *values, bool *isnull)
 {
 	int			ncolumns = scan->row.ncolumns;
 
 	for (int i = 0; i < ncolumns; i++)
 	{
-		int			place = scan->attributes[i];
+		int			place = places[i];
 
 		scan->converting = i;
 		isnull[place] = scan->row.values[i].type == CK_NULL;
@@ -195,7 +197,7 @@ scan_convert_values(SourceScan *scan, Datum *values, bool *isnull)
 }
 
 static void
-scan_convert(SourceScan *scan, Datum *values, bool *isnull)
+scan_convert(SourceScan *scan, const int *places, Datum *values, bool *isnull)
 {
 	ErrorContextCallback context;
 
@@ -209,7 +211,7 @@ scan_convert(SourceScan *scan, Datum *values, bool *isnull)
 
 		PG_TRY();
 		{
-			scan_convert_values(scan, values, isnull);
+			scan_convert_values(scan, places, values, isnull);
 		}
 		PG_FINALLY();
 		{
@@ -218,7 +220,7 @@ scan_convert(SourceScan *scan, Datum *values, bool *isnull)
 		PG_END_TRY();
 	}
 	else
-		scan_convert_values(scan, values, isnull);
+		scan_convert_values(scan, places, values, isnull);
 	scan->converting = -1;
 	error_context_stack = context.previous;
 }
@@ -281,9 +283,14 @@ scan_next(SourceScan *scan, Datum *values, bool *isnull)
 		}
 		return true;
 	}
+	if (scan->failed)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("rows of a scan were lost when its connection was needed by another query, which failed"),
+				 errhint("Roll back and try the transaction again.")));
 	if (!scan_fetch(scan))
 		return false;
-	scan_convert(scan, values, isnull);
+	scan_convert(scan, scan->attributes, values, isnull);
 	return true;
 }
 
@@ -292,16 +299,18 @@ scan_spool(SourceScan *scan)
 {
 	MemoryContext caller = MemoryContextSwitchTo(scan->context);
 	int			ncolumns = scan->row.ncolumns;
-	int		   *attributes = scan->attributes;
 	ResourceOwner owner = CurrentResourceOwner;
 	Tuplestorestate *spool;
 	Datum	   *values = palloc(sizeof(Datum) * Max(ncolumns, 1));
 	bool	   *isnull = palloc(sizeof(bool) * Max(ncolumns, 1));
 	int		   *places = palloc(sizeof(int) * Max(ncolumns, 1));
 
+	/* an error goes to the query that needs the connection, which may catch it; the one that reads must not go on then */
+	scan->failed = true;
 	/* another query asks for this, but the files belong to the one that will read them */
 	CurrentResourceOwner = scan->owner;
 	spool = tuplestore_begin_heap(false, false, work_mem);
+	CurrentResourceOwner = owner;
 	scan->spool_desc = CreateTemplateTupleDesc(ncolumns);
 	for (int i = 0; i < ncolumns; i++)
 	{
@@ -312,17 +321,17 @@ scan_spool(SourceScan *scan)
 	if (scan->row_context == NULL)
 		scan->row_context = AllocSetContextCreate(scan->context, "connkit row", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(scan->row_context);
-	scan->attributes = places;
 	while (scan_fetch(scan))
 	{
 		CHECK_FOR_INTERRUPTS();
-		scan_convert(scan, values, isnull);
+		scan_convert(scan, places, values, isnull);
+		CurrentResourceOwner = scan->owner;
 		tuplestore_putvalues(spool, scan->spool_desc, values, isnull);
+		CurrentResourceOwner = owner;
 		MemoryContextReset(scan->row_context);
 	}
-	scan->attributes = attributes;
 	scan->spool = spool;
-	CurrentResourceOwner = owner;
+	scan->failed = false;
 	MemoryContextSwitchTo(caller);
 }
 
@@ -345,6 +354,7 @@ scan_restart(SourceScan *scan, const CkValue *args, int nargs)
 	CkStatus	status;
 
 	scan_drop_spool(scan);
+	scan->failed = false;
 	scan->pub.args = args;
 	scan->pub.nargs = nargs;
 	if (!scan->open)

@@ -25,6 +25,7 @@ typedef struct SourceScan
 	bool		share;			/* other scans of the source run beside this one */
 	int64		query_timeout_ms;	/* the table's, over the server's */
 	Session    *session;		/* while open */
+	bool		failed;			/* spooling it failed: rows are lost, and it must not be read on */
 	ResourceOwner owner;		/* of the query that reads, for the spool's files */
 	bool		open;			/* scan_open was called, scan_close not yet */
 	bool		ended;			/* the source gave its last row */

@@ -42,6 +42,7 @@ session_new(const CkConnector *connector, const char *source, List *server_optio
 		caller = MemoryContextSwitchTo(context);
 		session = palloc0(sizeof(Session));
 		session->context = context;
+		session->error_context = AllocSetContextCreate(context, "connkit error", ALLOCSET_SMALL_SIZES);
 		lists = list_make2(copyObject(server_options), copyObject(user_options));
 		dlist_init(&session->scans);
 		session->pub.options = options_parse(connector, lists, &session->common, true);
@@ -78,12 +79,27 @@ session_new(const CkConnector *connector, const char *source, List *server_optio
 	return session;
 }
 
+void
+session_hush(Session *session)
+{
+	session->quiet = true;
+	session->pub.deadline_ms = session_host()->now_ms() + cleanup_ms;
+}
+
+void
+session_unhush(Session *session)
+{
+	session->quiet = false;
+	session->pub.deadline_ms = 0;
+}
+
 /* Closes the connection, and what scans still hold of it, and keeps the struct. */
 static void
 session_disconnect(Session *session)
 {
 	dlist_mutable_iter iter;
 
+	session_hush(session);
 	dlist_foreach_modify(iter, &session->scans)
 	{
 		SourceScan *scan = dlist_container(SourceScan, node, iter.cur);
@@ -99,6 +115,7 @@ session_disconnect(Session *session)
 	if (session->waits)
 		FreeWaitEventSet(session->waits);
 	session->waits = NULL;
+	session_unhush(session);
 }
 
 void
@@ -159,7 +176,8 @@ session_connect(Oid serverid, Oid userid, bool may_fail)
 	/* the file was allowed when it was written; the setting may have been narrowed since, or a link been laid */
 	if (!superuser_arg(server->owner))
 		options_check_paths(connector, server->options);
-	if (!trusted)
+	/* a mapping for PUBLIC may be the work of the server's owner */
+	if (!trusted || !superuser_arg(server->owner))
 		options_check_paths(connector, user_options);
 
 	session = session_new(connector, server->servername, server->options, user_options, trusted, NULL);
@@ -199,13 +217,9 @@ session_event(Session *session, CkEvent event, int level)
 	if (connector->transaction == NULL || !session->opened)
 		return CK_OK;
 	if (cleanup)
-	{
-		session->quiet = true;
-		session->pub.deadline_ms = session_host()->now_ms() + cleanup_ms;
-	}
+		session_hush(session);
 	status = connector->transaction(&session->pub, event, level);
-	session->quiet = false;
-	session->pub.deadline_ms = 0;
+	session_unhush(session);
 	if (status != CK_OK)
 		session->broken = true;
 	return status;
@@ -298,6 +312,25 @@ session_sibling(Session *leader, int count)
 	return NULL;
 }
 
+bool
+session_is_busy(Oid serverid, Oid userid)
+{
+	bool		busy = false;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &sessions)
+	{
+		Session    *s = dlist_container(Session, node, iter.cur);
+
+		if (s->serverid != serverid || s->userid != userid || !s->in_transaction)
+			continue;
+		if (s->busy == NULL)
+			return false;
+		busy = true;
+	}
+	return busy;
+}
+
 Session *
 session_get(Oid serverid, Oid userid, bool share)
 {
@@ -373,11 +406,9 @@ session_cancel(Session *session)
 		session->broken = true;
 		return;
 	}
-	session->quiet = true;
-	session->pub.deadline_ms = session_host()->now_ms() + cleanup_ms;
+	session_hush(session);
 	status = connector->session_cancel(&session->pub);
-	session->quiet = false;
-	session->pub.deadline_ms = 0;
+	session_unhush(session);
 	if (status != CK_OK)
 		session->broken = true;
 }

@@ -68,6 +68,7 @@ typedef struct Session
 	SessionTrace *trace;		/* for connkit_test(), or NULL */
 
 	/* the last error told */
+	MemoryContext error_context;	/* holds it */
 	CkStatus	status;
 	char	   *message;
 	char	   *hint;
@@ -94,6 +95,13 @@ extern void session_free(Session *session);
 
 /* Raises the session's last error as an ERROR with SQLSTATE, source, detail and hint. */
 COMPAT_NORETURN extern void session_raise(Session *session, CkStatus status);
+
+/* True where a scan of this transaction holds the only connection to the source. */
+extern bool session_is_busy(Oid serverid, Oid userid);
+
+/* While the connector cleans up, its waits are short and look at no interrupts. */
+extern void session_hush(Session *session);
+extern void session_unhush(Session *session);
 
 /* Runs the connector's session_cancel within a few seconds; marks the session broken where that fails. */
 extern void session_cancel(Session *session);

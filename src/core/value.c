@@ -288,7 +288,7 @@ value_read(ValueReader *reader, const CkValue *value)
 		case FLOAT8OID:
 			if (value->type == CK_FLOAT64)
 				return Float8GetDatum(value->u.f);
-			/* by text, so that a float's 0.1 becomes 0.1 as PostgreSQL's own real shows it? no: its exact value */
+			/* a float's exact value */
 			if (value->type == CK_FLOAT32)
 				return Float8GetDatum(value->u.f);
 			break;

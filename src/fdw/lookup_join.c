@@ -55,6 +55,7 @@ enum
 	PATH_OUTER_KEY,				/* Expr */
 	PATH_INNER_KEY,				/* Expr */
 	PATH_OPERATOR,				/* Integer: inner key = outer key */
+	PATH_COLLATION,				/* Integer: of the comparison */
 	PATH_NULLING				/* Integer: relid of the outer join, 0 where the version has none */
 };
 
@@ -63,6 +64,7 @@ enum
 {
 	PLAN_JOIN_TYPE,				/* Integer */
 	PLAN_OPERATOR,				/* Integer */
+	PLAN_COLLATION,				/* Integer */
 	PLAN_OUTER_WIDTH,			/* Integer: columns of the outer side */
 	PLAN_INNER_WIDTH			/* Integer: columns of the inner side, behind those of the outer */
 };
@@ -117,12 +119,21 @@ typedef struct LookupJoin
 	uint64		batches;
 } LookupJoin;
 
+/* inner operator outer: what is looked up. */
+typedef struct LookupKey
+{
+	Expr	   *outer;
+	Expr	   *inner;
+	Oid			operator;
+	Oid			type;			/* of the outer side */
+	Oid			collation;		/* of the comparison */
+} LookupKey;
+
 /*
  * The join's condition that equates a column of the inner table with a value of the outer side, fit to be sent.
  */
 static bool
-find_key(PlannerInfo *root, RelOptInfo *outer, RelOptInfo *inner, List *restrictions, Expr **outer_key,
-		 Expr **inner_key, Oid *operator)
+find_key(PlannerInfo *root, RelOptInfo *outer, RelOptInfo *inner, List *restrictions, LookupKey *key)
 {
 	TablePlan  *plan = inner->fdw_private;
 	ListCell   *lc;
@@ -131,34 +142,46 @@ find_key(PlannerInfo *root, RelOptInfo *outer, RelOptInfo *inner, List *restrict
 	{
 		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
 		OpExpr	   *op = (OpExpr *) info->clause;
-		RegProcedure left_hash,
-					right_hash;
-		Oid			left,
-					right;
+		RegProcedure inner_hash,
+					outer_hash;
+		Oid			inner_type;
 
 		if (!IsA(op, OpExpr) || list_length(op->args) != 2 || !info->can_join)
 			continue;
-		*operator = op->opno;
-		*inner_key = linitial(op->args);
-		*outer_key = lsecond(op->args);
+		key->operator = op->opno;
+		key->collation = op->inputcollid;
+		key->inner = linitial(op->args);
+		key->outer = lsecond(op->args);
 		if (bms_is_subset(info->right_relids, inner->relids) && bms_is_subset(info->left_relids, outer->relids))
 		{
-			*inner_key = lsecond(op->args);
-			*outer_key = linitial(op->args);
-			*operator = get_commutator(op->opno);
+			key->inner = lsecond(op->args);
+			key->outer = linitial(op->args);
+			key->operator = get_commutator(op->opno);
 		}
 		else if (!bms_is_subset(info->left_relids, inner->relids) || !bms_is_subset(info->right_relids, outer->relids))
 			continue;
-		if (!OidIsValid(*operator))
+		if (!OidIsValid(key->operator))
 			continue;
-		op_input_types(*operator, &left, &right);
-		if (!op_hashjoinable(*operator, left) ||
-			!get_op_hash_functions(*operator, &left_hash, &right_hash) || !OidIsValid(get_array_type(right)) ||
-			contain_volatile_functions((Node *) *outer_key) ||
-			remote_judge_list(root, inner, &plan->table, *inner_key, *operator, right, op->inputcollid) == PUSHED_NOT)
-			continue;
-		return true;
+		op_input_types(key->operator, &inner_type, &key->type);
+		if (op_hashjoinable(key->operator, inner_type) &&
+			get_op_hash_functions(key->operator, &inner_hash, &outer_hash) && OidIsValid(get_array_type(key->type)) &&
+			!contain_volatile_functions((Node *) key->outer) &&
+			remote_judge_list(root, inner, &plan->table, key->inner, key->operator, key->type,
+							  key->collation) != PUSHED_NOT)
+			return true;
 	}
+	return false;
+}
+
+/* True where the join has a condition without any table's column, which decides over all of its rows at once. */
+static bool
+has_pseudoconstant(List *restrictions)
+{
+	ListCell   *lc;
+
+	foreach(lc, restrictions)
+		if (lfirst_node(RestrictInfo, lc)->pseudoconstant)
+		return true;
 	return false;
 }
 
@@ -202,11 +225,8 @@ consider_lookup_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, 
 {
 	Path	   *outer_path = outer->cheapest_total_path;
 	TablePlan  *plan;
-	Expr	   *outer_key,
-			   *inner_key;
-	Oid			operator,
-				key_type,
-				inner_type;
+	LookupKey	key;
+	int			nulling = IS_OUTER_JOIN(type) ? compat_nulling_relid(extra->sjinfo) : 0;
 	CustomPath *path;
 	ForeignPath *inner_path;
 	double		batches,
@@ -222,14 +242,13 @@ consider_lookup_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, 
 		return;
 	plan = inner->fdw_private;
 	if (!plan->has_sql || (IS_OUTER_JOIN(type) && has_placeholders(inner)) ||
-		!find_key(root, outer, inner, extra->restrictlist, &outer_key, &inner_key, &operator))
+		has_pseudoconstant(extra->restrictlist) || !compat_nulling_is_plain(extra->sjinfo, joinrel->relids, nulling) ||
+		!find_key(root, outer, inner, extra->restrictlist, &key))
 		return;
 
-	matches = Min(plan->sent_rows, outer_path->rows * rows_per_key(root, inner, inner_key, plan->sent_rows));
+	matches = Min(plan->sent_rows, outer_path->rows * rows_per_key(root, inner, key.inner, plan->sent_rows));
 	batches = ceil(outer_path->rows / BATCH_MOST) + 1;
-	op_input_types(operator, &inner_type, &key_type);
-	inner_path = fdw_list_path(root, inner, inner_key, operator, key_type, exprCollation((Node *) inner_key), matches,
-							   batches);
+	inner_path = fdw_list_path(root, inner, key.inner, key.operator, key.type, key.collation, matches, batches);
 
 	path = makeNode(CustomPath);
 	path->path.pathtype = T_CustomScan;
@@ -242,9 +261,10 @@ consider_lookup_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, 
 		outer_path->rows * cpu_operator_cost * 2;
 	path->flags = COMPAT_CUSTOMPATH_PROJECTION;
 	path->custom_paths = list_make2(outer_path, inner_path);
-	path->custom_private = list_make5(extra->restrictlist, makeInteger(type), outer_key, inner_key,
-									  makeInteger((int) operator));
-	path->custom_private = lappend(path->custom_private, makeInteger(IS_OUTER_JOIN(type) ? compat_nulling_relid(extra->sjinfo) : 0));
+	path->custom_private = list_make5(extra->restrictlist, makeInteger(type), key.outer, key.inner,
+									  makeInteger((int) key.operator));
+	path->custom_private = lappend(path->custom_private, makeInteger((int) key.collation));
+	path->custom_private = lappend(path->custom_private, makeInteger(nulling));
 	path->methods = &path_methods;
 	add_path(joinrel, &path->path);
 }
@@ -294,7 +314,8 @@ make_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 	scan->custom_exprs = list_make3(list_nth(path->custom_private, PATH_OUTER_KEY),
 									compat_nulled(list_nth(path->custom_private, PATH_INNER_KEY), nullable, nulling),
 									compat_nulled((Node *) conditions, nullable, nulling));
-	scan->custom_private = list_make4(makeInteger(type), list_nth(path->custom_private, PATH_OPERATOR),
+	scan->custom_private = list_make5(makeInteger(type), list_nth(path->custom_private, PATH_OPERATOR),
+									  list_nth(path->custom_private, PATH_COLLATION),
 									  makeInteger(list_length(outer->targetlist)),
 									  makeInteger(list_length(inner->targetlist)));
 	scan->methods = &scan_methods;
@@ -519,8 +540,6 @@ next_joined(ScanState *node)
 			return scan_slot;
 		}
 		CHECK_FOR_INTERRUPTS();
-		if (join->outer_ended && join->rows == NULL)
-			return ExecClearTuple(scan_slot);
 		if (!next_row(join))
 			return ExecClearTuple(scan_slot);
 	}
@@ -558,7 +577,7 @@ begin_join(CustomScanState *node, EState *estate, int eflags)
 		elog(ERROR, "operator %u cannot be hashed", operator);
 	fmgr_info(inner_hash, &join->hash_inner);
 	fmgr_info(outer_hash, &join->hash_outer);
-	join->collation = exprCollation(list_nth(scan->custom_exprs, EXPR_INNER_KEY));
+	join->collation = (Oid) intVal(list_nth(scan->custom_private, PLAN_COLLATION));
 
 	join->batch_context = AllocSetContextCreate(CurrentMemoryContext, "connkit lookup join", ALLOCSET_DEFAULT_SIZES);
 	join->outer_slot = ExecInitExtraTupleSlot(estate, ExecGetResultType(join->outer), &TTSOpsMinimalTuple);

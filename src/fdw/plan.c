@@ -157,7 +157,7 @@ add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan)
 		Oid			family;
 		PathKey    *key;
 
-		if (list_length(class->ec_members) < 2 || class->ec_has_volatile || class->ec_merged ||
+		if (list_length(class->ec_members) < 2 || class->ec_has_volatile || class->ec_has_const || class->ec_merged ||
 			!bms_overlap(class->ec_relids, rel->relids) || class->ec_opfamilies == NIL)
 			continue;
 		family = linitial_oid(class->ec_opfamilies);

@@ -432,6 +432,15 @@ sql_function(RemoteSql *sql, FuncExpr *func, bool positive)
 	return true;
 }
 
+/* True for an = of which the dialect knows, and no user's operator of that name. */
+static bool
+is_ruled_equality(const CkSql *dialect, Oid operator)
+{
+	const char *name;
+
+	return rules_find(dialect, RULE_OPERATOR, operator, &name) != NULL && strcmp(name, "=") == 0;
+}
+
 /* column = ANY (list): by the dialect's rule for lists, or an OR of single comparisons. */
 static bool
 sql_list(RemoteSql *sql, ScalarArrayOpExpr *expr, bool positive)
@@ -468,7 +477,7 @@ sql_list(RemoteSql *sql, ScalarArrayOpExpr *expr, bool positive)
 		return false;
 
 	rule = rules_find(sql->table->sql, RULE_IN, type, NULL);
-	if (rule && strcmp(get_opname(expr->opno), "=") == 0)
+	if (rule && is_ruled_equality(sql->table->sql, expr->opno))
 		return rule_usable(sql, rule, expr->inputcollid, positive) &&
 			sql_template(sql, rule->remote ? rule->remote : "%1 IN (%2)", "in", list_make1(scalar), values);
 	name = "(";
@@ -754,7 +763,7 @@ sql_keys(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, Oid collation)
 		return true;
 	}
 	rule = rules_find(dialect, RULE_IN, key_type, NULL);
-	if (rule && strcmp(name, "=") == 0 && rules_locale_fits(rule, collation))
+	if (rule && is_ruled_equality(dialect, operator) && rules_locale_fits(rule, collation))
 	{
 		StringInfoData piece;
 		const char *hole;
