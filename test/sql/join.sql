@@ -40,6 +40,27 @@ SELECT count(*), count(b.id) FROM generate_series(1, 30000) g LEFT JOIN big b ON
 SELECT k, (SELECT sum(b.id) FROM little x JOIN big b ON b.id = x.ref WHERE x.k <= l.k) FROM little l WHERE k <= 5 ORDER BY k;
 SELECT l.k, b.grp FROM little l JOIN big b ON b.grp = l.k ORDER BY 1, 2 LIMIT 3;
 
+-- outer joins within one another, conditions without columns, collations that differ
+CREATE TABLE other AS SELECT k, k * 100 AS ref FROM little WHERE k % 2 = 0;
+ANALYZE other;
+SELECT count(*), count(o.k), count(b.id), sum(b.id) FROM little l LEFT JOIN other o ON o.k = l.k LEFT JOIN big b ON b.id = o.ref;
+SELECT count(*), count(o.k), count(b.id), sum(b.id) FROM little l LEFT JOIN (other o LEFT JOIN big b ON b.id = o.ref) ON o.k = l.k;
+SELECT count(*), count(b.id), count(c.id), sum(c.id) FROM little l LEFT JOIN big b ON b.id = l.ref LEFT JOIN big c ON c.id = b.grp;
+SELECT count(*), count(b.label) FROM little l LEFT JOIN big b ON b.id = l.ref WHERE b.id IS NULL;
+SELECT count(*) FROM little l FULL JOIN big b ON b.id = l.ref WHERE b.id < 400 OR b.id IS NULL;
+PREPARE gate (bool) AS SELECT count(*) FROM little l JOIN big b ON b.id = l.ref WHERE $1;
+SET plan_cache_mode = force_generic_plan;
+EXECUTE gate (true);
+EXECUTE gate (false);
+RESET plan_cache_mode;
+CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE FOREIGN TABLE loose (id int, label text COLLATE loose) SERVER join_loop OPTIONS (schema_name 'join_source', table_name 'big');
+SELECT count(*), count(b.id) FROM little l LEFT JOIN loose b ON b.label = l.label COLLATE "C";
+SELECT count(*), count(b.id) FROM little l LEFT JOIN loose b ON b.label = upper(l.label);
+DROP TABLE other;
+DROP FOREIGN TABLE loose;
+DROP COLLATION loose;
+
 -- the same without it, as a nested loop over the parameterised scan
 SET connkit.enable_lookup_join = off;
 SET enable_hashjoin = off;

@@ -115,6 +115,28 @@ COMMIT;
 SELECT count(*) FROM ft;
 DELETE FROM query_source.t WHERE id = -2;
 
+-- a scan that is set aside for another one and fails there is not read on, whoever caught the error
+CREATE TABLE query_source.bad AS SELECT g AS id, CASE g WHEN 500 THEN 'toolong' ELSE 'ok' END AS s FROM generate_series(1, 1000) g;
+CREATE FOREIGN TABLE bad (id int, s varchar(3)) SERVER query_loop OPTIONS (schema_name 'query_source', table_name 'bad');
+CREATE FOREIGN TABLE beside (id int) SERVER query_loop OPTIONS (schema_name 'query_source', table_name 't');
+DO $$
+DECLARE
+	r record;
+	n int := 0;
+	caught int := 0;
+BEGIN
+	FOR r IN SELECT s, id FROM bad LOOP
+		n := n + 1;
+		BEGIN
+			PERFORM count(*) FROM beside;
+		EXCEPTION WHEN others THEN
+			caught := caught + 1;
+		END;
+	END LOOP;
+	RAISE NOTICE '% rows, % errors', n, caught;
+END $$;
+DROP TABLE query_source.bad CASCADE;
+
 -- declared otherwise than at the source
 CREATE FOREIGN TABLE other (id text, n numeric(12,1), v varchar(3), d bigint, j text)
 SERVER query_loop OPTIONS (schema_name 'query_source', table_name 't');
