@@ -1,8 +1,8 @@
 /*
- * order.c: lets an index serve ORDER BY where a column's declaration makes the rules' CAST needless.
+ * order.c: lets an index serve ORDER BY where what the dialect writes around a sort key is needless.
  *
- * The dialect casts sort keys, because a column that is read as an integer may be declared as text, and the reverse.
- * Which it is shows when the statement is prepared.
+ * The rules do not know how a column is declared, which shows when the statement is prepared, nor that a key is the
+ * last one, for which it does not matter whether equal values have equal keys.
  */
 #include "sqlite.h"
 
@@ -17,42 +17,48 @@ sqlite_is_text_column(sqlite3_stmt *stmt, int column)
 		 sqlite3_strlike("%text%", type, 0) == 0);
 }
 
-/* Takes the first "CAST(`name` AS type)" in sql away from around the name. */
+/* Takes away what stands around the name of a sort key; only that of the last key where that is asked for. */
 static void
-order_uncast(char *sql, const char *name, const char *type)
+order_unwrap(char *order, const char *before, const char *name, const char *behind, bool last)
 {
-	char	   *cast = sqlite3_mprintf("CAST(`%s` AS %s)", name, type);
-	char	   *at = cast ? strstr(sql, cast) : NULL;
-	size_t		quoted = strlen(name) + 2;
+	char	   *key = sqlite3_mprintf("%s`%s`%s", before, name, behind);
+	char	   *at = key ? strstr(order, key) : NULL;
 
-	if (at)
+	if (at && !(last && strchr(at + strlen(key), ',')))
 	{
-		char	   *rest = at + strlen(cast);
+		char	   *rest = at + strlen(key);
+		size_t		size = strlen(name) + 2;
 
-		memmove(at, at + strlen("CAST("), quoted);
-		memmove(at + quoted, rest, strlen(rest) + 1);
+		memmove(at, at + strlen(before), size);
+		memmove(at + size, rest, strlen(rest) + 1);
 	}
-	sqlite3_free(cast);
+	sqlite3_free(key);
 }
 
 char *
 sqlite_plain_order(const CkScan *scan, sqlite3_stmt *stmt)
 {
-	const char *order = NULL;
-	char	   *sql;
+	const char *last = NULL;
+	char	   *sql,
+			   *order;
 
 	for (const char *p = scan->remote; (p = strstr(p, " ORDER BY ")) != NULL; p++)
-		order = p;
-	if (order == NULL || (sql = sqlite3_mprintf("%s", scan->remote)) == NULL)
+		last = p;
+	if (last == NULL || (sql = sqlite3_mprintf("%s", scan->remote)) == NULL)
 		return NULL;
+	order = sql + (last - scan->remote);
 	for (uint32_t i = 0; i < scan->ncolumns; i++)
 	{
+		const CkColumn *column = &scan->columns[i];
 		bool		text = sqlite_is_text_column(stmt, (int) i);
 
-		if (scan->columns[i].type == CK_INT64 && !text)
-			order_uncast(sql + (order - scan->remote), scan->columns[i].name, "INTEGER");
-		if (scan->columns[i].type == CK_TEXT && text)
-			order_uncast(sql + (order - scan->remote), scan->columns[i].name, "TEXT");
+		/* value.c takes no text for a number elsewhere, and text columns hold no numbers */
+		if (column->type == CK_INT64 && !text)
+			order_unwrap(order, "CAST(", column->name, " AS INTEGER)", false);
+		else if (column->type == CK_TEXT && text)
+			order_unwrap(order, "CAST(", column->name, " AS TEXT)", false);
+		else if (column->type == CK_DATE)
+			order_unwrap(order, "substr(", column->name, ", 1, 10)", true);
 	}
 	return sql;
 }

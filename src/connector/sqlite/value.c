@@ -23,6 +23,7 @@ static const uint32_t fits[] = {
 };
 
 #define DAY_US INT64_C(86400000000)
+#define NO_OFFSET INT32_MAX
 #define EXACT_IN_DOUBLE (INT64_C(1) << 53)
 
 /* Days since 1970-01-01 of a day in the proleptic Gregorian calendar; year is not negative. */
@@ -58,7 +59,7 @@ read_char(const char **p, const char *end, char c)
 	return true;
 }
 
-/* Reads the fraction of a second, if there is one, rounded to microseconds. */
+/* Reads the fraction of a second, if there is one; what is less than a microsecond is left out. */
 static bool
 read_fraction(const char **p, const char *end, int64_t *us)
 {
@@ -70,8 +71,6 @@ read_fraction(const char **p, const char *end, int64_t *us)
 		return false;
 	for (int unit = 100000; unit > 0 && read_digits(p, end, 1, &digit); unit /= 10)
 		*us += digit * unit;
-	if (read_digits(p, end, 1, &digit) && digit >= 5)
-		(*us)++;
 	while (read_digits(p, end, 1, &digit))
 		;
 	return true;
@@ -79,7 +78,7 @@ read_fraction(const char **p, const char *end, int64_t *us)
 
 /*
  * Reads what SQLite's date functions write and ISO 8601 calls extended: YYYY-MM-DD, then maybe 'T' or a blank and
- * HH:MM[:SS[.fraction]], then maybe Z or an offset. *us is as written; *offset is in seconds.
+ * HH:MM[:SS[.fraction]], then maybe Z or an offset. *us is as written; *offset is in seconds, NO_OFFSET without one.
  */
 static bool
 read_time(const char *p, size_t size, int64_t *us, int *offset)
@@ -89,7 +88,7 @@ read_time(const char *p, size_t size, int64_t *us, int *offset)
 	int			year, month, day, hour = 0, minute = 0, second = 0, zone_hour, zone_minute;
 	int64_t		fraction = 0;
 
-	*offset = 0;
+	*offset = NO_OFFSET;
 	if (!read_digits(&p, end, 4, &year) || !read_char(&p, end, '-') || !read_digits(&p, end, 2, &month) ||
 		!read_char(&p, end, '-') || !read_digits(&p, end, 2, &day) || month < 1 || month > 12 || day < 1 ||
 		day > lengths[month - 1] || (month == 2 && day == 29 && (year % 4 != 0 || (year % 100 == 0 && year % 400 != 0))))
@@ -116,24 +115,38 @@ read_time(const char *p, size_t size, int64_t *us, int *offset)
 	return p == end;
 }
 
+/* Whether the local type has fewer digits of a second than the value, as timestamp(0) may. */
+static bool
+rounds_time(const char *local_type, int64_t us)
+{
+	const char *precision = strchr(local_type, '(');
+	int64_t		unit = INT64_C(1000000);
+
+	if (precision == NULL)
+		return false;
+	for (int digits = atoi(precision + 1); digits > 0; digits--)
+		unit /= 10;
+	return us % unit != 0;
+}
+
 /* Puts a date or timestamp that is written as text; false where it does not fit the form wanted. */
 static bool
-put_time(CkRow *row, uint32_t i, CkType wanted, const char *text, size_t size)
+put_time(CkRow *row, uint32_t i, const CkColumn *column, const char *text, size_t size)
 {
 	int64_t		us;
 	int			offset;
 
 	if (size == 8 && memcmp(text, "infinity", 8) == 0)
-		ck_put_int(row, i, wanted, CK_INFINITY);
+		ck_put_int(row, i, column->type, CK_INFINITY);
 	else if (size == 9 && memcmp(text, "-infinity", 9) == 0)
-		ck_put_int(row, i, wanted, CK_MINUS_INFINITY);
-	else if (!read_time(text, size, &us, &offset))
+		ck_put_int(row, i, column->type, CK_MINUS_INFINITY);
+	else if (!read_time(text, size, &us, &offset) || rounds_time(column->local_type, us))
 		return false;
-	else if (wanted == CK_TIMESTAMPTZ)
-		ck_put_timestamptz(row, i, us - offset * INT64_C(1000000));
-	else if (offset != 0 || (wanted == CK_DATE && us % DAY_US != 0))
+	else if (column->type == CK_TIMESTAMPTZ)
+		ck_put_timestamptz(row, i, us - (offset == NO_OFFSET ? 0 : offset * INT64_C(1000000)));
+	else if (offset != NO_OFFSET || (column->type == CK_DATE && us % DAY_US != 0))
 		return false;
-	else if (wanted == CK_DATE)
+	else if (column->type == CK_DATE)
 		ck_put_date(row, i, us / DAY_US);
 	else
 		ck_put_timestamp(row, i, us);
@@ -195,8 +208,9 @@ fail_misfit(CkScan *scan, uint32_t i, int storage)
 
 	if (BIT(column->type) & TIMES)
 		ck_hint(scan->session, storage == SQLITE_TEXT ?
-				"Taken are YYYY-MM-DD, with HH:MM, HH:MM:SS.fraction and Z behind it for a timestamp, and an offset "
-				"as +01:00 for a timestamp with time zone; for others declare the column text." :
+				"Taken are YYYY-MM-DD, for a timestamp with HH:MM:SS.fraction behind it, for a timestamp with time "
+				"zone also with an offset as +01:00, and nothing that the type's precision would round; for others declare "
+				"the column text." :
 				"Declare the column bigint or double precision, and convert it with to_timestamp().");
 	else
 		ck_hint(scan->session, storage == SQLITE_BLOB ? "Declare the column bytea." :
@@ -245,7 +259,7 @@ sqlite_put_row(CkScan *scan, sqlite3_stmt *stmt, CkRow *row)
 		scan->bytes += size;
 		if (!(BIT(wanted) & TIMES))
 			ck_put_chars(row, i, wanted == CK_BYTES ? CK_BYTES : CK_TEXT, p, size);
-		else if (!put_time(row, i, wanted, p, size))
+		else if (!put_time(row, i, &scan->columns[i], p, size))
 			return fail_misfit(scan, i, storage);
 	}
 	return CK_OK;
