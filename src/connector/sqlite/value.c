@@ -78,14 +78,14 @@ read_fraction(const char **p, const char *end, int64_t *us)
 
 /*
  * Reads what SQLite's date functions write and ISO 8601 calls extended: YYYY-MM-DD, then maybe 'T' or a blank and
- * HH:MM[:SS[.fraction]], then maybe Z or an offset. *us is as written; *offset is in seconds, NO_OFFSET without one.
+ * HH:MM[:SS[.fraction]], then maybe Z or an offset, +HH[:MM]. *us is as written; *offset is in seconds, NO_OFFSET without one.
  */
 static bool
 read_time(const char *p, size_t size, int64_t *us, int *offset)
 {
 	static const int lengths[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	const char *end = p + size;
-	int			year, month, day, hour = 0, minute = 0, second = 0, zone_hour, zone_minute;
+	int			year, month, day, hour = 0, minute = 0, second = 0, zone_hour, zone_minute = 0;
 	int64_t		fraction = 0;
 
 	*offset = NO_OFFSET;
@@ -105,8 +105,8 @@ read_time(const char *p, size_t size, int64_t *us, int *offset)
 		{
 			bool		west = *p == '-';
 
-			if ((*p != '+' && *p != '-') || (p++, !read_digits(&p, end, 2, &zone_hour)) || !read_char(&p, end, ':') ||
-				!read_digits(&p, end, 2, &zone_minute) || zone_hour > 14 || zone_minute > 59)
+			if ((!read_char(&p, end, '-') && !read_char(&p, end, '+')) || !read_digits(&p, end, 2, &zone_hour) ||
+				(read_char(&p, end, ':') && !read_digits(&p, end, 2, &zone_minute)) || zone_hour > 15 || zone_minute > 59)
 				return false;
 			*offset = (zone_hour * 60 + zone_minute) * (west ? -60 : 60);
 		}
@@ -126,7 +126,7 @@ rounds_time(const char *local_type, int64_t us)
 		return false;
 	for (int digits = atoi(precision + 1); digits > 0; digits--)
 		unit /= 10;
-	return us % unit != 0;
+	return unit > 0 && us % unit != 0;
 }
 
 /* Puts a date or timestamp that is written as text; false where it does not fit the form wanted. */
