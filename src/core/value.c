@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "common/int.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
@@ -129,9 +130,9 @@ value_text(const CkValue *value)
 		case CK_UINT64:
 			return psprintf(UINT64_FORMAT, (uint64) value->u.i);
 		case CK_FLOAT32:
-			return DatumGetCString(DirectFunctionCall1(float4out, Float4GetDatum((float4) value->u.f)));
+			return float_to_shortest_decimal((float4) value->u.f);
 		case CK_FLOAT64:
-			return float8out_internal(value->u.f);
+			return double_to_shortest_decimal(value->u.f);
 		case CK_TEXT:
 		case CK_JSON:
 		case CK_NUMERIC:
@@ -252,11 +253,40 @@ value_read_timestamp(ValueReader *reader, const CkValue *value, bool zone)
 	return TimestampGetDatum(ts);
 }
 
+/* Characters of a text in UTF-8; of one that is not valid, some number. */
+static int64
+utf8_length(const char *text, uint32 size)
+{
+	int64		characters = 0;
+
+	for (uint32 i = 0; i < size; i++)
+		characters += ((unsigned char) text[i] & 0xC0) != 0x80;
+	return characters;
+}
+
+/*
+ * Text that is too long for varchar(n) is an error even where only blanks are too much: the type would cut them, and a
+ * filter at the source would see another value than the one read here.
+ */
+static void
+check_length(ValueReader *reader, const CkValue *value)
+{
+	int			most = reader->typmod - VARHDRSZ;
+
+	if (most >= 0 && (int64) value->size > most && (value->type == CK_TEXT || value->type == CK_NATIVE) &&
+		utf8_length(value->u.p, value->size) > most)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("value too long for type %s", format_type_with_typemod(reader->type, reader->typmod))));
+}
+
 Datum
 value_read(ValueReader *reader, const CkValue *value)
 {
 	int64		number;
 
+	if (reader->base == VARCHAROID)
+		check_length(reader, value);
 	if (value->type == CK_NATIVE)
 		return value_receive(reader, value);
 	if (reader->domain)

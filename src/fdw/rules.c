@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_namespace.h"
+#include "mb/pg_wchar.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -212,7 +213,9 @@ rules_locale_fits(const CkSqlRule *rule, Oid collation)
 		case CK_ANY_LOCALE:
 			return OidIsValid(collation) && get_collation_isdeterministic(collation);
 		case CK_C_LOCALE:
-			return OidIsValid(collation) && compat_collation_is_c(collation);
+			/* the source orders by bytes of UTF-8: as here, but for encodings of other sequence */
+			return OidIsValid(collation) && compat_collation_is_c(collation) &&
+				(GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_LATIN1);
 	}
 	return false;
 }

@@ -376,7 +376,8 @@ struct CkConnector
 	 * and ck_warn(). */
 	CkStatus	(*session_check) (CkSession *session);
 	/* Optional. Stops what the source is doing for an open scan and makes the session fit for the next statement of
-	 * the same transaction. Anything but CK_OK: the core closes the session. Without it, the session is closed. */
+	 * the same transaction. Anything but CK_OK: the core closes the session. Without it, the session is closed.
+	 * Not called with CK_MULTI: there scan_close alone stops a scan. */
 	CkStatus	(*session_cancel) (CkSession *session);
 	/* Optional. CK_BEGIN on other that gives it leader's snapshot; leader may have a scan open. CK_ERR_UNSUPPORTED:
 	 * not now; the core then does with one session. */
