@@ -1,0 +1,19 @@
+-- postgres.source.sql: makes a PostgreSQL source's tables unlike the judge's: collations, indexes, column types.
+
+CREATE COLLATION ignores_case (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+ALTER TABLE t ALTER s TYPE varchar(80) COLLATE ignores_case, ALTER x TYPE text COLLATE "en-US-x-icu",
+	ALTER xc TYPE text COLLATE ignores_case, ALTER c TYPE char(10) COLLATE "en-US-x-icu";
+ALTER TABLE words ALTER w TYPE varchar(80) COLLATE ignores_case, ALTER wt TYPE text COLLATE "en-US-x-icu";
+ALTER TABLE u ALTER ks TYPE varchar(80) COLLATE "en-US-x-icu";
+CREATE INDEX ON t (i4);
+CREATE INDEX ON t (s);
+CREATE INDEX ON t (d);
+CREATE INDEX ON words (w);
+CREATE INDEX ON u (t_id);
+ALTER TABLE v ALTER wide TYPE int, ALTER shown TYPE int USING shown::int, ALTER digits TYPE varchar(20),
+	ALTER narrow TYPE float8 USING narrow::text::float8, ALTER day TYPE timestamp, ALTER flag TYPE int USING flag::int,
+	ALTER amount TYPE float8, ALTER fixed TYPE varchar(20);
+ALTER TABLE v RENAME "Odd ""`Name" TO "odd ""`name";
+UPDATE v SET digits = CASE digits WHEN '7' THEN '007' WHEN '42' THEN ' 42' WHEN '2' THEN '+2' ELSE digits END;
+UPDATE v SET flag = 2 WHERE flag = 1 AND id > 20;
+UPDATE v SET fixed = 'a b  ' WHERE fixed = 'a b';
