@@ -157,12 +157,14 @@ session_connect(Oid serverid, Oid userid, bool may_fail)
 	Session    *session;
 	CkStatus	status;
 	bool		needs_mapping = false;
+	bool		own_mapping;
 	bool		trusted = superuser_arg(userid);
 
 	for (const CkOption *o = connector->options; o->name; o++)
 		needs_mapping |= (o->where & CK_ON_USER) != 0;
 	tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid), ObjectIdGetDatum(serverid));
-	if (!HeapTupleIsValid(tuple))
+	own_mapping = HeapTupleIsValid(tuple);
+	if (!own_mapping)
 		tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid), ObjectIdGetDatum(serverid));
 	if (HeapTupleIsValid(tuple))
 		ReleaseSysCache(tuple);
@@ -171,7 +173,9 @@ session_connect(Oid serverid, Oid userid, bool may_fail)
 		UserMapping *user = GetUserMapping(userid, serverid);	/* raises the error where there is none */
 
 		user_options = user->options;
-		mapping = user->umid;
+		/* where the mapping for PUBLIC serves, any new one may be the user's own */
+		if (own_mapping)
+			mapping = user->umid;
 	}
 	/* the file was allowed when it was written; the setting may have been narrowed since, or a link been laid */
 	if (!superuser_arg(server->owner))
