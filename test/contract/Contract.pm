@@ -209,7 +209,7 @@ sub failed
 	my $result = $self->finish($seconds);
 
 	$sql = $sql ? ": $sql" : '';
-	croak "did not fail$sql\n$result->{out}\n " unless $result->{state};
+	croak "did not fail$sql\n" . substr($result->{out}, 0, 300) . "\n " unless $result->{state};
 	croak "failed in another way than by $states$sql\n$result->{err}\n " unless $result->{state} =~ /^(?:$states)$/;
 	croak "failed with another message than $pattern$sql\n$result->{err}\n "
 		if defined $pattern && $result->{err} !~ $pattern;

@@ -1,5 +1,5 @@
 /*
- * broken.c: a connector that breaks one rule of the contract, chosen by a macro; 6-broken.pl builds and loads it.
+ * broken.c: a connector that breaks one rule of the contract, chosen by a macro; 7-broken.pl builds and loads it.
  */
 #include "connkit.h"
 

@@ -1,4 +1,4 @@
-# 2-execution.pl: scans in the ways that the executor starts, repeats, leaves and ends them.
+# 2-scans.pl: scans in the ways that the executor starts and repeats them.
 
 package Contract;
 
@@ -214,302 +214,83 @@ add 'two cursors in turn', ['table.million'], sub {
 	$source->usable($session);
 };
 
-for my $end (qw(COMMIT ROLLBACK))
-{
-	add "a cursor is left open at $end", ['table.million'], sub {
-		my ($source) = @_;
-		my $session = $source->session;
-
-		for (1 .. 3)
-		{
-			$session->ok('BEGIN; DECLARE c CURSOR FOR SELECT * FROM remote.million');
-			$session->ok('FETCH 10 FROM c');
-			within(3, $end, sub { $session->ok($end) });
-			$source->usable($session);
-		}
-		$source->idle;
-	};
-}
-
-add 'LIMIT is reached early, and the connection stays', ['table.million', 'table.whoami', 'cancel'], sub {
+add 'two sources in one query', ['table.numbers'], sub {
 	my ($source) = @_;
 	my $session = $source->session;
-	my $id = $session->ok('SELECT id FROM remote.whoami');
+	my $schema = $source->private($session);
 
-	for (1 .. 3)
-	{
-		# neither the LIMIT nor the filter can go to the source
-		within(3, 'ten rows of a million', sub {
-			is($session->ok('SELECT count(*) FROM (SELECT id FROM remote.million WHERE random() >= 0 LIMIT 10) s'), '10',
-				'rows') });
-		is($session->ok('SELECT id FROM remote.whoami'), $id, 'the same connection');
-		$source->usable($session);
-	}
-	$source->idle;
+	is($session->ok("SELECT count(*), sum(b.id) FROM remote.numbers a JOIN $schema.numbers b ON a.id = b.id + 500"),
+		'500|125250', 'a join');
+	$session->ok('SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off');
+	is($session->ok("SELECT count(b.v) FROM remote.numbers a JOIN $schema.numbers b USING (id) WHERE a.id <= 20"), '20',
+		'look-ups in the one while the other is read');
+	$session->ok("DROP SERVER $schema CASCADE");
 };
 
-add 'LIMIT is reached early within a transaction', ['table.million'], sub {
+add 'the table is a query', ['query'], sub {
 	my ($source) = @_;
 	my $session = $source->session;
+	my $schema = $source->options('numbers')->{table}{schema_name};
+	my $table = defined $schema ? "$schema.numbers" : 'numbers';
 
-	$session->ok('BEGIN');
-	for (1 .. 3)
-	{
-		within(3, 'ten rows of a million', sub {
-			is($session->ok('SELECT count(*) FROM (SELECT id FROM remote.million WHERE random() >= 0 LIMIT 10) s'), '10',
-				'rows') });
-		$source->usable($session);
-		$session->ok("SAVEPOINT s$_");
-	}
-	$session->ok('COMMIT');
-	$source->idle;
-};
-
-add 'the source fails in mid-scan', ['table.fails'], sub {
-	my ($source) = @_;
-	my $session = $source->session;
-
-	for (1 .. 3)
-	{
-		my $message = $session->fails('SELECT count(v) FROM remote.fails', 'HV000|[2H4].*');
-		like($message, qr/"source"/, 'the error names the source');
-		$source->usable($session);
-	}
-	$session->ok('BEGIN; DECLARE c CURSOR FOR SELECT * FROM remote.fails');
-	is($session->ok('MOVE 100 IN c'), '', 'rows before the error');
-	$session->fails('MOVE ALL IN c', 'HV000|[2H4].*');
-	$session->fails('SELECT 1', '25P02');
+	$session->ok("BEGIN; CREATE FOREIGN TABLE public.asked (n integer, v text) SERVER source
+		OPTIONS (query 'SELECT id * 2 AS n, v FROM $table WHERE id > 900')");
+	is($session->ok('SELECT count(*), min(n), max(n) FROM public.asked'), '100|1802|2000', 'all of it');
+	is($session->ok('SELECT v FROM public.asked WHERE n = (SELECT 1900)'), $source->row(950), 'one row');
+	is($session->ok('SELECT n FROM public.asked ORDER BY n DESC LIMIT 2'), "2000\n1998", 'LIMIT');
 	$session->ok('ROLLBACK');
+};
+
+add 'statements with very many and very long values', ['table.numbers'], sub {
+	my ($source) = @_;
+	my $session = $source->session;
+	my $list = join ',', 1 .. 40000;
+
+	is($session->ok("SELECT count(*) FROM remote.numbers WHERE id IN ($list)"), '1000', '40000 constants');
+	is($session->ok('SELECT count(*) FROM remote.numbers WHERE id = ANY (ARRAY(SELECT generate_series(501, 70500)))'), '500',
+		'70000 elements of an argument');
+	is($session->ok("SELECT count(*) FROM remote.numbers WHERE v = repeat('x', 1000000)"), '0', 'a megabyte, constant');
+	my $result = $session->run("SELECT count(*) FROM remote.numbers WHERE v = (SELECT repeat('x', 40000000))");
+	is($result->{out}, '0', '40 MB, an argument') unless $result->{state} =~ /^(54|53|HV|22|08)/;
 	$source->usable($session);
 };
 
-add 'an error here in mid-scan', ['table.million'], sub {
+add 'a domain is checked', ['table.numbers'], sub {
 	my ($source) = @_;
 	my $session = $source->session;
 
-	for (1 .. 3)
-	{
-		within(4, 'the error', sub { $session->fails('SELECT 1 / (id - 2000) FROM remote.million', '22012') });
-		$source->usable($session);
-	}
-	$source->idle;
-};
-
-add 'a savepoint, an error, and on in the same transaction', ['table.fails'], sub {
-	my ($source) = @_;
-	my $session = $source->session;
-
-	$session->ok('BEGIN');
-	$source->usable($session);
-	for my $i (1 .. 3)
-	{
-		$session->ok('SAVEPOINT s');
-		$session->ok('SELECT v FROM remote.numbers WHERE id = 3') if $i == 2;
-		$session->fails($i == 1 ? 'SELECT v FROM remote.fails WHERE id = (SELECT 50001)' :
-			'SELECT count(v) FROM remote.fails', 'HV000|[2H4].*');
-		$session->ok('ROLLBACK TO s');
-		$source->usable($session);
-		$session->ok('RELEASE s') if $i == 3;
-	}
-	$session->ok('SAVEPOINT t; SAVEPOINT u; DECLARE c CURSOR FOR SELECT * FROM remote.fails; FETCH 10 FROM c');
-	$session->ok('ROLLBACK TO t');
-	$source->usable($session);
-	$session->ok('COMMIT');
-	$source->usable($session);
-};
-
-add 'a scan that was opened before a savepoint goes on after it', ['table.million'], sub {
-	my ($source) = @_;
-	my $session = $source->session;
-
-	$session->ok('BEGIN; DECLARE c CURSOR FOR SELECT id FROM remote.million; MOVE 10 IN c');
+	$session->ok('BEGIN; CREATE SCHEMA domains; CREATE DOMAIN domains.small AS integer NOT NULL CHECK (VALUE < 500)');
+	$source->table($session, 'source', 'domains.numbers', 'numbers', 'id domains.small, v text');
+	is($session->ok('SELECT count(id) FROM domains.numbers WHERE id < 500'), '499', 'values that fit')
+		unless $source->lacks('sql');
 	$session->ok('SAVEPOINT s');
-	is($session->ok('FETCH c'), '11', 'within the savepoint');
-	is($session->ok('SELECT v FROM remote.numbers WHERE id = 1'), $source->row(1), 'another scan');
-	$session->fails('SELECT 1 / 0', '22012');
-	$session->ok('ROLLBACK TO s');
-	is($session->ok('FETCH c'), '12', 'after ROLLBACK TO');
-	$session->ok('SAVEPOINT s; RELEASE s');
-	is($session->ok('FETCH c'), '13', 'after RELEASE');
-	$source->usable($session);
-	is($session->ok('FETCH c'), '14', 'after other scans');
-	$session->ok('COMMIT');
+	like($session->fails('SELECT sum(id) FROM domains.numbers', '23514'), qr/column "id"/, 'the error names the column');
+	$session->ok('ROLLBACK TO s; ROLLBACK');
 	$source->usable($session);
 };
 
-add 'an EXCEPTION block around a scan that fails', ['table.fails'], sub {
+add 'a database in another encoding', ['table.changing'], sub {
 	my ($source) = @_;
-	my $session = $source->session;
+	my $admin = $source->session;
+	my $name = "contract_$source->{name}_latin1";
 
-	$session->ok('CREATE FUNCTION pg_temp.guarded() RETURNS text LANGUAGE plpgsql AS $$
-		DECLARE
-			r record;
-			n integer := 0;
-			told text := \'\';
-		BEGIN
-			FOR i IN 1..3 LOOP
-				BEGIN
-					FOR r IN SELECT * FROM remote.fails LOOP
-						n := n + 1;
-					END LOOP;
-				EXCEPTION WHEN OTHERS THEN
-					told := told || i;
-				END;
-				PERFORM v FROM remote.numbers WHERE id = i;
-				IF NOT FOUND THEN RETURN \'nothing found\'; END IF;
-			END LOOP;
-			RETURN told || \' \' || (SELECT count(*) FROM remote.numbers);
-		END $$');
-	is($session->ok('SELECT pg_temp.guarded()'), '123 1000', 'the function');
+	$admin->ok("DROP DATABASE IF EXISTS $name WITH (FORCE)");
+	$admin->ok("CREATE DATABASE $name TEMPLATE template0 ENCODING LATIN1 LOCALE 'C'");
+	my $session = Contract::Session->new($name);
+	$session->ok('SET client_min_messages = warning; CREATE EXTENSION connkit CASCADE; SET client_encoding = utf8');
+	$session->ok($source->verb('wrapper')) unless $session->ok("SELECT count(*) FROM pg_foreign_data_wrapper
+		WHERE fdwname = 'connkit_$source->{name}'");
+	$source->server($session, name => 'latin1');
+	$session->ok('CREATE SCHEMA remote');
+	$source->table($session, 'latin1', "remote.$_", $_, 'id integer, v text') for qw(numbers changing);
+	$source->sql("DELETE FROM changing; INSERT INTO changing VALUES (1, 'Grüße'), (2, '日本');");
+	is($session->ok('SELECT v FROM remote.changing WHERE id = 1'), 'Grüße', 'text');
+	is($session->ok("SELECT id FROM remote.changing WHERE v = 'Grüße' AND id = 1"), '1', 'a constant');
+	is($session->ok("SELECT id FROM remote.changing WHERE v = (SELECT 'Grüße'::text) AND id = 1"), '1', 'an argument');
+	like($session->fails('SELECT v FROM remote.changing WHERE id = 2', '22P05'), qr/column "v"/, 'a character that is not there');
 	$source->usable($session);
-};
-
-add 'a cursor WITH HOLD', ['table.numbers'], sub {
-	my ($source) = @_;
-	my $session = $source->session;
-
-	$session->ok('BEGIN; DECLARE h CURSOR WITH HOLD FOR SELECT id FROM remote.numbers ORDER BY id; MOVE 10 IN h; COMMIT');
-	is($session->ok('FETCH h'), '11', 'after COMMIT');
-	$source->usable($session);
-	is($session->ok('MOVE 980 IN h; FETCH 20 FROM h'), join("\n", 992 .. 1000), 'to the end');
-	$session->ok('CLOSE h');
-};
-
-add 'a cursor that scrolls', ['table.numbers'], sub {
-	my ($source) = @_;
-	my $session = $source->session;
-
-	$session->ok('BEGIN; DECLARE c SCROLL CURSOR FOR SELECT id FROM remote.numbers ORDER BY id');
-	is($session->ok('FETCH LAST FROM c'), '1000', 'the last');
-	is($session->ok('FETCH FIRST FROM c'), '1', 'the first');
-	is($session->ok('FETCH ABSOLUTE 500 FROM c'), '500', 'in the middle');
-	$session->ok('COMMIT');
-};
-
-add 'one snapshot for all statements of a transaction', ['table.changing', 'transactions'], sub {
-	my ($source) = @_;
-	my $session = $source->session;
-
-	for my $level ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
-	{
-		$source->sql("DELETE FROM changing; INSERT INTO changing VALUES (1, 'one');");
-		$session->ok("BEGIN ISOLATION LEVEL $level");
-		is($session->ok('SELECT * FROM remote.changing'), '1|one', "$level: before");
-		$source->sql("INSERT INTO changing VALUES (2, 'two'); UPDATE changing SET v = 'new' WHERE id = 1;");
-		is($session->ok('SELECT * FROM remote.changing'), '1|one', "$level: a scan after the change");
-		is($session->ok('SELECT count(*) FROM remote.changing WHERE id = (SELECT 2)'), '0', "$level: a look-up");
-		is($session->ok('SELECT count(*) FROM remote.changing a JOIN remote.changing b USING (id)'), '1', "$level: twice");
-		$session->ok('SAVEPOINT s; DECLARE c CURSOR FOR SELECT v FROM remote.changing; FETCH c');
-		is($session->ok('SELECT v FROM remote.changing'), 'one', "$level: beside a cursor");
-		$session->fails('SELECT 1 / (id - 1) FROM remote.changing', '22012');
-		$session->ok('ROLLBACK TO s');
-		is($session->ok('SELECT v FROM remote.changing'), 'one', "$level: after an error");
-		$session->ok('COMMIT');
-		is($session->ok('SELECT * FROM remote.changing ORDER BY id'), "1|new\n2|two", "$level: the next transaction");
-	}
-};
-
-add 'what the source changes between statements is seen', ['table.changing'], sub {
-	my ($source) = @_;
-	my $session = $source->session;
-
-	$session->ok('PREPARE p(integer) AS SELECT v FROM remote.changing WHERE id = $1');
-	for my $i (1 .. 7)
-	{
-		$source->sql("DELETE FROM changing; INSERT INTO changing VALUES (1, 'state $i');");
-		is($session->ok('EXECUTE p(1)'), "state $i", "change $i, by a look-up");
-		is($session->ok('SELECT v FROM remote.changing'), "state $i", "change $i, by a scan");
-	}
-};
-
-add 'an idle transaction does not stop the source\'s writers', ['table.changing'], sub {
-	my ($source) = @_;
-	my $session = $source->session;
-
-	$session->ok('BEGIN; DECLARE c CURSOR FOR SELECT * FROM remote.changing; FETCH c; SELECT * FROM remote.changing LIMIT 1');
-	within(5, 'a change at the source', sub {
-		$source->sql("DELETE FROM changing; INSERT INTO changing VALUES (1, 'written');") });
-	$session->ok('COMMIT');
-	is($session->ok('SELECT v FROM remote.changing'), 'written', 'the change');
-};
-
-# Makes a new table at the source and reads it seven times, with a change of the table's columns in between.
-sub ddl_case
-{
-	my ($source, $session, $change, $restore) = @_;
-
-	$session->ok('DEALLOCATE ALL; PREPARE whole AS SELECT id, v FROM remote.ddl ORDER BY id;
-		PREPARE key(integer) AS SELECT v FROM remote.ddl WHERE id = $1');
-	for (1 .. 7)
-	{
-		is($session->ok('EXECUTE key(2)'), 'b', 'a look-up before the change');
-		is($session->ok('EXECUTE whole'), "1|a\n2|b", 'a scan before the change');
-	}
-	$source->sql($change);
-	for (1 .. 7)
-	{
-		is($session->ok('EXECUTE key(2)'), 'b', "a look-up after: $change");
-		is($session->ok('EXECUTE whole'), "1|a\n2|b", "a scan after: $change");
-	}
-	$source->sql($restore) if $restore;
-}
-
-add 'the source\'s table changes between executions', ['table.changing', 'ddl'], sub {
-	my ($source) = @_;
-	my $session = $source->session;
-	my $fill = "INSERT INTO ddl (id, v) VALUES (1, 'a'), (2, 'b');";
-	my $create = "CREATE TABLE ddl (id integer, v varchar(10)); $fill";
-
-	$source->sql($create);
-	$source->table($session, 'source', 'remote.ddl', 'ddl', 'id integer, v text');
-	ddl_case($source, $session, 'ALTER TABLE ddl ADD COLUMN more integer;');
-	ddl_case($source, $session, "DROP TABLE ddl; CREATE TABLE ddl (v varchar(50), x integer, id integer); $fill");
-	ddl_case($source, $session, "DROP TABLE ddl; CREATE TABLE ddl (id bigint, v text); $fill");
-	ddl_case($source, $session, 'CREATE INDEX ddl_id ON ddl (id);');
-	$source->sql('DROP TABLE ddl;');
-	my $message = $session->fails('EXECUTE whole', 'HV00R|42P01');
-	like($message, qr/ddl/, 'the error names the table');
-	$session->fails('EXECUTE key(2)', 'HV00R|42P01');
-	$source->usable($session);
-	$source->sql('CREATE TABLE ddl (id integer, w varchar(10));');
-	like($session->fails('EXECUTE key(1)', 'HV...|42703'), qr/\bv\b/, 'the error names the missing column');
-	$source->sql("DROP TABLE ddl; $create");
-	is($session->ok('EXECUTE key(2)'), 'b', 'when the table is back');
-	$session->ok('DROP FOREIGN TABLE remote.ddl');
-	$source->sql('DROP TABLE ddl;');
-};
-
-add 'a table that is not there', ['table.gone'], sub {
-	my ($source) = @_;
-	my $session = $source->session;
-
-	like($session->fails('SELECT * FROM remote.gone', 'HV00R|42P01'), qr/gone/, 'the error names the table');
-	like($session->fails('SELECT v FROM remote.gone WHERE id = 1', 'HV00R|42P01'), qr/gone/, 'again');
-	$session->ok('EXPLAIN SELECT * FROM remote.gone');
-	$source->usable($session);
-};
-
-add 'DISCARD ALL', ['table.numbers'], sub {
-	my ($source) = @_;
-	my $session = $source->session;
-
-	$source->usable($session);
-	for (1 .. 2)
-	{
-		$session->ok('DISCARD ALL');
-		$source->usable($session);
-	}
-};
-
-add 'PREPARE TRANSACTION is refused', ['table.numbers'], sub {
-	my ($source) = @_;
-	my $session = $source->session;
-
-	$session->ok('BEGIN');
-	$source->usable($session);
-	$session->fails("PREPARE TRANSACTION 'contract'", '0A000', qr/source/);
-	$session->ok('ROLLBACK');
-	$source->usable($session);
+	undef $session;
+	$admin->ok("DROP DATABASE $name WITH (FORCE)");
 };
 
 add 'parallel queries', ['table.numbers'], sub {

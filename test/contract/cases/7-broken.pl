@@ -1,4 +1,4 @@
-# 6-broken.pl: modules that do not keep the contract, each an error that says what is wrong, and a backend that lives.
+# 7-broken.pl: modules that do not keep the contract, each an error that says what is wrong, and a backend that lives.
 
 package Contract;
 

@@ -1,4 +1,4 @@
-# 3-faults.pl: cancels, timeouts, and sources that are not there, die, stop, or say nonsense.
+# 4-faults.pl: cancels, timeouts, and sources that are not there, die, stop, or say nonsense.
 
 package Contract;
 

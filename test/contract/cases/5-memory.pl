@@ -1,4 +1,4 @@
-# 4-memory.pl: a backend stays small, however many rows pass through it.
+# 5-memory.pl: a backend stays small, however many rows pass through it.
 
 package Contract;
 

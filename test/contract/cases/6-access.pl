@@ -1,4 +1,4 @@
-# 5-access.pl: connection test, discovery, import, and who may use what.
+# 6-access.pl: connection test, discovery, import, and who may use what.
 
 package Contract;
 
@@ -211,6 +211,20 @@ add 'who is no superuser names no file that was not allowed', ['file'], sub {
 	$session->fails("SELECT * FROM $schema.numbers", '42501', qr/file/);
 	$session->ok("DROP SERVER $schema CASCADE");
 	$admin->ok("DROP OWNED BY contract_user");
+};
+
+add 'a user mapping for PUBLIC', ['password'], sub {
+	my ($source) = @_;
+	my $admin = $source->session;
+	my $session = ordinary($source, $admin);
+	my $schema = $source->private($admin, role => 'PUBLIC');
+
+	$admin->ok("GRANT USAGE ON SCHEMA $schema TO contract_user; GRANT SELECT ON $schema.numbers TO contract_user");
+	$source->usable($_, $schema) for $admin, $session;
+	$admin->ok("CREATE USER MAPPING FOR contract_user SERVER $schema OPTIONS (user 'no_such_user', password 'x')");
+	$session->fails("SELECT * FROM $schema.numbers", '28...');
+	$source->usable($admin, $schema);
+	$admin->ok("DROP SERVER $schema CASCADE; DROP OWNED BY contract_user");
 };
 
 add 'ALTER SERVER and ALTER USER MAPPING take effect', ['password', 'network'], sub {
