@@ -452,7 +452,7 @@ postgres_session_alive(CkSession *session)
 	/* whatever has come is read, up to the end of the connection if that has come */
 	do
 	{
-		while (pg->owed && !PQisBusy(pg->conn))
+		while (pg->owed && !pg->broken && !PQisBusy(pg->conn))
 		{
 			PGresult   *result = PQgetResult(pg->conn);
 

@@ -124,6 +124,7 @@ postgres_finish(CkSession *session, bool wait)
 	CkStatus	status = CK_OK;
 	bool		ended = !pg->busy;
 	bool		good = true;
+	bool		nothing = false;
 
 	if (!wait && !ended && !PQconsumeInput(pg->conn))
 		return postgres_lost(session);
@@ -139,7 +140,15 @@ postgres_finish(CkSession *session, bool wait)
 			break;
 		kind = PQresultStatus(result);
 		if (!result)
+		{
+			/* a pipeline has one NULL behind each command, and more where replies are missing */
 			ended = PQpipelineStatus(pg->conn) == PQ_PIPELINE_OFF;
+			if (!ended && nothing)
+				status = PQstatus(pg->conn) == CONNECTION_BAD ? postgres_lost(session) :
+					ck_fail(session, CK_ERR_PROTOCOL, "the source left commands without a reply");
+		}
+		else if (kind == PGRES_COPY_IN || kind == PGRES_COPY_BOTH)
+			status = ck_fail(session, CK_ERR_PROTOCOL, "the source asks for data");
 		else if (kind == PGRES_PIPELINE_SYNC)
 			ended = true;
 		else if (kind == PGRES_COPY_OUT)
@@ -165,6 +174,7 @@ postgres_finish(CkSession *session, bool wait)
 			if (good)
 				status = postgres_command_done(session, result);
 		}
+		nothing = result == NULL;
 		PQclear(result);
 		if (ended && status == CK_OK && PQstatus(pg->conn) == CONNECTION_BAD)
 			status = postgres_lost(session);
