@@ -254,6 +254,9 @@ ck_mysql_start()
 	client=$(command -v mariadb-admin || command -v mysqladmin) || return 1
 	id mysql >/dev/null 2>&1 || owner=postgres
 	[ "$(id -u)" != 0 ] || user=(--user=$owner)
+	# a server that starts removes the temporary tables of all others in the same folder
+	local TMPDIR=$folder
+	export TMPDIR
 	if [ ! -d "$folder/data" ]; then
 		ck_folder $owner "$folder"
 		ck_folder $owner "$folder/data"
