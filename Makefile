@@ -20,7 +20,8 @@ DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 HEADERS_connkit = src/include/connkit.h
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --expecteddir=. --load-extension=pgcrypto
-EXTRA_CLEAN = $(CONNECTOR_MODULES) $(CONNECTOR_OBJS) src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/*.bc src/core/*.bc src/fdw/*.bc
+EXTRA_CLEAN = $(CONNECTOR_MODULES) $(CONNECTOR_OBJS) \
+	src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/*.bc src/core/*.bc src/fdw/*.bc
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -78,7 +79,8 @@ install-connectors: connectors
 uninstall-connectors:
 	rm -f $(patsubst %,'$(DESTDIR)$(pkglibdir)/connkit_%.so',$(ALL_CONNECTORS))
 
-sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PIECES) $(patsubst %,src/connector/%/connector.sql,$(ALL_CONNECTORS)) Makefile
-	cat $(SQL_PIECES) $(patsubst %,src/connector/%/connector.sql,$(ALL_CONNECTORS)) > $@
+CONNECTOR_PIECES = $(patsubst %,src/connector/%/connector.sql,$(ALL_CONNECTORS))
+sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PIECES) $(CONNECTOR_PIECES) Makefile
+	cat $(SQL_PIECES) $(CONNECTOR_PIECES) > $@
 
 -include test/targets.mk
