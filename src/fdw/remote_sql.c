@@ -35,6 +35,9 @@
 
 /* Elements of a constant list that are sent; longer lists are looked through here. */
 #define LIST_LIMIT 1000
+/* Conditions that are joined in one pair of parentheses, and levels of them: parsers have a limited depth. */
+#define JOINT_LIMIT 50
+#define DEPTH_LIMIT 20
 
 static bool sql_value(RemoteSql *sql, Node *node);
 static bool sql_condition(RemoteSql *sql, Node *node, bool positive);
@@ -274,6 +277,21 @@ sql_constant(RemoteSql *sql, Const *constant)
 	return true;
 }
 
+/* Writes what stands before condition number i of a row of count, from 0 on, that are joined by AND or OR; at the end
+ * what stands behind the last. */
+static void
+write_joint(StringInfo text, const char *joint, int i, int count)
+{
+	bool		groups = count > JOINT_LIMIT;
+
+	if (i == 0)
+		appendStringInfoString(text, groups ? "((" : "(");
+	else if (i == count)
+		appendStringInfoString(text, groups ? "))" : ")");
+	else
+		appendStringInfo(text, i % JOINT_LIMIT == 0 ? ") %s (" : " %s ", joint);
+}
+
 /* Writes the elements of a list, divided by commas. */
 static bool
 sql_elements(RemoteSql *sql, List *values)
@@ -448,7 +466,6 @@ sql_list(RemoteSql *sql, ScalarArrayOpExpr *expr, bool positive)
 	Const	   *array = lsecond(expr->args);
 	Node	   *scalar = linitial(expr->args);
 	const CkSqlRule *rule;
-	const char *name;
 	Oid			type;
 	int16		length;
 	bool		byval;
@@ -480,15 +497,13 @@ sql_list(RemoteSql *sql, ScalarArrayOpExpr *expr, bool positive)
 	if (rule && is_ruled_equality(sql->table->sql, expr->opno))
 		return rule_usable(sql, rule, expr->inputcollid, positive) &&
 			sql_template(sql, rule->remote ? rule->remote : "%1 IN (%2)", "in", list_make1(scalar), values);
-	name = "(";
 	foreach(lc, values)
 	{
-		appendStringInfoString(sql->text, name);
+		write_joint(sql->text, "OR", foreach_current_index(lc), list_length(values));
 		if (!sql_operator(sql, expr->opno, list_make2(scalar, lfirst(lc)), expr->inputcollid, positive))
 			return false;
-		name = " OR ";
 	}
-	appendStringInfoChar(sql->text, ')');
+	write_joint(sql->text, "OR", list_length(values), list_length(values));
 	return true;
 }
 
@@ -604,7 +619,7 @@ static bool
 sql_bool_expr(RemoteSql *sql, BoolExpr *expr, bool positive)
 {
 	ListCell   *lc;
-	const char *joint = "(";
+	const char *joint = expr->boolop == AND_EXPR ? "AND" : "OR";
 
 	if (expr->boolop == NOT_EXPR)
 	{
@@ -616,12 +631,11 @@ sql_bool_expr(RemoteSql *sql, BoolExpr *expr, bool positive)
 	}
 	foreach(lc, expr->args)
 	{
-		appendStringInfoString(sql->text, joint);
+		write_joint(sql->text, joint, foreach_current_index(lc), list_length(expr->args));
 		if (!sql_condition(sql, lfirst(lc), positive))
 			return false;
-		joint = expr->boolop == AND_EXPR ? " AND " : " OR ";
 	}
-	appendStringInfoChar(sql->text, ')');
+	write_joint(sql->text, joint, list_length(expr->args), list_length(expr->args));
 	return true;
 }
 
@@ -669,9 +683,13 @@ sql_condition(RemoteSql *sql, Node *node, bool positive)
 	bool		outer = sql->bytewise;
 	bool		written;
 
+	if (sql->depth >= DEPTH_LIMIT)
+		return false;
+	sql->depth++;
 	sql->bytewise = outer || (sql->table->sql->native && !IsA(node, BoolExpr) && mixes_collations(sql, node));
 	written = sql_single_condition(sql, node, positive);
 	sql->bytewise = outer;
+	sql->depth--;
 	return written;
 }
 
@@ -819,10 +837,14 @@ remote_expand_list(const char *text, int count)
 	appendBinaryStringInfo(&expanded, text, begin - text);
 	for (int i = 0; i < count; i++)
 	{
-		if (i > 0)
-			appendStringInfoString(&expanded, begin[1] == ',' ? ", " : " OR ");
+		if (begin[1] != ',')
+			write_joint(&expanded, "OR", i, count);
+		else if (i > 0)
+			appendStringInfoString(&expanded, ", ");
 		appendBinaryStringInfo(&expanded, begin + 2, end - begin - 2);
 	}
+	if (begin[1] != ',')
+		write_joint(&expanded, "OR", count, count);
 	appendStringInfoString(&expanded, end + 1);
 	return expanded.data;
 }

@@ -38,6 +38,7 @@ typedef struct RemoteSql
 	int			keys;			/* 1-based index in params of the list of keys, 0 none */
 	bool		superset;		/* a rule was used that lets through too much */
 	bool		parameters;		/* a placeholder was written */
+	int			depth;			/* of the condition that is being written, within others */
 	bool		bytewise;		/* text columns are written with COLLATE "C": their own collations would conflict */
 } RemoteSql;
 
