@@ -19,7 +19,11 @@ INSERT INTO here
 INSERT INTO here VALUES (200, 2147483647, 9223372036854775807, 'abc ', 'abc ', 18446744073709551615, 'NaN', 'infinity', 'infinity'),
 	(201, -2147483648, -9223372036854775808, 'ABC', 'ABC', 'NaN', 'Infinity', '-infinity', '-infinity'),
 	(202, 42, 42, repeat('z', 100000), '', 1e30, 1e-320, '0044-03-15 BC', '294276-12-31 00:00Z');
-CREATE TABLE many AS SELECT i AS id, (i * 7919) % 1000 AS k4, ((i * 7919) % 1000)::bigint AS k8 FROM generate_series(1, 3000) AS i;
+CREATE TABLE many AS SELECT i AS id, (i * 7919) % 1000 AS k4, ((i * 7919) % 1000)::bigint AS k8, (i % 700 || coalesce(w, ''))::text AS ks,
+	i * 0.1 AS kn, i * 0.5::float8 AS kf, '2024-02-29'::date + i - 1500 AS kd, '2024-02-29'::timestamp + i * interval '1 day' AS kt,
+	'2024-03-31 01:00Z'::timestamptz + (i - 1500) * interval '1 hour' AS kz, int4send(i % 300) AS ky, '12:00'::time + i * interval '1 s' AS km
+	FROM generate_series(1, 3000) AS i LEFT JOIN near.words ON words.id = i % 150;
+UPDATE many SET ks = w FROM near.words WHERE words.id = many.id / 20 AND many.id % 20 = 0;
 ANALYZE here, many;
 
 -- A look-up for each row of a loop: the plans of the inner statement are cached.
@@ -54,6 +58,23 @@ BEGIN
 			RETURN NEXT r.id || ' ' || coalesce(n, -1);
 		EXCEPTION WHEN division_by_zero THEN
 			RETURN NEXT r.id || ' division';
+		END;
+	END LOOP;
+END $$;
+
+-- The same, with errors that the source may raise.
+CREATE FUNCTION walk_with_remote_errors() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	r record;
+	n bigint;
+BEGIN
+	FOR r IN SELECT id, note FROM u WHERE id < 30 ORDER BY id LOOP
+		BEGIN
+			SELECT count(*) INTO n FROM t WHERE id = r.id AND 100 / i4 > 1;
+			RETURN NEXT r.id || ' ' || n;
+		EXCEPTION WHEN OTHERS THEN
+			SELECT count(*) INTO n FROM t WHERE id = r.id;
+			RETURN NEXT r.id || ' error ' || n;
 		END;
 	END LOOP;
 END $$;

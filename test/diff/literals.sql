@@ -20,7 +20,7 @@ CREATE FUNCTION pg_temp.literal(value text, type regtype, source text) RETURNS t
 	END $$;
 
 SELECT format($$ SELECT 'INSERT INTO %I VALUES (' || %s || ');' FROM near.%I ORDER BY id $$, relname,
-	(SELECT string_agg(format('pg_temp.literal(%I::text, %L, %L)', attname, atttypid::regtype, :'source'), ' || '', '' || ' ORDER BY attnum)
+	(SELECT string_agg(format('pg_temp.literal(%I::text COLLATE "C", %L, %L)', attname, atttypid::regtype, :'source'), ' || '', '' || ' ORDER BY attnum)
 		FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped), relname)
-	FROM pg_class AS c WHERE relnamespace = 'near'::regnamespace AND relkind = 'r' ORDER BY relname
+	FROM pg_class AS c WHERE relnamespace = 'near'::regnamespace AND relkind = 'r' AND relname <> 'q' ORDER BY relname
 \gexec

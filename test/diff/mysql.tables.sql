@@ -7,6 +7,7 @@ CREATE TABLE words (
 	w		varchar(80) COLLATE utf8mb4_general_ci,
 	wt		text COLLATE utf8mb4_unicode_ci,
 	wc		text COLLATE utf8mb4_bin,
+	wf		text,
 	KEY (w)
 ) DEFAULT CHARSET utf8mb4;
 

@@ -31,7 +31,11 @@ CREATE TABLE p (
 	ti		timestamp(0),
 	vc		varchar,
 	c1		char,
-	multi	int[][]
+	multi	int[][],
+	rough	numeric(10,2),
+	sec		timestamp(0),
+	tenth	time(1),
+	months	interval month
 );
 INSERT INTO p
 	SELECT i,
@@ -61,5 +65,7 @@ INSERT INTO p
 		pick(ARRAY['2024-02-29 12:34:56', NULL, '2024-02-29 12:34:57', 'infinity', '2024-02-29'], i)::timestamp,
 		pick(ARRAY['', 'a', NULL, 'A ', repeat('ab', 3000)], i),
 		pick(ARRAY['a', ' ', NULL, 'é', ''], i),
-		pick(ARRAY['{{1,2},{3,4}}', NULL, '{{NULL}}'], i)::int[]
+		pick(ARRAY['{{1,2},{3,4}}', NULL, '{{NULL}}'], i)::int[], pick(ARRAY[2.01, 2.00, NULL, -2.01], i),
+		pick(ARRAY['2024-02-29 12:34:57', '2024-02-29 12:34:56', NULL], i)::timestamp,
+		pick(ARRAY['12:00:00.1', NULL, '12:00:00.2'], i)::time, pick(ARRAY['1 mon', NULL, '2 mons'], i)::interval
 	FROM generate_series(0, 119) AS i;

@@ -17,3 +17,10 @@ ALTER TABLE v RENAME "Odd ""`Name" TO "odd ""`name";
 UPDATE v SET digits = CASE digits WHEN '7' THEN '007' WHEN '42' THEN ' 42' WHEN '2' THEN '+2' ELSE digits END;
 UPDATE v SET flag = 2 WHERE flag = 1 AND id > 20;
 UPDATE v SET fixed = 'a b  ' WHERE fixed = 'a b';
+
+-- what the declared types round when it is read
+ALTER TABLE p ALTER rough TYPE numeric, ALTER sec TYPE timestamp, ALTER tenth TYPE time, ALTER months TYPE interval;
+UPDATE p SET rough = rough - 0.004 * sign(rough) WHERE id % 2 = 0;
+UPDATE p SET sec = sec - interval '0.4 s' WHERE id % 2 = 0;
+UPDATE p SET tenth = tenth + interval '0.04 s' WHERE id % 2 = 0;
+UPDATE p SET months = months + interval '3 days' WHERE id % 2 = 0;

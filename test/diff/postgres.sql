@@ -185,6 +185,17 @@ SELECT id FROM t WHERE n::numeric(5,1) = 1.5 AND abs(n) < 1000;
 SELECT id FROM t WHERE ts::timestamp(0) = '2024-02-29 12:34:57';
 SELECT id FROM t WHERE i4::bit(4) = B'1010';
 SELECT id FROM t WHERE c::varchar(3) = 'abc';
+SELECT id, rough, sec, tenth, months FROM p;
+SELECT id FROM p WHERE rough = 2.01;
+SELECT id FROM p WHERE rough < 2.01;
+SELECT id, rough FROM p ORDER BY rough, id;
+SELECT id FROM p WHERE sec = '2024-02-29 12:34:57';
+SELECT id FROM p WHERE sec < '2024-02-29 12:34:57';
+SELECT id, sec FROM p ORDER BY sec, id LIMIT 60;
+SELECT id FROM p WHERE tenth = '12:00:00.1';
+SELECT id FROM p WHERE months = '1 mon';
+SELECT a.id, b.id FROM p AS a JOIN p AS b ON a.rough = b.rough WHERE a.id < 10;
+SELECT a.id, b.id FROM p AS a JOIN p AS b ON a.sec = b.sec WHERE a.id < 10;
 
 -- prepared: types of PostgreSQL alone
 PREPARE p (int[], near.mood, interval, inet, uuid, numeric) AS SELECT id FROM p WHERE ai = $1 OR mood = $2 OR span = $3 OR net = $4 OR g = $5 OR n = $6;

@@ -765,3 +765,58 @@ SELECT id FROM words ORDER BY wc DESC, id LIMIT 40;
 SELECT wt FROM words ORDER BY wt LIMIT 30;
 SELECT id FROM words WHERE wt COLLATE "C" >= 'b';
 SELECT count(DISTINCT w), count(DISTINCT wt), count(DISTINCT wc) FROM words;
+SELECT id FROM words WHERE wf = 'ABC';
+SELECT id FROM words WHERE wf <> 'abc';
+SELECT id FROM words WHERE wf IN ('A', 'É', 'ss');
+SELECT id FROM words WHERE wf NOT IN ('A', 'É', 'ss');
+SELECT id FROM words WHERE wf < 'b';
+SELECT id FROM words WHERE wf BETWEEN 'A' AND 'abc';
+SELECT id FROM words WHERE wf LIKE 'a%';
+SELECT id FROM words WHERE wf COLLATE "C" = 'abc';
+SELECT id FROM words WHERE w COLLATE near.folds = 'ABC';
+SELECT id FROM words WHERE w = 'ABC' COLLATE near.folds;
+SELECT id FROM words WHERE wf IS NOT DISTINCT FROM 'abc';
+SELECT count(DISTINCT wf), min(length(wf)) FROM words;
+SELECT count(*) FROM words GROUP BY wf;
+SELECT id FROM words ORDER BY wf, id;
+SELECT a.id, b.id FROM words AS a JOIN words AS b ON a.wf = b.wf;
+SELECT a.id, b.id FROM words AS a JOIN words AS b ON a.wf = b.w COLLATE "C";
+SELECT w.id, h.id FROM words AS w JOIN here AS h ON w.wf = h.ks;
+SELECT w.id, m.id FROM words AS w JOIN many AS m ON w.wf = m.ks;
+SELECT * FROM q;
+SELECT * FROM q WHERE twice > 5 ORDER BY id LIMIT 7;
+SELECT id, label FROM q WHERE label = 'abc';
+SELECT count(*) FROM q WHERE label LIKE 'a%';
+SELECT label FROM q ORDER BY label COLLATE "C" DESC, id LIMIT 9;
+SELECT id FROM q WHERE day = '2024-02-29';
+SELECT max(twice), min(day) FROM q;
+SELECT q.id, t.id FROM q JOIN t ON t.id = q.twice;
+SELECT q.id, h.id FROM q JOIN here AS h ON q.id = h.k4;
+
+-- lists of many constants
+SELECT string_agg(i::text, ', ') AS ints, string_agg('''ab' || i || '''', ', ') AS texts FROM generate_series(-500, 499) AS i \gset
+SELECT string_agg(quote_literal('2024-02-29'::date + i), ', ') AS dates, string_agg((i * 0.1)::text, ', ') AS numbers FROM generate_series(-450, 449) AS i \gset
+SELECT id FROM t WHERE i4 IN (:ints) ORDER BY id;
+SELECT id FROM t WHERE i4 IN (:ints, 500, 501) ORDER BY id;
+SELECT id FROM t WHERE i4 NOT IN (:ints) ORDER BY id;
+SELECT id FROM t WHERE s IN (:texts, 'abc') ORDER BY id;
+SELECT id FROM t WHERE s NOT IN (:texts, 'abc') ORDER BY id;
+SELECT id FROM t WHERE d IN (:dates) ORDER BY id;
+SELECT id FROM t WHERE d NOT IN (:dates) ORDER BY id;
+SELECT id FROM t WHERE ts IN (:dates) ORDER BY id;
+SELECT id FROM t WHERE n IN (:numbers) ORDER BY id;
+SELECT id FROM t WHERE f8 IN (:numbers) ORDER BY id;
+SELECT id FROM t WHERE f4 IN (:numbers) ORDER BY id;
+SELECT id FROM t WHERE m NOT IN (:numbers) ORDER BY id;
+SELECT id FROM t WHERE i8 IN (:ints) AND i4 IN (:ints) OR i2 IN (:ints) ORDER BY id;
+SELECT id FROM t WHERE i4 > ANY (ARRAY[:ints]) ORDER BY id;
+SELECT id FROM t WHERE xc < ANY (ARRAY[:texts]) ORDER BY id;
+SELECT id FROM t WHERE d >= ANY (ARRAY[:dates]::date[]) ORDER BY id;
+SELECT id FROM t WHERE y IN (SELECT int4send(i) FROM generate_series(1, 900) AS i) OR id = 3 ORDER BY id;
+
+-- many conditions
+SELECT string_agg(format('(i4 = %s AND i8 <> %s)', i, i), ' OR ') AS conditions FROM generate_series(1, 400) AS i \gset
+SELECT id FROM t WHERE :conditions ORDER BY id;
+SELECT repeat('(NOT ', 150) || 'i4 = 1' || repeat(')', 150) AS nots, repeat('(i4 > 0 AND (b OR ', 60) || 's = $$abc$$' || repeat('))', 60) AS nest \gset
+SELECT id FROM t WHERE :nots ORDER BY id;
+SELECT id FROM t WHERE :nest ORDER BY id;

@@ -25,11 +25,7 @@ rows()
 # What makes the tables at a source that is no PostgreSQL: database, source.
 script()
 {
-	cat "$here/$2.tables.sql"
-	echo "BEGIN;"
-	rows "$1" "$2"
-	cat "$here/$2.source.sql"
-	echo "COMMIT;"
+	cat "$here/$2.tables.sql" && echo "BEGIN;" && rows "$1" "$2" && cat "$here/$2.source.sql" && echo "COMMIT;"
 }
 
 # Makes the tables at each source, and the foreign servers; leaves the schema that they are in there.
@@ -53,8 +49,8 @@ at_postgres()
 at_mysql()
 {
 	schema=$1
-	script "$1" mysql >"$work/mysql.sql"
-	ck_mysql mysql -e "DROP DATABASE IF EXISTS $1; CREATE DATABASE $1" && ck_mysql "$1" <"$work/mysql.sql" &&
+	script "$1" mysql >"$work/mysql.sql" &&
+		ck_mysql mysql -e "DROP DATABASE IF EXISTS $1; CREATE DATABASE $1" && ck_mysql "$1" <"$work/mysql.sql" &&
 		ck_psql "$1" -v port="$CK_MYSQL_PORT" -v password="$CK_PASSWORD" <<-END
 			CREATE SERVER source FOREIGN DATA WRAPPER connkit_mysql
 				OPTIONS (host 'localhost', port :'port', dbname '$1');
@@ -70,9 +66,9 @@ at_sqlite()
 	local file=$CK_FILES/$1.db
 
 	schema=
-	script "$1" sqlite >"$work/sqlite.sql"
 	rm -f "$file"
-	sqlite3 -bail "$file" <"$work/sqlite.sql" && { [ "$(id -u)" != 0 ] || chown postgres: "$file"; } &&
+	script "$1" sqlite >"$work/sqlite.sql" && sqlite3 -bail "$file" <"$work/sqlite.sql" &&
+		{ [ "$(id -u)" != 0 ] || chown postgres: "$file"; } &&
 		ck_psql "$1" -v file="$file" <<-END
 			CREATE SERVER source FOREIGN DATA WRAPPER connkit_sqlite OPTIONS (path :'file');
 			CREATE USER MAPPING FOR postgres SERVER source;

@@ -4,7 +4,8 @@ CREATE TABLE words (
 	id		integer PRIMARY KEY,
 	w		varchar(80),
 	wt		text COLLATE NOCASE,
-	wc		text COLLATE RTRIM
+	wc		text COLLATE RTRIM,
+	wf		text
 );
 CREATE INDEX words_w ON words (w);
 

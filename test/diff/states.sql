@@ -232,6 +232,47 @@ SELECT look_up(id) FROM t WHERE id < 20 ORDER BY id;
 SELECT * FROM walk_with_errors();
 SELECT * FROM walk_with_errors() LIMIT 3;
 
+-- a loop that catches errors of the source
+SELECT * FROM walk_with_remote_errors();
+BEGIN;
+DECLARE one CURSOR FOR SELECT id FROM t ORDER BY id;
+FETCH 2 FROM one;
+SELECT * FROM walk_with_remote_errors() LIMIT 5;
+FETCH 2 FROM one;
+COMMIT;
+
+-- prepared: boolean parameters as conditions
+PREPARE p (boolean, int) AS SELECT id FROM t WHERE ($1 OR b) AND id < 20 AND (i4 = $2) IS NOT TRUE AND b IS DISTINCT FROM $1;
+EXECUTE p (true, 1); EXECUTE p (false, 1); EXECUTE p (NULL, NULL); EXECUTE p (true, NULL); EXECUTE p (NULL, 42); EXECUTE p (false, 0); EXECUTE p (true, 0);
+DEALLOCATE p;
+
+-- a partitioned table of which it is a part
+BEGIN;
+CREATE TABLE whole (LIKE t) PARTITION BY RANGE (id);
+ALTER TABLE whole ATTACH PARTITION t FOR VALUES FROM (0) TO (500);
+CREATE TABLE rest PARTITION OF whole FOR VALUES FROM (500) TO (1000);
+INSERT INTO rest (id, s, i4) VALUES (500, 'abc', 1), (501, 'ABC', 2), (502, NULL, NULL);
+SELECT count(*) FROM whole;
+SELECT id, s FROM whole WHERE s = 'abc' ORDER BY id DESC LIMIT 5;
+SELECT id FROM whole ORDER BY id DESC LIMIT 5;
+SELECT id, i4 FROM whole ORDER BY i4, id LIMIT 50;
+SELECT id FROM whole WHERE id IN (1, 499, 501) ORDER BY id;
+SELECT w.id, u.id FROM whole AS w JOIN u ON w.id = u.t_id ORDER BY 1, 2;
+SELECT w.id, h.id FROM whole AS w JOIN here AS h ON w.id = h.k4 ORDER BY 1, 2;
+SELECT max(id), min(i4) FROM whole;
+ROLLBACK;
+
+-- a child of another table, with its columns in another order
+BEGIN;
+CREATE TABLE parent (note text, amount numeric(12,2), id int);
+INSERT INTO parent VALUES ('p', 1, 1000), ('note 3', 2, 1001);
+ALTER TABLE u INHERIT parent;
+SELECT count(*) FROM parent;
+SELECT id, note FROM parent WHERE note = 'note 3' ORDER BY id;
+SELECT id FROM parent ORDER BY id DESC LIMIT 4;
+SELECT p.id, h.id FROM parent AS p JOIN here AS h ON h.k4 = p.id ORDER BY 1, 2;
+ROLLBACK;
+
 -- a loop of cursors in an anonymous block
 CREATE TEMP TABLE seen (a int, b int);
 DO $$

@@ -11,12 +11,15 @@ SELECT :'source' = 'postgres' AS is_postgres, :'source' = 'mysql' AS is_mysql, :
 CREATE FUNCTION pick(list anyarray, number int) RETURNS anyelement LANGUAGE sql IMMUTABLE AS
 	'SELECT list[1 + number % cardinality(list)]';
 
+CREATE COLLATION folds (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+
 -- Strings that systems judge differently. Those of up to ten characters come first.
 CREATE TABLE words (
 	id		int PRIMARY KEY,
 	w		varchar(80),
 	wt		text,
-	wc		text COLLATE "C"
+	wc		text COLLATE "C",
+	wf		text COLLATE folds
 );
 INSERT INTO words (id, w)
 	SELECT ordinality, s FROM unnest(ARRAY[
@@ -28,7 +31,7 @@ INSERT INTO words (id, w)
 	'9', '0x7', ' 7', '7 ', 'NaN', '-', '+', '.', ',', 'a-b', 'ab-c', 'a b', 'a,b', 'co-op', 'coop', 'c',
 	'2024-02-29', 'x''y"z`', 'longer than ten characters', 'Longer Than Ten Characters',
 	'naïve café, ÀÉÎ', 'ends in a blank ', '100% of_it\', repeat('ab', 40), repeat('😀', 80)]) WITH ORDINALITY AS l(s, ordinality);
-UPDATE words SET wt = w, wc = w;
+UPDATE words SET wt = w, wc = w, wf = w;
 
 CREATE TABLE t (
 	id		int PRIMARY KEY,
@@ -148,3 +151,7 @@ INSERT INTO v
 		pick(ARRAY[true, false, NULL], i), pick(ARRAY[0.5, 1.25, NULL, -3, 1000000, 42, 10.5], i),
 		pick(ARRAY['a', 'a b', '', NULL, 'A', 'abcdef', '7'], i)
 	FROM generate_series(0, 59) AS i;
+
+-- A query of the source's, see far.sql.
+CREATE TABLE q (id int, label text, twice int, day date);
+INSERT INTO q SELECT id, s, i2 * 2, d FROM t WHERE i2 IS NOT NULL AND length(s) > 0;
