@@ -5,6 +5,9 @@
 
 #include <stdlib.h>
 
+/* A row is a packet of at most this many bytes, and so is a value. */
+#define MAX_VALUE (1024UL * 1024 * 1024)
+
 /* Gives the scan's statement back. */
 static void
 scan_release(CkScan *scan)
@@ -263,6 +266,21 @@ mysql_scan_rescan(CkScan *scan)
 	return scan_run(scan);
 }
 
+/* Whether a value lies within what was received: the library copies as many bytes as the source says there are. */
+static bool
+scan_holds(MysqlScan *own, uint32_t column, unsigned long length)
+{
+#ifdef LIBRARY_NONBLOCKING
+	const unsigned char *value = own->stmt->bind[column].u.row_ptr;
+	const unsigned char *end = own->stmt->mysql->net.buff_end;
+	unsigned long prefix = length <= 250 ? 1 : length <= 0xffff ? 3 : length <= 0xffffff ? 4 : 9;
+
+	return value && value < end && length <= MAX_VALUE && prefix + length <= (unsigned long) (end - value);
+#else
+	return length <= MAX_VALUE;
+#endif
+}
+
 /* Reads what did not fit into the buffers, which are made bigger for the rows to come. */
 static CkStatus
 scan_refetch(CkScan *scan)
@@ -279,6 +297,11 @@ scan_refetch(CkScan *scan)
 			continue;
 		if (!cell->buffer)
 			return ck_fail(session, CK_ERR_DATA, "column \"%s\": the value does not fit its type", cell->name);
+		if (!scan_holds(own, i, cell->length))
+		{
+			((MysqlSession *) session->state)->broken = true;
+			return ck_fail(session, CK_ERR_PROTOCOL, "column \"%s\": the value is longer than the row", cell->name);
+		}
 		if (!cell_grow(cell, &own->binds[i]))
 			return ck_fail(session, CK_ERR_MEMORY, "out of memory");
 		bind = own->binds[i];
