@@ -56,7 +56,8 @@ connector_objs = $(patsubst src/connector/$(1)/%.c,src/connector/$(1)/%.o,$(wild
 
 .PHONY: connectors install-connectors uninstall-connectors
 connectors: $(CONNECTOR_MODULES)
-	@$(foreach c,$(MISSING_CONNECTORS),echo "connkit: connector $(c) is left out$(if $($(c)_NEEDS),; install $($(c)_NEEDS) to have it)";)
+	@$(foreach c,$(MISSING_CONNECTORS),echo "connkit: connector $(c) is left out$(if \
+		$($(c)_NEEDS),; install $($(c)_NEEDS) to have it)";)
 
 define connector_rules
 src/connector/$(1)/%.o: src/connector/$(1)/%.c src/include/connkit.h $$(wildcard src/connector/$(1)/*.h src/lib/*.h)
