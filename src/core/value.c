@@ -280,6 +280,49 @@ check_length(ValueReader *reader, const CkValue *value)
 				 errmsg("value too long for type %s", format_type_with_typemod(reader->type, reader->typmod))));
 }
 
+/* Digits behind the point of decimal text, without zeros at its end. */
+static int
+text_scale(const char *text, uint32 size)
+{
+	const char *point = memchr(text, '.', size);
+
+	while (point && text[size - 1] == '0')
+		size--;
+	return point ? (int) (text + size - point) - 1 : 0;
+}
+
+/*
+ * What numeric(p, s) or timestamp(p) would round is an error, for the same reason. A float of the source has no digits of
+ * its own, and is rounded.
+ */
+static void
+check_digits(ValueReader *reader, const CkValue *value)
+{
+	int			most = reader->typmod,
+				digits = 0;
+
+	if (most < 0)
+		return;
+	if (reader->base == NUMERICOID && value->type == CK_NUMERIC)
+	{
+		most = (most - VARHDRSZ) & 0x7ff;
+		digits = text_scale(value->u.p, value->size);
+	}
+	else if ((value->type == CK_TIME || value->type == CK_TIMESTAMP || value->type == CK_TIMESTAMPTZ) &&
+			 value->u.i != CK_INFINITY && value->u.i != CK_MINUS_INFINITY)
+	{
+		if (reader->base == INTERVALOID)
+			most = INTERVAL_PRECISION(most);
+		for (int64 us = value->u.i % USECS_PER_SEC; us != 0; us = us * 10 % USECS_PER_SEC)
+			digits++;
+	}
+	if (digits > most)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("value has more digits than type %s", format_type_with_typemod(reader->type, reader->typmod)),
+				 errhint("Declare the column with as many digits as the source has.")));
+}
+
 Datum
 value_read(ValueReader *reader, const CkValue *value)
 {
@@ -289,6 +332,7 @@ value_read(ValueReader *reader, const CkValue *value)
 		check_length(reader, value);
 	if (value->type == CK_NATIVE)
 		return value_receive(reader, value);
+	check_digits(reader, value);
 	if (reader->domain)
 		return value_input(reader, value);
 	switch (reader->base)

@@ -92,6 +92,9 @@ cell_string_form(const CkColumn *column, const MYSQL_FIELD *field)
 static int
 cell_form(const CkColumn *column, const MYSQL_FIELD *field)
 {
+	/* a number or time as the source itself writes it, which it compares */
+	if (column->type == CK_TEXT && field->type != MYSQL_TYPE_BIT && field->type != MYSQL_TYPE_GEOMETRY)
+		return CELL_TEXT;
 	switch ((int) field->type)
 	{
 		case MYSQL_TYPE_TINY:
@@ -131,12 +134,14 @@ cell_form(const CkColumn *column, const MYSQL_FIELD *field)
 	}
 }
 
-/* Whether characters or bytes would be read as a number or a time, which the source compares and sorts otherwise. */
+/* Whether the source compares and sorts the values otherwise than as what they would be read as. */
 static bool
 cell_misfits(int form, const CkColumn *column, const MYSQL_FIELD *field)
 {
 	static const uint32_t fit = 1u << CK_TEXT | 1u << CK_BYTES | 1u << CK_JSON | 1u << CK_NATIVE;
 
+	if (column->type == CK_FLOAT32)
+		return form == CELL_DOUBLE || form == CELL_NUMERIC || form == CELL_TEXT || form == CELL_BYTES;
 	return (form == CELL_TEXT || form == CELL_BYTES) && !(fit & 1u << column->type) && field->type != MYSQL_TYPE_NULL;
 }
 
@@ -177,10 +182,12 @@ cell_init(CkSession *session, Cell *cell, const CkColumn *column, const MYSQL_FI
 	cell->truncated = 0;
 	if (column && cell_misfits(cell->form, column, field))
 	{
-		CkStatus	status = ck_fail(session, CK_ERR_DATA, "column \"%s\" holds text, which does not fit the type %s",
-									 column->name, column->local_type);
+		bool		number = column->type == CK_FLOAT32 && cell->form < CELL_TEXT;
+		CkStatus	status = ck_fail(session, CK_ERR_DATA, "column \"%s\" holds %s, which does not fit the type %s",
+									 column->name, number ? "more digits" : "text", column->local_type);
 
-		ck_hint(session, "Declare the column text, and convert it in a view.");
+		ck_hint(session, number ? "Declare the column double precision or numeric." :
+				"Declare the column text, and convert it in a view.");
 		return status;
 	}
 	switch (cell->form)
