@@ -31,7 +31,13 @@ CREATE TABLE p (
 	zt		timestamp,
 	gen		int,
 	nn		int,
-	nd		date
+	nd		date,
+	dts		text,
+	ddb		text,
+	dzf		text,
+	ddc		varchar(30),
+	dtm		text,
+	dyr		text
 );
 INSERT INTO p
 	SELECT i, pick(ARRAY[0, 1, -1, NULL, 127, -128], i), pick(ARRAY[0, 1, NULL, 255, 128], i), pick(ARRAY[NULL, 0, 65535, 32768], i),
@@ -53,5 +59,9 @@ INSERT INTO p
 		pick(ARRAY['{"a": 1, "b": [1, 2]}', NULL, '[]', '"x"', 'null', '{"a": "1"}'], i)::jsonb,
 		pick(ARRAY['2024-02-29', NULL, NULL, '0001-01-01', '2024-12-31'], i)::date,
 		pick(ARRAY['2024-02-29 00:00', NULL, NULL, '2024-12-31 23:59:59'], i)::timestamp,
-		i * 2, i % 5, '2024-01-01'::date + i % 7
+		i * 2, i % 5, '2024-01-01'::date + i % 7,
+		pick(ARRAY['2024-02-29 12:34:57.000000', NULL, '2024-02-29 12:34:56.600000', '0001-01-01 00:00:00.000000'], i),
+		pick(ARRAY['1e22', '0.1', NULL, '1.7976931348623157e308', '-5', '0.0000001'], i), pick(ARRAY['00007', '123456', NULL, '00000'], i),
+		pick(ARRAY['1.10', '0.00', NULL, '-12.30'], i), pick(ARRAY['12:00:00.100', NULL, '-01:00:00.000', '838:59:59.000'], i),
+		pick(ARRAY['0000', '2024', NULL, '1999'], i)
 	FROM generate_series(0, 119) AS i;

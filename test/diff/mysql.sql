@@ -200,6 +200,27 @@ SELECT a.id, b.id FROM p AS a JOIN p AS b ON a.l1 = b.gci WHERE a.id < 20;
 SELECT a.id, b.id FROM p AS a JOIN p AS b ON a.dt = b.dt3 WHERE a.id < 40;
 SELECT a.id, b.id FROM p AS a JOIN p AS b ON a.vbin = b.bin;
 SELECT a.id, b.id FROM p AS a JOIN p AS b ON a.fl = b.dec1 WHERE a.id < 20;
+SELECT id, dts, ddb, dzf, ddc, dtm, dyr FROM p;
+SELECT id FROM p WHERE dts = '2024-02-29 12:34:57';
+SELECT id FROM p WHERE dts = '2024-02-29 12:34:57.000000';
+SELECT id FROM p WHERE dts LIKE '2024%';
+SELECT id FROM p WHERE dts COLLATE "C" > '2024-02-29 12:34:56.7';
+SELECT id FROM p WHERE ddb = '1e22';
+SELECT id FROM p WHERE ddb = '1e+22' OR ddb = '0.10' OR ddb = '-5.0';
+SELECT id FROM p WHERE ddb COLLATE "C" < '1';
+SELECT id FROM p WHERE dzf = '7';
+SELECT id FROM p WHERE dzf = '00007';
+SELECT id FROM p WHERE dzf COLLATE "C" >= '1';
+SELECT id FROM p WHERE ddc = '1.1';
+SELECT id FROM p WHERE ddc = '1.10' OR ddc = '0.00';
+SELECT id FROM p WHERE ddc COLLATE "C" < '0';
+SELECT id FROM p WHERE dtm = '12:00:00.1';
+SELECT id FROM p WHERE dtm = '12:00:00.100' OR dtm = '-01:00:00.000';
+SELECT id FROM p WHERE dyr = '24' OR dyr = '0' OR dyr = '99';
+SELECT id FROM p WHERE dyr = '2024' OR dyr = '0000';
+SELECT id, dts FROM p ORDER BY dts COLLATE "C", id;
+SELECT a.id, b.id FROM p AS a JOIN p AS b ON a.ddc = b.ddb || '0' WHERE a.id < 30;
+SELECT m.id, p.id FROM many AS m JOIN p ON p.ddb = m.kf::text;
 
 -- prepared: types of MySQL alone
 PREPARE p (text, text, numeric, timestamp, smallint) AS SELECT id FROM p WHERE mood = $1 OR l1 = $2 OR ubig = $3 OR dt = $4 OR yr = $5;

@@ -54,7 +54,7 @@ CREATE TABLE v (
 	wide	int,
 	shown	int,
 	digits	int,
-	narrow	double,
+	narrow	float,
 	day		datetime,
 	`odd "``name` int,
 	flag	int,
@@ -94,5 +94,11 @@ CREATE TABLE p (
 	gen		int,
 	nn		int NOT NULL,
 	nd		date NOT NULL,
+	dts		datetime(6),
+	ddb		double,
+	dzf		int(5) zerofill,
+	ddc		decimal(8,2),
+	dtm		time(3),
+	dyr		year,
 	KEY (uint), KEY (yr), KEY (mood), KEY (l1), KEY (gci), KEY (vbin), KEY (dt), KEY (fl), KEY (t0), KEY (nd), KEY (dec2), KEY (zd)
 ) DEFAULT CHARSET utf8mb4;
