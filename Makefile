@@ -24,7 +24,7 @@ EXTRA_CLEAN = $(CONNECTOR_MODULES) $(CONNECTOR_OBJS) \
 	src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/*.bc src/core/*.bc src/fdw/*.bc
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 
 include $(CONNECTOR_DIRS)
 
@@ -63,7 +63,7 @@ define connector_rules
 src/connector/$(1)/%.o: src/connector/$(1)/%.c src/include/connkit.h $$(wildcard src/connector/$(1)/*.h src/lib/*.h)
 	$$(CC) $$(CONNECTOR_CFLAGS) $$($(1)_CFLAGS) -c -o $$@ $$<
 connkit_$(1).so: $$(call connector_objs,$(1))
-	$$(CC) -shared -o $$@ $$^ $$(LDFLAGS) $$($(1)_LIBS)
+	$$(CC) -shared -Wl,--no-undefined -o $$@ $$^ $$(filter-out -L$$(libdir),$$(LDFLAGS)) $$($(1)_LIBS)
 endef
 $(foreach c,$(FOUND_CONNECTORS),$(eval $(call connector_rules,$(c))))
 

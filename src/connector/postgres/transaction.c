@@ -367,8 +367,7 @@ postgres_transaction(CkSession *session, CkEvent event, int level)
 			}
 			if (event == CK_ROLLBACK_TO)
 			{
-				CkStatus	status = postgres_stop(session, true);
-
+				status = postgres_stop(session, true);
 				if (status != CK_OK)
 					return status;
 				enough = postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_ROLLBACK_TO, .number = level});
