@@ -232,14 +232,13 @@ add '16 MB of text', ['table.big'], sub {
 };
 
 # A value that the column's local type cannot hold is an error that names the column, never another value.
-for (['int8', 'max', 'integer', '22003'], ['int8', 'min', 'smallint', '22003'], ['int4', 'max', 'smallint', '22003'],
-	['numeric', 'digits30', 'bigint', '22003|22P02|22000'], ['numeric', 'negative', 'numeric(3,1)', '22003'],
-	['float8', 'max', 'real', '22003|22000'], ['text', 'letter', 'integer', '22P02|22P03|08P01|HV...|42...|22...'],
-	['text', 'letter', 'date', '22...|42...'])
+for (['int8', 'max', 'integer'], ['int8', 'min', 'smallint'], ['int4', 'max', 'smallint'], ['numeric', 'digits30', 'bigint'],
+	['numeric', 'negative', 'numeric(3,1)'], ['float8', 'max', 'real'], ['text', 'letter', 'integer'],
+	['text', 'letter', 'date'])
 {
-	my ($type, $name, $local, $states) = @$_;
+	my ($type, $name, $local) = @$_;
 
-	add "a $type that is no $local is an error", ["type.$type", "value.$type.$name", 'values'], sub {
+	add "a value of $type that is no $local is an error", ["type.$type", "value.$type.$name", 'values'], sub {
 		my ($source) = @_;
 		my $session = $source->session;
 		my $id;
@@ -248,7 +247,7 @@ for (['int8', 'max', 'integer', '22003'], ['int8', 'min', 'smallint', '22003'], 
 		$session->ok('BEGIN; CREATE SCHEMA narrow');
 		$source->table($session, 'source', 'narrow.v', "v_$type", "id integer, v $local");
 		$session->ok('SAVEPOINT s');
-		my $message = $session->fails("SELECT * FROM narrow.v WHERE id = $id", $states);
+		my $message = $session->fails("SELECT * FROM narrow.v WHERE id = $id", '22...|42...');
 		like($message, qr/column "v"|"v"/, 'the error names the column') unless $source->quirk('narrow') &&
 			$source->quirk('narrow') eq 'source';
 		$session->ok('ROLLBACK TO s');
