@@ -308,8 +308,8 @@ scan_refetch(CkScan *scan)
 		if (mysql_stmt_fetch_column(own->stmt, &bind, i, 0) != 0)
 			return call_fail_stmt(session, own->stmt);
 	}
-	if (mysql_stmt_bind_result(own->stmt, own->binds))
-		return call_fail_stmt(session, own->stmt);
+	/* not now: some versions of the library forget the lengths of the row at hand then */
+	own->grown = true;
 	return CK_OK;
 }
 
@@ -319,8 +319,12 @@ mysql_scan_next(CkScan *scan, CkRow *row)
 	MysqlScan  *own = scan->state;
 	CkSession  *session = scan->session;
 	MysqlSession *state = session->state;
-	CkStatus	status = call_fetch(session, own->stmt);
+	CkStatus	status;
 
+	if (own->grown && mysql_stmt_bind_result(own->stmt, own->binds))
+		return call_fail_stmt(session, own->stmt);
+	own->grown = false;
+	status = call_fetch(session, own->stmt);
 	if (status != CK_OK)
 		return status;
 	if (state->result == MYSQL_DATA_TRUNCATED)

@@ -128,6 +128,7 @@ typedef struct MysqlScan
 	Cell	   *cells;
 	uint32_t	ncells;
 	uint32_t	fixed_bytes;	/* of a row, those of its columns without a length */
+	bool		grown;			/* a cell has a larger buffer, of which the library is told before the next row */
 } MysqlScan;
 
 extern CkStatus mysql_scan_open(CkScan *scan);
