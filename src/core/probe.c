@@ -202,12 +202,17 @@ probe_run(Probe *probe)
 		if (!probe->failed)
 			probe_connect(probe);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
+		/* the context of the trace lives as long as the statement; the one at hand is the error's own */
+		MemoryContextSwitchTo(trace->context);
 		if (probe->session)
-			session_free(probe->session);
+			session_abandon(probe->session);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	if (probe->session)
+		session_free(probe->session);
 	trace->stages[trace->stage].ended_ms = session_host()->now_ms();
 }
 

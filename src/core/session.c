@@ -127,6 +127,15 @@ session_free(Session *session)
 	MemoryContextDelete(session->context);
 }
 
+void
+session_abandon(Session *session)
+{
+	session_disconnect(session);
+	if (session->node.next)
+		dlist_delete(&session->node);
+	MemoryContextSetParent(session->context, CurrentMemoryContext);
+}
+
 CkStatus
 session_open(Session *session)
 {
@@ -193,15 +202,12 @@ session_connect(Oid serverid, Oid userid, bool may_fail)
 	status = session_open(session);
 	if (status != CK_OK)
 	{
-		MemoryContext context = session->context;
-
 		if (may_fail && session->interrupt == NULL)
 		{
 			session_free(session);
 			return NULL;
 		}
-		/* the error's strings must outlive the session */
-		MemoryContextSetParent(context, CurrentMemoryContext);
+		session_abandon(session);
 		session_raise(session, status);
 	}
 	dlist_push_tail(&sessions, &session->node);

@@ -92,6 +92,8 @@ extern Session *session_new(const CkConnector *connector, const char *source, Li
 extern CkStatus session_open(Session *session);
 /* Closes and frees it. */
 extern void session_free(Session *session);
+/* Closes it and leaves its memory to the current context, since the error at hand may still speak from it. */
+extern void session_abandon(Session *session);
 
 /* Raises the session's last error as an ERROR with SQLSTATE, source, detail and hint. */
 COMPAT_NORETURN extern void session_raise(Session *session, CkStatus status);
