@@ -121,7 +121,8 @@ static inline bool
 compat_nulling_is_plain(SpecialJoinInfo *info, Relids joined, int relid)
 {
 #if PG_VERSION_NUM >= 160000
-	return relid == 0 || (bms_is_member(relid, joined) && !bms_overlap(info->commute_above_l, joined));
+	return relid == 0 || (bms_is_member(relid, joined) && !bms_overlap(info->commute_above_l, joined) &&
+						  !bms_overlap(info->commute_above_r, joined));
 #else
 	return true;
 #endif
