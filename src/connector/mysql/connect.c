@@ -307,31 +307,6 @@ connect_fail(Connecting *c, const MysqlOptions *options)
 	return status;
 }
 
-/* Refuses a certificate that newer libraries let pass where the password proves the server instead. */
-static CkStatus
-connect_check_certificate(Connecting *c, const MysqlOptions *options)
-{
-#if defined(LIBRARY_NONBLOCKING) && MARIADB_PACKAGE_VERSION_ID >= 30400
-	unsigned int faults = MARIADB_TLS_VERIFY_OK;
-
-	if (strncmp(options->sslmode, "verify", 6) != 0 || !mysql_get_ssl_cipher(c->mysql))
-		return CK_OK;
-	mariadb_get_infov(c->mysql, MARIADB_TLS_VERIFY_STATUS, &faults);
-	if (strcmp(options->sslmode, "verify-full") != 0)
-		faults &= ~MARIADB_TLS_VERIFY_HOST;
-	if (faults != MARIADB_TLS_VERIFY_OK)
-	{
-		ck_fail(c->session, CK_ERR_TLS, faults == MARIADB_TLS_VERIFY_HOST ?
-				"the server's certificate is for another name than \"%s\"" :
-				"the certificate of \"%s\" could not be verified", options->host);
-		ck_hint(c->session, "Check sslrootcert; with sslmode verify-full the certificate must be for the name in the option "
-				"host.");
-		return CK_ERR_TLS;
-	}
-#endif
-	return CK_OK;
-}
-
 /* Tells what the connection has become, for connkit_test(). */
 static void
 connect_report(Connecting *c, const MysqlOptions *options)
@@ -422,9 +397,6 @@ mysql_connect(CkSession *session, MYSQL *mysql, bool stages)
 		{
 			if (c.need_tls && !mysql_get_ssl_cipher(mysql))
 				return ck_fail(session, CK_ERR_TLS, "the server went on without TLS");
-			status = connect_check_certificate(&c, options);
-			if (status != CK_OK)
-				return status;
 			if (stages)
 				connect_report(&c, options);
 			return CK_OK;
