@@ -15,7 +15,7 @@
 common="gcc g++ make pkg-config openssl perl sqlite3 libpq-dev libsqlite3-dev libsodium-dev libicu-dev
 	libcurl4-openssl-dev libipc-run-perl libtap-parser-sourcehandler-pgtap-perl"
 mariadb="mariadb-server libmariadb-dev libmariadb-dev-compat"
-mysql="mysql-server-core mysql-client-core libmysqlclient-dev"
+mysql="mysql-server-core mysql-client-core libmariadb-dev libmariadb-dev-compat"
 
 # The packages that make a Debian one of the versions to test.
 packages()
@@ -64,6 +64,17 @@ prepare()
 		echo "$list" >"$root/ready"
 }
 
+# Compiles the mysql connector against MySQL's own headers, whose package cannot be installed beside the library that the
+# connector is tested with.
+mysql_headers()
+{
+	chroot "$1" sh -c 'rm -rf /mysql && mkdir /mysql && cd /mysql && apt-get -q download libmysqlclient-dev &&
+		dpkg -x libmysqlclient-dev_*.deb . && cd /connkit && for file in src/connector/mysql/*.c; do
+			gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wno-sign-compare -Wno-unused-parameter -Werror -fsyntax-only \
+				-Isrc/include -Isrc/lib -I/mysql/usr/include -I/mysql/usr/include/mysql $file || exit 1
+		done' >"$CK_CACHE/mysql-headers.log" 2>&1 </dev/null
+}
+
 failed=0
 for suite in "$@"; do
 	root=$CK_CACHE/$suite
@@ -83,6 +94,14 @@ for suite in "$@"; do
 	ck_copy_tree "$root/connkit"
 	version=$(chroot "$root" sh -c 'pg_config --version; (mariadbd --version || mysqld --version) 2>/dev/null')
 	echo $version
+	if [ "$suite" = sid ]; then
+		if mysql_headers "$root"; then
+			echo "the mysql connector compiles against MySQL's own headers"
+		else
+			tail -n 20 "$CK_CACHE/mysql-headers.log"
+			failed=1
+		fi
+	fi
 	suites=
 	for name in $CK_VERSIONS_SUITES; do
 		[ ! -e "$CK_TOP/test/$name/run.sh" ] || suites+=" $name"
