@@ -5,7 +5,7 @@
 #
 # For each source the same tables are made three times: in the schema near as local tables (the judge's), at the source,
 # and in far as foreign tables. Then each query runs with search_path near and with search_path far. It is done in a
-# database whose strings sort by their bytes and in one that sorts as a language does; joins with each way of joining
+# database whose strings sort by their bytes and in one that sorts as a language does, with summer time; joins with each way of joining
 # forbidden, prepared statements with generic plans. What goes into the source is written from the judge's rows, not read
 # back from it.
 
@@ -98,6 +98,7 @@ session()
 	local database=$1 side=$2 result=$3 options="-c search_path=$2,public -c statement_timeout=60s ${SETTINGS:-}"
 
 	shift 3
+	[[ $database != *_icu ]] || options+=" -c timezone=Europe/Berlin"
 	if [ "$side" = far ]; then
 		options+=" -c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0 -c auto_explain.log_verbose=on"
 		options+=" -c auto_explain.log_nested_statements=on -c client_min_messages=log -c log_min_messages=fatal"

@@ -71,6 +71,12 @@ EXECUTE p ('24:00', '\x00', true); EXECUTE p (NULL, NULL, NULL); EXECUTE p ('00:
 EXECUTE p ('23:59:59.999999', '\xff', NULL); EXECUTE p (NULL, '\x2720', NULL); EXECUTE p (NULL, NULL, true);
 DEALLOCATE p;
 
+-- prepared: types that are compared as another
+PREPARE p (char(10), varchar, name, smallint, real) AS SELECT id FROM t WHERE c = $1 OR s = $2 OR x = $3 OR i8 = $4 OR f8 = $5;
+EXECUTE p ('abc', NULL, NULL, NULL, NULL); EXECUTE p ('abc   ', 'ABC', NULL, NULL, NULL); EXECUTE p (NULL, 'abc ', 'Abc', 7, NULL);
+EXECUTE p (NULL, NULL, NULL, -1, 0.1); EXECUTE p ('', '', '', 0, 0); EXECUTE p ('é', 'é', 'é', 42, 'Infinity'); EXECUTE p (' ', ' ', ' ', 3, 0.5);
+DEALLOCATE p;
+
 -- prepared: list
 PREPARE p (int[]) AS SELECT id FROM t WHERE i4 = ANY ($1);
 EXECUTE p ('{1,2}'); EXECUTE p ('{}'); EXECUTE p (NULL); EXECUTE p ('{NULL}'); EXECUTE p ('{1,NULL,42}'); EXECUTE p ('{{1,2},{3,42}}'); EXECUTE p (ARRAY(SELECT generate_series(-2000, 2000)));
@@ -296,6 +302,17 @@ UPDATE copy SET s = u.note FROM u WHERE u.t_id = copy.id;
 DELETE FROM copy USING t WHERE t.id = copy.id AND t.i4 > 0;
 INSERT INTO copy (id, s) SELECT id + 1000, s FROM t WHERE s LIKE 'a%';
 SELECT count(*), sum(id), md5(string_agg(coalesce(s, '-'), ',' ORDER BY id, s)) FROM copy WHERE s NOT LIKE 'note%';
+DROP TABLE copy;
+
+-- a local table merged with what is there
+CREATE TEMP TABLE copy AS SELECT id, s, i4 FROM t WHERE id % 3 = 0;
+MERGE INTO copy USING (SELECT id, s, i4 FROM t WHERE i4 >= 0) AS t ON copy.id = t.id
+	WHEN MATCHED AND t.s = 'abc' THEN DELETE
+	WHEN MATCHED THEN UPDATE SET s = 'merged ' || coalesce(t.s, '-')
+	WHEN NOT MATCHED THEN INSERT VALUES (t.id, t.s, t.i4);
+SELECT * FROM copy ORDER BY id;
+WITH changed AS (DELETE FROM copy USING u WHERE u.t_id = copy.id RETURNING copy.id, u.note)
+	SELECT c.id, c.note, t.s FROM changed AS c JOIN t ON t.id = c.id ORDER BY 1, 2;
 DROP TABLE copy;
 
 -- exported as text
