@@ -5,9 +5,9 @@
 #
 # For each source the same tables are made three times: in the schema near as local tables (the judge's), at the source,
 # and in far as foreign tables. Then each query runs with search_path near and with search_path far. It is done in a
-# database whose strings sort by their bytes and in one that sorts as a language does, with summer time; joins with each way of joining
-# forbidden, prepared statements with generic plans. What goes into the source is written from the judge's rows, not read
-# back from it.
+# database whose strings sort by their bytes and in one that sorts as a language does and has summer time; joins with
+# each way of joining forbidden, prepared statements with generic plans. What goes into the source is written from the
+# judge's rows, not read back from it.
 
 . "$(dirname "$0")/../lib.sh"
 
