@@ -107,7 +107,7 @@ unknown_option(const CkConnector *connector, const char *name, uint32 where)
 	else if (nearest)
 		hint = psprintf("Did you mean \"%s\"?", nearest);
 	else
-		hint = psprintf("connkit.connector lists the options of connector \"%s\".", connector->name);
+		hint = psprintf("connkit.connector_option lists the options of connector \"%s\".", connector->name);
 	if (elsewhere && (elsewhere->where & CK_SECRET))
 		hint = "It is a secret and belongs into CREATE USER MAPPING, where only its owner can read it.";
 	ereport(ERROR,

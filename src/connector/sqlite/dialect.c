@@ -91,7 +91,7 @@ static const CkTypeRule types[] = {
 	{"timestamptz*", "timestamp with time zone", "as text; without an offset it is UTC"},
 	{"timestamp*with time zone", "timestamp with time zone"},
 	{"timestamp*without time zone", "timestamp"},
-	{"timestamp*", "timestamp", "as text, YYYY-MM-DD HH:MM:SS.fraction or with a T; fractions round to microseconds"},
+	{"timestamp*", "timestamp", "as text, YYYY-MM-DD HH:MM:SS.fraction or with a T; less than a microsecond is left out"},
 	{"datetime*", "timestamp"},
 	{"time", "time", "as text, in any form that PostgreSQL reads"},
 	{"json*", "jsonb", "as text"},
