@@ -19,6 +19,12 @@ table()
 	pairs "$1" | awk -F'\t' '{printf "%s c%d %s", (NR > 1 ? "," : "CREATE TABLE all_types ("), $1, $2} END {print ")"}'
 }
 
+# Whether the first is the second; says what it is where not.
+same()
+{
+	[ "$1" = "$2" ] || { echo "it is $1"; return 1; }
+}
+
 at_postgres()
 {
 	PGOPTIONS="-c client_min_messages=error" ck_source_psql source -q -c "DROP SCHEMA IF EXISTS types_source CASCADE" \
@@ -64,7 +70,7 @@ for source in postgres mysql sqlite; do
 		WHERE attrelid = 'types_$source.all_types'::regclass AND attnum > 0" >"$CK_TMP/types.$source"
 	while IFS=$'\t' read -r number from to; do
 		got=$(awk -F'\t' -v c="c$number" '$1 == c {print $2}' "$CK_TMP/types.$source")
-		ck_ok "$source: $from is $to" test "$got" = "$to" || echo "# it is $got"
+		ck_ok "$source: $from is $to" same "$got" "$to"
 	done < <(pairs $source)
 	ck_ok "$source: the imported table can be read" ck_psql connkit -q -c "SELECT * FROM types_$source.all_types"
 	ck_psql connkit -q -c "SET client_min_messages = error" -c "DROP SCHEMA types_$source CASCADE" \
