@@ -23,6 +23,7 @@
 #include "discover.h"
 #include "registry.h"
 #include "scan.h"
+#include "tables.h"
 #include "typemap.h"
 
 /* Milliseconds between two words on how far it has come. */
@@ -55,7 +56,6 @@ typedef struct Batch
 typedef struct Discovery
 {
 	int64		id;
-	Oid			owner;			/* of the tables */
 	List	   *include;		/* patterns as char * */
 	List	   *exclude;
 	Batch		tables;
@@ -84,27 +84,6 @@ static const char *const insert_indexes =
 	"INSERT INTO connkit.discovered_index (discovery, schema_name, table_name, index_name, is_unique, method, columns)"
 	" SELECT $1, s, t, n, bool_or(q::boolean), max(m), array_agg(coalesce(c, '') ORDER BY p::integer)"
 	" FROM unnest($2, $3, $4, $5, $6, $7, $8) AS u(s, t, n, q, p, c, m) GROUP BY s, t, n";
-
-/*
- * Runs one statement as the owner of the tables, for users read them and do not write them; and without the user's
- * search_path, where he could have functions of his own. What throws in it leaves both to the abort of the transaction.
- */
-static void
-discovery_execute(Discovery *discovery, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
-{
-	Oid			user;
-	int			context;
-	int			level = NewGUCNestLevel();
-
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(discovery->owner, context | SECURITY_LOCAL_USERID_CHANGE);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
-	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0)
-		elog(ERROR, "SPI_execute_with_args failed: %s", sql);
-	AtEOXact_GUC(true, level);
-	SetUserIdAndSecContext(user, context);
-}
 
 /* Tells the user of a long discovery, now and then, how far it has come. */
 static void
@@ -139,7 +118,7 @@ batch_flush(Discovery *discovery, Batch *batch)
 		values[i + 1] = makeArrayResult(batch->columns[i], batch->context);
 		batch->columns[i] = NULL;
 	}
-	discovery_execute(discovery, batch->insert, batch->ncolumns + 1, types, values, NULL);
+	tables_execute(batch->insert, batch->ncolumns + 1, types, values, NULL);
 	SPI_freetuptable(SPI_tuptable);
 	batch->total += SPI_processed;
 	batch->nrows = 0;
@@ -300,21 +279,6 @@ strategy_from_name(const char *name)
 			 errhint("It is conservative, balanced or aggressive.")));
 }
 
-/* Owner of the tables. */
-static Oid
-discovery_owner(void)
-{
-	Oid			relid = get_relname_relid("discovery", get_namespace_oid("connkit", false));
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "table connkit.discovery is missing");
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 /* The request that counts the rows of a table. */
 static char *
 count_request(const CkSql *sql, const char *schema, const char *table)
@@ -393,9 +357,9 @@ discovery_count(Discovery *discovery, const CkConnector *connector, Oid serverid
 	if (!(connector->caps & CK_REMOTE))
 		return;
 	values[0] = Int64GetDatum(discovery->id);
-	discovery_execute(discovery, "SELECT schema_name, table_name FROM connkit.discovered_table WHERE discovery = $1 AND"
-					  " estimated_rows IS NULL AND kind IN ('table', 'partitioned table', 'materialized view')", 1, types,
-					  values, NULL);
+	tables_execute("SELECT schema_name, table_name FROM connkit.discovered_table WHERE discovery = $1 AND"
+				   " estimated_rows IS NULL AND kind IN ('table', 'partitioned table', 'materialized view')", 1, types,
+				   values, NULL);
 	tables = SPI_tuptable;
 	count = SPI_processed;
 	for (uint64 i = 0; i < count; i++)
@@ -411,8 +375,8 @@ discovery_count(Discovery *discovery, const CkConnector *connector, Oid serverid
 		values[1] = Int64GetDatum(rows);
 		values[2] = CStringGetTextDatum(schema);
 		values[3] = CStringGetTextDatum(table);
-		discovery_execute(discovery, "UPDATE connkit.discovered_table SET estimated_rows = $2, counted = true"
-						  " WHERE discovery = $1 AND schema_name = $3 AND table_name = $4", 4, types, values, NULL);
+		tables_execute("UPDATE connkit.discovered_table SET estimated_rows = $2, counted = true"
+					   " WHERE discovery = $1 AND schema_name = $3 AND table_name = $4", 4, types, values, NULL);
 	}
 }
 
@@ -432,8 +396,8 @@ discovery_begin(Discovery *discovery, const char *source, Datum include, Datum e
 	values[2] = strategy;
 	values[3] = include;
 	values[4] = exclude;
-	discovery_execute(discovery, "INSERT INTO connkit.discovery (source, made_by, strategy, include, exclude)"
-					  " VALUES ($1, $2, $3, $4, $5) RETURNING id", 5, types, values, NULL);
+	tables_execute("INSERT INTO connkit.discovery (source, made_by, strategy, include, exclude)"
+				   " VALUES ($1, $2, $3, $4, $5) RETURNING id", 5, types, values, NULL);
 	discovery->id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
@@ -446,13 +410,13 @@ discovery_finish(Discovery *discovery, int keep)
 		Int64GetDatum(discovery->columns.total), Int64GetDatum(discovery->keys.total),
 	Int64GetDatum(discovery->indexes.total)};
 
-	discovery_execute(discovery, "UPDATE connkit.discovery SET tables = $2, columns = $3, keys = $4, indexes = $5,"
-					  " milliseconds = 1000 * extract(epoch FROM clock_timestamp() - made_at) WHERE id = $1", 5, types,
-					  values, NULL);
+	tables_execute("UPDATE connkit.discovery SET tables = $2, columns = $3, keys = $4, indexes = $5,"
+				   " milliseconds = 1000 * extract(epoch FROM clock_timestamp() - made_at) WHERE id = $1", 5, types,
+				   values, NULL);
 	values[1] = Int64GetDatum(keep);
-	discovery_execute(discovery, "DELETE FROM connkit.discovery AS d USING connkit.discovery AS n WHERE n.id = $1 AND"
-					  " d.source = n.source AND d.id NOT IN (SELECT id FROM connkit.discovery WHERE source = n.source"
-					  " ORDER BY id DESC LIMIT $2)", 2, types, values, NULL);
+	tables_execute("DELETE FROM connkit.discovery AS d USING connkit.discovery AS n WHERE n.id = $1 AND"
+				   " d.source = n.source AND d.id NOT IN (SELECT id FROM connkit.discovery WHERE source = n.source"
+				   " ORDER BY id DESC LIMIT $2)", 2, types, values, NULL);
 }
 
 PG_FUNCTION_INFO_V1(connkit_discover);
@@ -485,7 +449,6 @@ connkit_discover(PG_FUNCTION_ARGS)
 	connector = registry_connector_of_server(serverid);
 	SPI_connect();
 	discovery.told = GetCurrentTimestamp();
-	discovery.owner = discovery_owner();
 	discovery.include = patterns_from_array(PG_GETARG_ARRAYTYPE_P(1));
 	discovery.exclude = patterns_from_array(PG_GETARG_ARRAYTYPE_P(2));
 	for (int i = 0; i < 4; i++)

@@ -1,0 +1,50 @@
+/*
+ * tables.c: statements on connkit's own tables.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "tables.h"
+
+/* Who owns the tables: who made the extension. */
+static Oid
+tables_owner(void)
+{
+	Oid			table = get_relname_relid("discovery", get_namespace_oid("connkit", false));
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "connkit's tables are not there");
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+int
+tables_execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
+{
+	Oid			user;
+	int			context;
+	int			level = NewGUCNestLevel();
+	int			result;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(tables_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+	result = SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0);
+	if (result < 0)
+		elog(ERROR, "SPI_execute_with_args failed: %s", sql);
+	AtEOXact_GUC(true, level);
+	SetUserIdAndSecContext(user, context);
+	return result;
+}
