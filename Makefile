@@ -6,12 +6,13 @@
 EXTENSION = connkit
 EXTVERSION = 0.1.0
 MODULE_big = connkit
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c src/fdw/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c src/fdw/*.c src/secret/*.c)))
 PG_CPPFLAGS = -Isrc/include -Isrc/core
+SHLIB_LINK += -lsodium
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 
 # The install script is the pieces in this order, then the connectors' own.
-SQL_PIECES = sql/extension.sql sql/catalog.sql sql/functions.sql
+SQL_PIECES = sql/extension.sql sql/catalog.sql sql/functions.sql sql/audit.sql sql/secret.sql sql/source.sql
 CONNECTOR_DIRS = $(sort $(wildcard src/connector/*/connector.mk))
 ALL_CONNECTORS = $(patsubst src/connector/%/connector.mk,%,$(CONNECTOR_DIRS))
 CONNECTORS ?= $(ALL_CONNECTORS)
@@ -21,7 +22,7 @@ HEADERS_connkit = src/include/connkit.h
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --expecteddir=. --load-extension=pgcrypto
 EXTRA_CLEAN = $(CONNECTOR_MODULES) $(CONNECTOR_OBJS) \
-	src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/*.bc src/core/*.bc src/fdw/*.bc
+	src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/*.bc src/core/*.bc src/fdw/*.bc src/secret/*.bc
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -72,7 +73,7 @@ src/lib/%.o: src/lib/%.c src/include/connkit.h $(wildcard src/lib/*.h)
 src/lib/pg/module.o: src/lib/pg/module.c
 	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -fPIC -c -o $@ $<
 
-$(OBJS): $(wildcard src/include/*.h src/core/*.h src/fdw/*.h)
+$(OBJS): $(wildcard src/include/*.h src/core/*.h src/fdw/*.h src/secret/*.h)
 
 install-connectors: connectors
 	$(MKDIR_P) '$(DESTDIR)$(pkglibdir)'

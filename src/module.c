@@ -5,10 +5,14 @@
 
 #include "fmgr.h"
 
+#include "core/audit.h"
 #include "core/compat.h"
 #include "fdw/lookup_join.h"
 #include "core/options.h"
+#include "core/reach.h"
 #include "core/session.h"
+#include "secret/keyring.h"
+#include "secret/secret.h"
 
 PG_MODULE_MAGIC;
 
@@ -22,6 +26,10 @@ _PG_init(void)
 							   "Absolute paths divided by commas; links are resolved before they are compared.",
 							   &options_allowed_paths, "", PGC_SUSET, 0, NULL, NULL, NULL);
 	lookup_join_init();
+	reach_init();
+	audit_init();
+	keyring_init();
+	secret_init();
 	compat_reserve_settings("connkit");
 	session_init();
 }

@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "discover.h"
+#include "reach.h"
 #include "session.h"
 
 static int64
@@ -327,6 +328,8 @@ static const CkHost host = {
 	.column = discover_host_column,
 	.key = discover_host_key,
 	.format = host_format,
+	.reachable = reach_check,
+	.secret = session_put_secret,
 };
 
 const CkHost *

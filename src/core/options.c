@@ -36,6 +36,8 @@ static const CkOption common_options[] = {
 	"true", 0, 0, NULL, "ask the source for row counts while a table has not been analyzed"},
 	{"password_required", CK_OPT_BOOLEAN, CK_ON_USER, offsetof(CommonOptions, password_required), "true", 0, 0, NULL,
 	"false lets this user connect without a credential of his own; superusers may set it"},
+	{"disabled", CK_OPT_BOOLEAN, CK_ON_SERVER, offsetof(CommonOptions, disabled), "false", 0, 0, NULL,
+	"true lets nobody use the source; connkit_drop_source() and connkit_restore_source() set it"},
 	{"schema_name", CK_OPT_STRING, CK_ON_TABLE, offsetof(CommonOptions, schema_name), NULL, 0, 0, NULL,
 	"schema of the table at the source"},
 	{"table_name", CK_OPT_STRING, CK_ON_TABLE, offsetof(CommonOptions, table_name), NULL, 0, 0, NULL,
@@ -70,6 +72,21 @@ option_find(const CkConnector *connector, const char *name, uint32 where)
 	const CkOption *option = manifest_find(common_options, name, where);
 
 	return option ? option : manifest_find(connector->options, name, where);
+}
+
+#define SECRET_SUFFIX "_secret"
+
+const CkOption *
+options_secret_base(const CkConnector *connector, const char *name)
+{
+	size_t		length = strlen(name),
+				suffix = strlen(SECRET_SUFFIX);
+	const CkOption *option;
+
+	if (length <= suffix || strcmp(name + length - suffix, SECRET_SUFFIX) != 0)
+		return NULL;
+	option = manifest_find(connector->options, pnstrdup(name, length - suffix), CK_ON_USER);
+	return option && (option->where & CK_SECRET) ? option : NULL;
 }
 
 /*
@@ -210,6 +227,8 @@ options_have_credential(const CkConnector *connector, List *options)
 		DefElem    *def = lfirst_node(DefElem, lc);
 		const CkOption *option = manifest_find(connector->options, def->defname, CK_ON_USER);
 
+		if (option == NULL)
+			option = options_secret_base(connector, def->defname);
 		if (option && (option->where & CK_CREDENTIAL) && defGetString(def)[0] != '\0')
 			return true;
 	}
@@ -274,6 +293,21 @@ options_check_paths(const CkConnector *connector, List *options)
 	}
 }
 
+/* Checks the option <name>_secret of a user mapping: the name of a secret, and not beside the option that it stands for. */
+static void
+options_check_reference(const CkOption *option, DefElem *def, List *options)
+{
+	if (defGetString(def)[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_STRING_FORMAT),
+				 errmsg("invalid value for option \"%s\"", def->defname),
+				 errhint("It is the name of a secret: connkit.secret lists yours.")));
+	if (options_get(options, option->name) || (option->alias && options_get(options, option->alias)))
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("options \"%s\" and \"%s\" exclude each other", option->name, def->defname)));
+}
+
 void
 options_check(const CkConnector *connector, List *options, uint32 where)
 {
@@ -284,6 +318,11 @@ options_check(const CkConnector *connector, List *options, uint32 where)
 		DefElem    *def = lfirst_node(DefElem, lc);
 		const CkOption *option = option_find(connector, def->defname, where);
 
+		if (option == NULL && where == CK_ON_USER && (option = options_secret_base(connector, def->defname)))
+		{
+			options_check_reference(option, def, options);
+			continue;
+		}
 		if (option == NULL)
 			unknown_option(connector, def->defname, where);
 		option_store(option, defGetString(def), NULL);
@@ -309,7 +348,8 @@ options_check(const CkConnector *connector, List *options, uint32 where)
 	/* what is required and can only stand here must stand here */
 	for (const CkOption *o = connector->options; o->name; o++)
 		if ((o->where & CK_REQUIRED) && (o->where & (CK_ON_SERVER | CK_ON_USER | CK_ON_TABLE | CK_ON_COLUMN)) == where &&
-			options_get(options, o->name) == NULL && (o->alias == NULL || options_get(options, o->alias) == NULL))
+			options_get(options, o->name) == NULL && (o->alias == NULL || options_get(options, o->alias) == NULL) &&
+			!((o->where & CK_SECRET) && options_get(options, psprintf("%s" SECRET_SUFFIX, o->name))))
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
 					 errmsg("option \"%s\" is required for a %s of connector \"%s\"", o->name, where_name(where),
@@ -395,6 +435,36 @@ options_redact(const CkConnector *connector, const void *parsed, const char *tex
 		}
 	}
 	return text;
+}
+
+void
+options_wipe_list(const CkConnector *connector, List *options)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+		const CkOption *option = manifest_find(connector->options, def->defname, CK_ON_USER);
+
+		if (option && (option->where & CK_SECRET) && def->arg && IsA(def->arg, String))
+			explicit_bzero(strVal(def->arg), strlen(strVal(def->arg)));
+	}
+}
+
+void
+options_wipe(const CkConnector *connector, void *parsed)
+{
+	for (const CkOption *o = connector->options; o->name; o++)
+	{
+		char	   *secret;
+
+		if (!(o->where & CK_SECRET) || o->type == CK_OPT_INTEGER || o->type == CK_OPT_BOOLEAN)
+			continue;
+		memcpy(&secret, (char *) parsed + o->offset, sizeof(secret));
+		if (secret && secret != o->initial)
+			explicit_bzero(secret, strlen(secret));
+	}
 }
 
 void

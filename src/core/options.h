@@ -19,6 +19,7 @@ typedef struct CommonOptions
 	char	   *schema_name;
 	char	   *table_name;
 	char	   *query;
+	bool		disabled;
 } CommonOptions;
 
 /* The setting connkit.allowed_paths. */
@@ -36,8 +37,15 @@ extern void *options_parse(const CkConnector *connector, List *lists, CommonOpti
 /* Value of the option of that name (or its alias) in a list of DefElem, or NULL. */
 extern char *options_get(List *options, const char *name);
 
+/* The secret option that <name>_secret stands for, or NULL where that is no such name. */
+extern const CkOption *options_secret_base(const CkConnector *connector, const char *name);
+
 /* True where the list holds a credential (CK_CREDENTIAL) that is not empty. */
 extern bool options_have_credential(const CkConnector *connector, List *options);
+
+/* Overwrites the values of secret options: in a list of DefElem, and in a struct that options_parse() made. */
+extern void options_wipe_list(const CkConnector *connector, List *options);
+extern void options_wipe(const CkConnector *connector, void *parsed);
 
 /* ERROR unless a file named by the options may be used by who is no superuser. */
 extern void options_check_paths(const CkConnector *connector, List *options);

@@ -43,35 +43,24 @@ typedef struct Probe
 	char	   *hint;
 } Probe;
 
-/*
- * The options of the user mapping that the current user would connect with; NIL where the connector needs none.
- */
-static List *
-probe_user_options(const CkConnector *connector, Oid serverid)
-{
-	Oid			userid = GetUserId();
-	bool		wanted = false;
-
-	for (const CkOption *o = connector->options; o->name; o++)
-		wanted |= (o->where & CK_ON_USER) != 0;
-	if (!wanted && !SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid), ObjectIdGetDatum(serverid)) &&
-		!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid), ObjectIdGetDatum(serverid)))
-		return NIL;
-	return GetUserMapping(userid, serverid)->options;
-}
-
 /* Checks the options and makes the session. ERROR for what is wrong with them. */
 static void
 probe_prepare(Probe *probe)
 {
 	const CkConnector *connector = probe->connector;
+	SecretUse	use = {.connector = connector, .source = probe->source, .serverid = probe->serverid,
+	.owner = GetUserId(), .userid = GetUserId(), .own_mapping = true, .fresh = true};
 
 	if (OidIsValid(probe->serverid))
 	{
 		ForeignServer *server = GetForeignServer(probe->serverid);
+		Oid			mapping;
 
+		session_check_enabled(server);
+		use.owner = server->owner;
 		probe->server_options = server->options;
-		probe->user_options = probe_user_options(connector, probe->serverid);
+		probe->user_options = session_user_options(connector, probe->serverid, GetUserId(), &mapping);
+		use.own_mapping = OidIsValid(mapping);
 		if (!superuser_arg(server->owner))
 			options_check_paths(connector, probe->server_options);
 		if (!superuser())
@@ -82,8 +71,13 @@ probe_prepare(Probe *probe)
 		options_check(connector, probe->server_options, CK_ON_SERVER);
 		options_check(connector, probe->user_options, CK_ON_USER);
 	}
+	use.server_options = probe->server_options;
+	if (session_names_secrets(connector, probe->user_options))
+		probe->user_options = session_resolve_secrets(&use, probe->user_options);
 	probe->session = session_new(connector, probe->source, probe->server_options, probe->user_options, superuser(),
 								 &probe->trace);
+	probe->session->bounded = !superuser_arg(use.owner);
+	options_wipe_list(connector, probe->user_options);
 }
 
 /* Notes what went wrong, at the stage that names it best. */

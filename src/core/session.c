@@ -11,10 +11,12 @@
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
+#include "audit.h"
 #include "registry.h"
 #include "scan.h"
 #include "session.h"
@@ -24,6 +26,8 @@
 /* Milliseconds that cleaning up a session may take before it is closed instead; and when the backend ends. */
 #define CLEANUP_MS 3000
 #define EXIT_MS 1000
+
+SecretResolver session_resolve_secrets = NULL;
 
 static int64 cleanup_ms = CLEANUP_MS;
 static dlist_head sessions = DLIST_STATIC_INIT(sessions);
@@ -36,6 +40,7 @@ session_new(const CkConnector *connector, const char *source, List *server_optio
 	MemoryContext caller;
 	Session    *session;
 	List	   *volatile lists = NIL;
+	ListCell   *lc;
 
 	PG_TRY();
 	{
@@ -53,6 +58,8 @@ session_new(const CkConnector *connector, const char *source, List *server_optio
 		if (connector->session_size > 0)
 			session->pub.state = palloc0(connector->session_size);
 		session->trace = trace;
+		foreach(lc, lists)
+			options_wipe_list(connector, lfirst(lc));
 		MemoryContextSwitchTo(caller);
 	}
 	PG_CATCH();
@@ -122,6 +129,7 @@ void
 session_free(Session *session)
 {
 	session_disconnect(session);
+	options_wipe(session->pub.connector, (void *) session->pub.options);
 	if (session->node.next)
 		dlist_delete(&session->node);
 	MemoryContextDelete(session->context);
@@ -151,24 +159,49 @@ session_open(Session *session)
 	return status;
 }
 
-/*
- * A new, open session of the server for the user, in the list of all sessions. With may_fail, NULL where it cannot be
- * opened for any other reason than an interrupt.
- */
-static Session *
-session_connect(Oid serverid, Oid userid, bool may_fail)
+bool
+session_names_secrets(const CkConnector *connector, List *user_options)
 {
-	const CkConnector *connector = registry_connector_of_server(serverid);
-	ForeignServer *server = GetForeignServer(serverid);
-	List	   *user_options = NIL;
-	HeapTuple	tuple;
-	Oid			mapping = InvalidOid;
-	Session    *session;
-	CkStatus	status;
+	ListCell   *lc;
+
+	foreach(lc, user_options)
+		if (options_secret_base(connector, lfirst_node(DefElem, lc)->defname))
+			return true;
+	return false;
+}
+
+void
+session_put_secret(CkSecret *secret, const char *value, size_t size, int64_t lifetime_ms)
+{
+	secret->value = MemoryContextAlloc(secret->context, size + 1);
+	memcpy(secret->value, value, size);
+	secret->value[size] = '\0';
+	secret->size = size;
+	secret->lifetime_ms = lifetime_ms;
+}
+
+void
+session_check_enabled(ForeignServer *server)
+{
+	char	   *disabled = options_get(server->options, "disabled");
+	bool		off;
+
+	if (disabled && parse_bool(disabled, &off) && off)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("source \"%s\" is disabled", server->servername),
+				 errhint("Its owner enables it with connkit_restore_source().")));
+}
+
+List *
+session_user_options(const CkConnector *connector, Oid serverid, Oid userid, Oid *mapping)
+{
 	bool		needs_mapping = false;
 	bool		own_mapping;
-	bool		trusted = superuser_arg(userid);
+	HeapTuple	tuple;
+	UserMapping *user;
 
+	*mapping = InvalidOid;
 	for (const CkOption *o = connector->options; o->name; o++)
 		needs_mapping |= (o->where & CK_ON_USER) != 0;
 	tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid), ObjectIdGetDatum(serverid));
@@ -177,29 +210,118 @@ session_connect(Oid serverid, Oid userid, bool may_fail)
 		tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid), ObjectIdGetDatum(serverid));
 	if (HeapTupleIsValid(tuple))
 		ReleaseSysCache(tuple);
-	if (needs_mapping || HeapTupleIsValid(tuple))
-	{
-		UserMapping *user = GetUserMapping(userid, serverid);	/* raises the error where there is none */
+	else if (!needs_mapping)
+		return NIL;
+	user = GetUserMapping(userid, serverid);	/* raises the error where there is none */
+	/* where the mapping for PUBLIC serves, any new one may be the user's own */
+	if (own_mapping)
+		*mapping = user->umid;
+	return user->options;
+}
 
-		user_options = user->options;
-		/* where the mapping for PUBLIC serves, any new one may be the user's own */
-		if (own_mapping)
-			mapping = user->umid;
-	}
+/*
+ * A new session of the server for the user, not opened yet. fresh: with secrets from no cache; *cached: some are.
+ */
+static Session *
+session_prepare(Oid serverid, Oid userid, bool fresh, bool *cached)
+{
+	const CkConnector *connector = registry_connector_of_server(serverid);
+	ForeignServer *server = GetForeignServer(serverid);
+	Oid			mapping;
+	List	   *user_options = session_user_options(connector, serverid, userid, &mapping);
+	bool		trusted = superuser_arg(userid);
+	bool		bounded = !superuser_arg(server->owner);
+	Session    *session;
+
+	*cached = false;
+	session_check_enabled(server);
 	/* the file was allowed when it was written; the setting may have been narrowed since, or a link been laid */
-	if (!superuser_arg(server->owner))
+	if (bounded)
 		options_check_paths(connector, server->options);
 	/* a mapping for PUBLIC may be the work of the server's owner */
-	if (!trusted || !superuser_arg(server->owner))
+	if (!trusted || bounded)
 		options_check_paths(connector, user_options);
+	if (session_names_secrets(connector, user_options))
+	{
+		SecretUse	use = {
+			.connector = connector, .source = server->servername, .serverid = serverid, .owner = server->owner,
+			.userid = userid, .own_mapping = OidIsValid(mapping), .server_options = server->options, .fresh = fresh
+		};
 
+		user_options = session_resolve_secrets(&use, user_options);
+		*cached = use.cached;
+	}
 	session = session_new(connector, server->servername, server->options, user_options, trusted, NULL);
+	options_wipe_list(connector, user_options);
+	session->bounded = bounded;
 	session->serverid = serverid;
 	session->userid = userid;
 	session->server_hash = GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(serverid));
 	session->mapping_hash = OidIsValid(mapping) ?
 		GetSysCacheHashValue1(USERMAPPINGOID, ObjectIdGetDatum(mapping)) : 0;
-	status = session_open(session);
+	return session;
+}
+
+/*
+ * Prepares and opens it. Where the source refuses a secret that came from the cache, it is tried once more with a fresh
+ * one: it may have been changed at its provider.
+ */
+static Session *
+session_prepare_open(Oid serverid, Oid userid, CkStatus *status)
+{
+	bool		cached;
+	Session    *session = session_prepare(serverid, userid, false, &cached);
+
+	*status = session_open(session);
+	if (*status == CK_ERR_AUTH && cached)
+	{
+		session_free(session);
+		session = session_prepare(serverid, userid, true, &cached);
+		*status = session_open(session);
+	}
+	return session;
+}
+
+/* The source let nobody in: told in the audit log, and raised. */
+static void
+session_raise_refused(Session *session, CkStatus status)
+{
+	if (session->interrupt == NULL && (status == CK_ERR_AUTH || status == CK_ERR_PRIVILEGE || status == CK_ERR_TLS))
+	{
+		AuditEvent	event = {
+			.action = "connect", .object_type = "source", .object = session->pub.source,
+			.organization = GetUserNameFromId(GetForeignServer(session->serverid)->owner, true),
+			.outcome = status == CK_ERR_PRIVILEGE ? AUDIT_REFUSED : AUDIT_FAILED,
+			.sqlerrcode = session_sqlstate(status), .detail = session->message
+		};
+
+		audit_write_now(&event, true);
+	}
+	session_abandon(session);
+	session_raise(session, status);
+}
+
+Session *
+session_open_alone(Oid serverid, Oid userid)
+{
+	CkStatus	status;
+	Session    *session = session_prepare_open(serverid, userid, &status);
+
+	if (status != CK_OK)
+		session_raise_refused(session, status);
+	return session;
+}
+
+/*
+ * A new, open session of the server for the user, in the list of all sessions. With may_fail, NULL where it cannot be
+ * opened for any other reason than an interrupt.
+ */
+static Session *
+session_connect(Oid serverid, Oid userid, bool may_fail)
+{
+	CkStatus	status;
+	Session    *session = session_prepare_open(serverid, userid, &status);
+
 	if (status != CK_OK)
 	{
 		if (may_fail && session->interrupt == NULL)
@@ -207,8 +329,7 @@ session_connect(Oid serverid, Oid userid, bool may_fail)
 			session_free(session);
 			return NULL;
 		}
-		session_abandon(session);
-		session_raise(session, status);
+		session_raise_refused(session, status);
 	}
 	dlist_push_tail(&sessions, &session->node);
 	return session;

@@ -8,6 +8,7 @@
 #define CONNKIT_SESSION_H
 
 #include "postgres.h"
+#include "foreign/foreign.h"
 #include "lib/ilist.h"
 #include "nodes/pg_list.h"
 #include "utils/elog.h"
@@ -37,6 +38,29 @@ typedef struct SessionTrace
 	char	   *server_version;
 } SessionTrace;
 
+/* What a connector with CK_SECRETS hands out; the receiver's own struct. */
+struct CkSecret
+{
+	MemoryContext context;		/* set by who asks: where the value is put */
+	char	   *value;			/* NULL: none was put */
+	size_t		size;
+	int64		lifetime_ms;
+};
+
+/* For whom and where options of the form <name>_secret are resolved. */
+typedef struct SecretUse
+{
+	const CkConnector *connector;
+	const char *source;
+	Oid			serverid;		/* invalid: settings that are not saved */
+	Oid			owner;			/* of the server: he says where it is */
+	Oid			userid;			/* who connects */
+	bool		own_mapping;	/* the user mapping is his and not PUBLIC's */
+	List	   *server_options;
+	bool		fresh;			/* take nothing from the cache */
+	bool		cached;			/* out: something was taken from it */
+} SecretUse;
+
 typedef struct Session
 {
 	CkSession	pub;			/* what the connector sees; must be first */
@@ -61,6 +85,7 @@ typedef struct Session
 	int			waits_fd;		/* that socket: the first that an open session waits for */
 	uint64		waits_inode;	/* tells it from another that got its number after it was closed */
 	int			waits_events;
+	bool		bounded;		/* who said where the source is, is no superuser: connkit.allowed_hosts holds */
 	bool		quiet;			/* cleaning up: waits are short and do not look at interrupts */
 	uint64		progress;		/* grows with every row; for the deadline of polled waits */
 	uint64		progress_seen;
@@ -110,6 +135,31 @@ extern void session_cancel(Session *session);
 
 /* The SQLSTATE that users see for a class of error. */
 extern int	session_sqlstate(CkStatus status);
+
+/* The service CkHost.secret. */
+extern void session_put_secret(CkSecret *secret, const char *value, size_t size, int64_t lifetime_ms);
+
+/*
+ * Returns the options of the user mapping with every <name>_secret replaced by <name> and the secret's value, in the
+ * current memory context. Set by the part secret/, which knows this one and not the other way round. ERROR where a secret
+ * may not be used or cannot be had.
+ */
+typedef List *(*SecretResolver) (SecretUse *use, List *user_options);
+extern SecretResolver session_resolve_secrets;
+
+/* The options of the user mapping that serves the user, *mapping its oid where it is his own and not PUBLIC's; NIL where
+ * there is none and the connector needs none. */
+extern List *session_user_options(const CkConnector *connector, Oid serverid, Oid userid, Oid *mapping);
+
+/* ERROR where the source is disabled. */
+extern void session_check_enabled(ForeignServer *server);
+
+/* Whether one of the options is <name>_secret of a secret option. */
+extern bool session_names_secrets(const CkConnector *connector, List *user_options);
+
+/* Opens a session of the server for the user outside of any transaction, to be freed by session_free(). ERROR where it
+ * cannot be opened. */
+extern Session *session_open_alone(Oid serverid, Oid userid);
 
 extern void session_init(void);
 extern const CkHost *session_host(void);

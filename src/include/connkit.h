@@ -25,7 +25,7 @@ extern "C"
 #endif
 
 /* Must match exactly between a module and the core; grows with every change of this file. */
-#define CK_ABI 1
+#define CK_ABI 2
 
 #if defined(__GNUC__)
 #define CK_EXPORT __attribute__((visibility("default")))
@@ -41,6 +41,7 @@ typedef struct CkSession CkSession;
 typedef struct CkScan CkScan;
 typedef struct CkRow CkRow;
 typedef struct CkCatalog CkCatalog;
+typedef struct CkSecret CkSecret;
 
 /*
  * How a call ended. The class decides the SQLSTATE that the user sees, and whether trying again can help.
@@ -90,7 +91,8 @@ typedef enum CkOptionType
 #define CK_ON_TABLE		0x04u
 #define CK_ON_COLUMN	0x08u
 #define CK_REQUIRED		0x10u	/* must be given at one of its places */
-#define CK_SECRET		0x20u	/* only in user mappings; never printed */
+#define CK_SECRET		0x20u	/* only in user mappings; never printed. The option <name>_secret, which the core adds,
+								 * names a secret that is put here before the connector sees it */
 #define CK_CREDENTIAL	0x40u	/* proves who the user is; without one, only a superuser may connect
 								 * (user mapping option password_required) */
 
@@ -348,11 +350,13 @@ typedef struct CkSql
 #define CK_READ		0x02u		/* scans rows; needs scan_open, scan_next, scan_close */
 #define CK_REMOTE	0x04u		/* works at the source; needs sql */
 #define CK_MULTI	0x08u		/* one session serves many open scans at a time */
+#define CK_SECRETS	0x10u		/* keeps secrets that options of other sources refer to; needs secret_get */
+#define CK_HTTP		0x20u		/* speaks HTTP: addresses of the setting connkit.denied_addresses are refused */
 
 struct CkConnector
 {
 	uint32_t	abi;			/* CK_ABI */
-	uint32_t	caps;			/* CK_DISCOVER | CK_READ | CK_REMOTE | CK_MULTI */
+	uint32_t	caps;			/* CK_DISCOVER | CK_READ | CK_REMOTE | CK_MULTI | CK_SECRETS | CK_HTTP */
 	const char *name;			/* [a-z0-9_]+; the module is connkit_<name> */
 	const char *title;			/* for people: "MySQL and MariaDB" */
 	const char *version;		/* of the connector, and of the library it runs on */
@@ -397,6 +401,10 @@ struct CkConnector
 	CkStatus	(*scan_rescan) (CkScan *scan);
 	/* Required with CK_READ. Always called, also after a failed scan_open, and before session_close; does not wait. */
 	void		(*scan_close) (CkScan *scan);
+
+	/* Required with CK_SECRETS. Reads the secret that reference names, in the connector's own notation, and puts it by
+	 * ck_put_secret(). CK_ERR_NOT_FOUND where there is none. */
+	CkStatus	(*secret_get) (CkSession *session, const char *reference, CkSecret *secret);
 };
 
 /* The one symbol that a module exports. */
@@ -427,6 +435,8 @@ struct CkHost
 						   bool not_null, const char *default_expr, const char *comment);
 	CkStatus	(*key) (CkCatalog *catalog, const char *name, char kind, const char *column);
 	int			(*format) (char *buffer, size_t size, const char *format, va_list args) CK_PRINTF(3, 0);
+	CkStatus	(*reachable) (CkSession *session, const char *host, int port, const char *address);
+	void		(*secret) (CkSecret *secret, const char *value, size_t size, int64_t lifetime_ms);
 };
 
 /*
@@ -504,6 +514,22 @@ static inline void
 ck_warn(CkSession *session, const char *message, const char *hint)
 {
 	session->host->warn(session, message, hint);
+}
+
+/* Whether this session may connect to that numeric address (or path of a Unix socket) and port, which host, as the user
+ * wrote it or a redirect named it, stands for: CK_OK, or CK_ERR_PRIVILEGE, already told. To be asked for every address
+ * before it is connected to. ck_resolve() of src/lib does. */
+static inline CkStatus
+ck_reachable(CkSession *session, const char *host, int port, const char *address)
+{
+	return session->host->reachable(session, host, port, address);
+}
+
+/* Hands over a secret's value (UTF-8 without NUL; copied). lifetime_ms: how long it may be kept, 0: as the core likes. */
+static inline void
+ck_put_secret(CkSession *session, CkSecret *secret, const char *value, size_t size, int64_t lifetime_ms)
+{
+	session->host->secret(secret, value, size, lifetime_ms);
 }
 
 /* Discovery: a table; then its columns in order; then its keys, a call for each column (kind p or u). rows and bytes

@@ -1,0 +1,1 @@
+-- audit.sql: the audit log, and what is not as it should be

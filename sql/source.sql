@@ -1,0 +1,1 @@
+-- source.sql: making, changing and dropping sources in one call; quotas

@@ -1,0 +1,54 @@
+/*
+ * audit.h: what is written to connkit.audit_log.
+ */
+#ifndef CONNKIT_AUDIT_H
+#define CONNKIT_AUDIT_H
+
+#include "postgres.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+#include "connkit.h"
+
+typedef enum AuditOutcome
+{
+	AUDIT_OK,
+	AUDIT_REFUSED,				/* for want of a right, or by a limit */
+	AUDIT_FAILED
+} AuditOutcome;
+
+/* One entry; who, when and from where are added. Members that are NULL or 0 are not known. */
+typedef struct AuditEvent
+{
+	const char *action;			/* "create", "alter", "drop", "test", "discover", "use", "set", "rotate" … */
+	const char *object_type;	/* "source", "user mapping", "secret", "master key", "quota", "audit log" */
+	const char *object;			/* its name */
+	const char *organization;	/* role that owns it */
+	Jsonb	   *old_value;		/* secrets redacted by the caller: audit_options() */
+	Jsonb	   *new_value;
+	AuditOutcome outcome;
+	int			sqlerrcode;		/* of what went wrong */
+	const char *detail;
+} AuditEvent;
+
+/* Writes the entry in the transaction at hand: it commits and rolls back with it. */
+extern void audit_write(const AuditEvent *event);
+
+/*
+ * Writes the entry in a transaction of its own, whatever becomes of the one at hand, which may be read-only: by a
+ * background worker of the moment; where none is to be had, or on a standby, as a line of the server log. With wait, it
+ * returns when that is done. Cannot be used in an aborted transaction; raises nothing but the user's cancel.
+ */
+extern void audit_write_now(const AuditEvent *event, bool wait);
+
+/* In PG_CATCH(), before PG_RE_THROW(): the same, with outcome and detail taken from the error at hand. */
+extern void audit_write_error(AuditEvent *event);
+
+/*
+ * Options (DefElem) of an object (CK_ON_*) as a JSON object, values of secrets replaced by stars: those that the
+ * manifest calls secret and, without a connector, all of a user mapping.
+ */
+extern Jsonb *audit_options(const CkConnector *connector, List *options, uint32 where);
+
+extern void audit_init(void);
+
+#endif							/* CONNKIT_AUDIT_H */
