@@ -15,8 +15,10 @@
 #include "commands/defrem.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 #include "utils/varlena.h"
 
 #include "options.h"
@@ -133,6 +135,16 @@ unknown_option(const CkConnector *connector, const char *name, uint32 where)
 			 errhint("%s", hint)));
 }
 
+const CkOption *
+options_lookup(const CkConnector *connector, const char *name, uint32 where)
+{
+	const CkOption *option = option_find(connector, name, where);
+
+	if (option == NULL && (where != CK_ON_USER || options_secret_base(connector, name) == NULL))
+		unknown_option(connector, name, where);
+	return option;
+}
+
 /* Raises the error for a value that does not fit; the value itself is not shown. */
 static void
 bad_value(const CkOption *option, const char *expected)
@@ -215,6 +227,71 @@ options_get(List *options, const char *name)
 			return defGetString(def);
 	}
 	return NULL;
+}
+
+/* One member of the object as a DefElem, NULL for what is as if absent. */
+static DefElem *
+option_from_json(const char *name, JsonbValue *value, const char *argument, uint32 allow)
+{
+	DefElem    *def = makeDefElem(pstrdup(name), NULL, -1);
+	char	   *text = NULL;
+
+	if (value->type == jbvNull)
+	{
+		def->defaction = DEFELEM_DROP;
+		return allow & OPTIONS_NULL ? def : NULL;
+	}
+	if (value->type == jbvBinary && (allow & OPTIONS_SEALED) && JsonContainerIsObject(value->val.binary.data) &&
+		JsonContainerSize(value->val.binary.data) == 1)
+	{
+		JsonbValue *sealed = getKeyJsonValueFromContainer(value->val.binary.data, "sealed", 6, NULL);
+
+		if (sealed && sealed->type == jbvString)
+		{
+			def->defnamespace = "sealed";
+			value = sealed;
+		}
+	}
+	if (value->type == jbvString)
+		text = pnstrdup(value->val.string.val, value->val.string.len);
+	else if (value->type == jbvNumeric)
+		text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	else if (value->type == jbvBool)
+		text = pstrdup(value->val.boolean ? "true" : "false");
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s: option \"%s\" must be a string, a number or a boolean", argument, name),
+				 (allow & OPTIONS_SEALED) ? errhint("Or, for a sealed secret, {\"sealed\": \"base64\"}.") : 0));
+	def->arg = (Node *) makeString(text);
+	return def;
+}
+
+List *
+options_from_json(Jsonb *json, const char *argument, uint32 allow)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&json->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	List	   *options = NIL;
+	char	   *name = NULL;
+
+	if (!JB_ROOT_IS_OBJECT(json))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be a JSON object", argument),
+				 errhint("For example: {\"host\": \"db.example.com\", \"port\": 3306}.")));
+	(void) JsonbIteratorNext(&iterator, &value, true);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		DefElem    *def;
+
+		if (token == WJB_KEY)
+			name = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (token == WJB_VALUE && (def = option_from_json(name, &value, argument, allow)))
+			options = lappend(options, def);
+	}
+	return options;
 }
 
 bool
@@ -316,15 +393,13 @@ options_check(const CkConnector *connector, List *options, uint32 where)
 	foreach(lc, options)
 	{
 		DefElem    *def = lfirst_node(DefElem, lc);
-		const CkOption *option = option_find(connector, def->defname, where);
+		const CkOption *option = options_lookup(connector, def->defname, where);
 
-		if (option == NULL && where == CK_ON_USER && (option = options_secret_base(connector, def->defname)))
+		if (option == NULL)
 		{
-			options_check_reference(option, def, options);
+			options_check_reference(options_secret_base(connector, def->defname), def, options);
 			continue;
 		}
-		if (option == NULL)
-			unknown_option(connector, def->defname, where);
 		option_store(option, defGetString(def), NULL);
 		if (option->alias && strcmp(def->defname, option->alias) == 0 && options_get(options, option->name))
 			ereport(ERROR,

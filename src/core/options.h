@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 #include "nodes/pg_list.h"
+#include "utils/jsonb.h"
 #include "connkit.h"
 
 /* Options that every connector has, parsed. Strings live in the option lists they came from. */
@@ -34,8 +35,19 @@ extern void options_check(const CkConnector *connector, List *options, uint32 wh
  */
 extern void *options_parse(const CkConnector *connector, List *lists, CommonOptions *common, bool complete);
 
-/* Value of the option of that name (or its alias) in a list of DefElem, or NULL. */
+/* Value of the option of that name in a list of DefElem, or NULL. */
 extern char *options_get(List *options, const char *name);
+
+/* The option that a name or alias stands for on an object; NULL for <name>_secret of a user mapping. ERROR, with a hint,
+ * where the manifest has no such option there. */
+extern const CkOption *options_lookup(const CkConnector *connector, const char *name, uint32 where);
+
+/* What beside strings, numbers and booleans a JSON object of options may hold. */
+#define OPTIONS_NULL	0x01u	/* null: a DefElem with DEFELEM_DROP; otherwise it is as if absent */
+#define OPTIONS_SEALED	0x02u	/* {"sealed": "…"}: a DefElem with the name space "sealed" */
+
+/* A JSON object as a list of DefElem; argument is its name for messages, which hold no value. */
+extern List *options_from_json(Jsonb *json, const char *argument, uint32 allow);
 
 /* The secret option that <name>_secret stands for, or NULL where that is no such name. */
 extern const CkOption *options_secret_base(const CkConnector *connector, const char *name);

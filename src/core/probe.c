@@ -6,7 +6,6 @@
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
@@ -286,45 +285,6 @@ connkit_test_source(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* A JSON object of texts, numbers and booleans as a list of DefElem; null is as if absent. */
-static List *
-probe_options_from_json(Jsonb *json, const char *argument)
-{
-	JsonbIterator *iterator = JsonbIteratorInit(&json->root);
-	JsonbIteratorToken token;
-	JsonbValue	value;
-	List	   *options = NIL;
-	char	   *name = NULL;
-
-	if (!JB_ROOT_IS_OBJECT(json))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be a JSON object", argument),
-				 errhint("For example: {\"host\": \"db.example.com\", \"port\": 3306}.")));
-	(void) JsonbIteratorNext(&iterator, &value, true);
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-	{
-		char	   *text;
-
-		if (token == WJB_KEY)
-			name = pnstrdup(value.val.string.val, value.val.string.len);
-		if (token != WJB_VALUE || value.type == jbvNull)
-			continue;
-		if (value.type == jbvString)
-			text = pnstrdup(value.val.string.val, value.val.string.len);
-		else if (value.type == jbvNumeric)
-			text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)));
-		else if (value.type == jbvBool)
-			text = value.val.boolean ? "true" : "false";
-		else
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("%s: option \"%s\" must be a string, a number or a boolean", argument, name)));
-		options = lappend(options, makeDefElem(name, (Node *) makeString(text), -1));
-	}
-	return options;
-}
-
 PG_FUNCTION_INFO_V1(connkit_test_options);
 
 /*
@@ -335,22 +295,12 @@ connkit_test_options(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = compat_materialize(fcinfo);
 	Probe	   *probe = palloc0(sizeof(Probe));
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *wrapper = psprintf("connkit_%s", name);
-	Oid			fdwid = get_foreign_data_wrapper_oid(wrapper, true);
-	char	   *connector = OidIsValid(fdwid) ? registry_name_of_wrapper(fdwid) : NULL;
+	char	   *wrapper;
 
-	if (connector == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no connector \"%s\"", name),
-				 errhint("connkit.connector lists them.")));
-	if (compat_wrapper_aclcheck(fdwid, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FDW, wrapper);
 	probe->source = "(not saved)";
-	probe->connector = registry_connector(connector, NULL);
-	probe->server_options = probe_options_from_json(PG_GETARG_JSONB_P(1), "options");
-	probe->user_options = probe_options_from_json(PG_GETARG_JSONB_P(2), "credentials");
+	probe->connector = registry_connector_to_use(text_to_cstring(PG_GETARG_TEXT_PP(0)), &wrapper);
+	probe->server_options = options_from_json(PG_GETARG_JSONB_P(1), "options", 0);
+	probe->user_options = options_from_json(PG_GETARG_JSONB_P(2), "credentials", 0);
 	probe_run(probe);
 	probe_rows(probe, rsinfo);
 	return (Datum) 0;

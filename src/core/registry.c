@@ -9,6 +9,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "registry.h"
 
 typedef struct Registered
@@ -129,6 +130,25 @@ registry_connector(const char *name, char **reason)
 	r->next = registered;
 	registered = r;
 	return connector;
+}
+
+const CkConnector *
+registry_connector_to_use(const char *name, char **wrapper)
+{
+	Oid			fdwid;
+	char	   *connector;
+
+	*wrapper = psprintf("connkit_%s", name);
+	fdwid = get_foreign_data_wrapper_oid(*wrapper, true);
+	connector = OidIsValid(fdwid) ? registry_name_of_wrapper(fdwid) : NULL;
+	if (connector == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no connector \"%s\"", name),
+				 errhint("connkit.connector lists them.")));
+	if (compat_wrapper_aclcheck(fdwid, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FDW, *wrapper);
+	return registry_connector(connector, NULL);
 }
 
 char *

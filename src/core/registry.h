@@ -11,6 +11,12 @@
 /* The connector of that name. Where it cannot be had: ERROR, or NULL with the palloc'd reason in *reason. */
 extern const CkConnector *registry_connector(const char *name, char **reason);
 
+/*
+ * The connector of that name for a user who makes a source of it, and its wrapper's name. ERROR where there is none, where
+ * the current user may not use its wrapper, or where it cannot be loaded.
+ */
+extern const CkConnector *registry_connector_to_use(const char *name, char **wrapper);
+
 /* Name of the connector that a handler or validator function "connkit_<name>_<suffix>" belongs to, or NULL. */
 extern char *registry_name_of_function(Oid function, const char *suffix);
 
