@@ -17,6 +17,8 @@ use_session_open(CkSession *session)
 		ck_sqlstate(session, "08001");
 		return status;
 	}
+	if (ck_reachable(session, "localhost", 5432, "127.0.0.1") != CK_OK)
+		return CK_ERR_PRIVILEGE;
 	return ck_wait(session, 0, CK_READABLE | CK_WRITABLE);
 }
 
@@ -73,13 +75,20 @@ use_scan_close(CkScan *scan)
 	(void) scan;
 }
 
+static CkStatus
+use_secret_get(CkSession *session, const char *reference, CkSecret *secret)
+{
+	ck_put_secret(session, secret, reference, strlen(reference), 0);
+	return CK_OK;
+}
+
 const CkConnector *
 connkit_connector(void)
 {
 	static CkConnector connector;
 
 	connector.abi = CK_ABI;
-	connector.caps = CK_DISCOVER | CK_READ;
+	connector.caps = CK_DISCOVER | CK_READ | CK_SECRETS;
 	connector.name = "use";
 	connector.session_open = use_session_open;
 	connector.session_close = use_session_close;
@@ -87,5 +96,6 @@ connkit_connector(void)
 	connector.scan_open = use_scan_open;
 	connector.scan_next = use_scan_next;
 	connector.scan_close = use_scan_close;
+	connector.secret_get = use_secret_get;
 	return &connector;
 }

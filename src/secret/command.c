@@ -1,0 +1,138 @@
+/*
+ * command.c: runs a command of the server's user and reads what it prints.
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "command.h"
+
+/* Milliseconds that a command may take, and between two looks at interrupts while it runs. */
+#define COMMAND_MS 30000
+#define SLICE_MS 100
+
+extern char **environ;
+
+/* Starts the command in a process group of its own; *output gets its standard output. */
+static pid_t
+command_start(const char *command, int *output)
+{
+	char	   *argv[] = {"sh", "-c", (char *) command, NULL};
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t	none,
+				all;
+	int			ends[2];
+	pid_t		process;
+	int			error;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		ereport(ERROR, (errcode_for_file_access(), errmsg("could not make a pipe: %m")));
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setpgroup(&attributes, 0);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &all);
+	error = posix_spawn(&process, "/bin/sh", &actions, &attributes, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	close(ends[1]);
+	if (error != 0)
+	{
+		close(ends[0]);
+		errno = error;
+		ereport(ERROR, (errcode_for_file_access(), errmsg("could not run the command: %m")));
+	}
+	*output = ends[0];
+	return process;
+}
+
+/*
+ * Reads what the command prints, until it has ended: *process is 0 then. Returns NULL, or what went wrong; looks at
+ * interrupts.
+ */
+static const char *
+command_follow(int output, pid_t *process, char *text, size_t room)
+{
+	TimestampTz begin = GetCurrentTimestamp();
+	struct pollfd wait = {.fd = output, .events = POLLIN};
+	size_t		size = 0;
+	int			status = 0;
+	pid_t		ended = 0;
+
+	while (ended == 0)
+	{
+		ssize_t		got;
+
+		if (MyProcPid != PostmasterPid)
+			CHECK_FOR_INTERRUPTS();
+		if (TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), COMMAND_MS))
+			return "it did not end in time";
+		/* at the end of the output, fd is -1 and this is a short sleep until the process is gone */
+		if (poll(&wait, 1, wait.fd < 0 ? 1 : SLICE_MS) > 0)
+		{
+			got = read(output, text + size, room - 1 - size);
+			if (got == 0)
+				wait.fd = -1;
+			size += Max(got, 0);
+			if (size >= room - 1)
+				return "it printed too much";
+		}
+		if (wait.fd < 0)
+			ended = waitpid(*process, &status, WNOHANG);
+	}
+	*process = 0;
+	text[size] = '\0';
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? NULL : "it failed";
+}
+
+/* The command and what it started are gone. */
+static void
+command_kill(pid_t process)
+{
+	if (process == 0)
+		return;
+	kill(-process, SIGKILL);
+	while (waitpid(process, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+const char *
+command_read(const char *command, char *text, size_t room)
+{
+	int			output;
+	volatile pid_t process = command_start(command, &output);
+	const char *fault = NULL;
+
+	PG_TRY();
+	{
+		fault = command_follow(output, (pid_t *) &process, text, room);
+	}
+	PG_CATCH();
+	{
+		close(output);
+		command_kill(process);
+		sodium_memzero(text, room);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	close(output);
+	command_kill(process);
+	if (fault)
+		sodium_memzero(text, room);
+	return fault;
+}
