@@ -51,4 +51,22 @@ extern Jsonb *audit_options(const CkConnector *connector, List *options, uint32 
 
 extern void audit_init(void);
 
+/*
+ * Among audit*.c
+ */
+
+/* The table, or invalid where the extension is not in this database. */
+extern Oid	audit_table(void);
+
+/* Writes an entry, a JSON object of the table's columns: as a row, or as a line of the server log. */
+extern void audit_store(const char *entry);
+extern void audit_log_line(const char *entry);
+
+/* Notes when a secret was used last, where the entry says that one was. */
+extern void audit_store_use(const char *entry);
+
+/* Has a worker write the entry; false where none is to be had, and the caller has to. */
+extern bool audit_worker_write(Oid table, const char *entry, bool wait);
+extern void audit_worker_init(void);
+
 #endif							/* CONNKIT_AUDIT_H */
