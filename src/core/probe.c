@@ -3,12 +3,14 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -124,16 +126,20 @@ probe_fail_session(Probe *probe, CkStatus status)
 }
 
 /*
- * The first stage. Errors of the options become the stage's outcome, but not the lack of a right.
+ * The first stage, in a subtransaction. Errors of the options become the stage's outcome, but not the lack of a right.
  */
 static void
 probe_options(Probe *probe)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
 
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
 		probe_prepare(probe);
+		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
@@ -141,17 +147,21 @@ probe_options(Probe *probe)
 
 		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
 		if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE || error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
 			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
 			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INTERNAL_ERROR)
-			PG_RE_THROW();
-		FlushErrorState();
+			ReThrowError(error);
 		if (error->sqlerrcode == ERRCODE_UNDEFINED_OBJECT && error->hint == NULL)
 			error->hint = psprintf("Create one with CREATE USER MAPPING FOR CURRENT_USER SERVER %s.",
 								   quote_identifier(probe->source));
 		probe_fail(probe, CK_ERR_OPTION, error->message, error->hint ? error->hint : error->detail);
 	}
 	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
 }
 
 /* Opens the session and has the connector check it. */
