@@ -51,3 +51,20 @@ CREATE FUNCTION connkit_purge_audit_log(older_than interval) RETURNS bigint
 COMMENT ON FUNCTION connkit_purge_audit_log(interval) IS
 	'deletes older entries of the audit log and returns how many; superusers may, and whom they grant it';
 REVOKE EXECUTE ON FUNCTION connkit_purge_audit_log(interval) FROM PUBLIC;
+
+CREATE FUNCTION connkit.audit_ddl() RETURNS event_trigger AS 'MODULE_PATHNAME', 'connkit_audit_ddl' LANGUAGE C;
+COMMENT ON FUNCTION connkit.audit_ddl() IS 'puts commands on sources and user mappings into the audit log';
+CREATE EVENT TRIGGER connkit_audit_before ON ddl_command_start
+	WHEN TAG IN ('CREATE SERVER', 'ALTER SERVER', 'DROP SERVER', 'CREATE USER MAPPING', 'ALTER USER MAPPING',
+		'DROP USER MAPPING', 'DROP FOREIGN DATA WRAPPER', 'DROP OWNED', 'DROP EXTENSION', 'DROP SCHEMA', 'DROP FUNCTION',
+		'DROP ROUTINE')
+	EXECUTE FUNCTION connkit.audit_ddl();
+CREATE EVENT TRIGGER connkit_audit_dropped ON sql_drop
+	WHEN TAG IN ('DROP SERVER', 'DROP USER MAPPING', 'DROP FOREIGN DATA WRAPPER', 'DROP OWNED', 'DROP EXTENSION',
+		'DROP SCHEMA', 'DROP FUNCTION', 'DROP ROUTINE')
+	EXECUTE FUNCTION connkit.audit_ddl();
+CREATE EVENT TRIGGER connkit_audit_after ON ddl_command_end
+	WHEN TAG IN ('CREATE SERVER', 'ALTER SERVER', 'DROP SERVER', 'CREATE USER MAPPING', 'ALTER USER MAPPING',
+		'DROP USER MAPPING', 'DROP FOREIGN DATA WRAPPER', 'DROP OWNED', 'DROP EXTENSION', 'DROP SCHEMA', 'DROP FUNCTION',
+		'DROP ROUTINE', 'GRANT', 'REVOKE', 'IMPORT FOREIGN SCHEMA')
+	EXECUTE FUNCTION connkit.audit_ddl();

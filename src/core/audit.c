@@ -35,6 +35,7 @@
 #define VALUES_BYTES 200000
 
 static const char *const stars = "***";
+static const char *const stars_set = "*** (set)";
 
 /* True while connkit_purge_audit_log() deletes. */
 static bool purging = false;
@@ -312,8 +313,24 @@ push_string(JsonbParseState **state, JsonbIteratorToken token, const char *text)
 	(void) pushJsonbValue(state, token, &value);
 }
 
+/* Whether a command gives the option a value. */
+static bool
+option_is_set(List *set, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, set)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+
+		if (def->defaction != DEFELEM_DROP && strcmp(def->defname, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 Jsonb *
-audit_options(const CkConnector *connector, List *options, uint32 where)
+audit_options_set(const CkConnector *connector, List *options, uint32 where, List *set)
 {
 	JsonbParseState *state = NULL;
 	ListCell   *lc;
@@ -325,9 +342,16 @@ audit_options(const CkConnector *connector, List *options, uint32 where)
 		bool		shown = option_is_public(connector, def->defname, where);
 
 		push_string(&state, WJB_KEY, def->defname);
-		push_string(&state, WJB_VALUE, shown ? option_text(defGetString(def)) : stars);
+		push_string(&state, WJB_VALUE, shown ? option_text(defGetString(def)) :
+					option_is_set(set, def->defname) ? stars_set : stars);
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+Jsonb *
+audit_options(const CkConnector *connector, List *options, uint32 where)
+{
+	return audit_options_set(connector, options, where, NIL);
 }
 
 PG_FUNCTION_INFO_V1(connkit_audit_guard);

@@ -65,6 +65,9 @@ extern void audit_log_line(const char *entry);
 /* Notes when a secret was used last, where the entry says that one was. */
 extern void audit_store_use(const char *entry);
 
+/* As audit_options(); stars of a secret that the list set (DefElem) gives say so. */
+extern Jsonb *audit_options_set(const CkConnector *connector, List *options, uint32 where, List *set);
+
 /* Has a worker write the entry; false where none is to be had, and the caller has to. */
 extern bool audit_worker_write(Oid table, const char *entry, bool wait);
 extern void audit_worker_init(void);
