@@ -86,8 +86,10 @@ guard_log(ErrorData *error)
 	hit = debug_query_string && guard_cut(debug_query_string) != NULL;
 	/* what an error says of itself is for the client; a line of the log about a statement is cut */
 	if (error->elevel < WARNING)
+	{
 		hit |= cut_member(error, &error->message);
-	hit |= cut_member(error, &error->detail);
+		hit |= cut_member(error, &error->detail);
+	}
 	hit |= cut_member(error, &error->detail_log);
 	hit |= cut_member(error, &error->internalquery);
 	hit |= cut_member(error, &error->context);
