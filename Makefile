@@ -6,7 +6,7 @@
 EXTENSION = connkit
 EXTVERSION = 0.1.0
 MODULE_big = connkit
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c src/fdw/*.c src/secret/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c src/fdw/*.c src/secret/*.c src/source/*.c)))
 PG_CPPFLAGS = -Isrc/include -Isrc/core
 SHLIB_LINK += -lsodium
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
@@ -22,7 +22,8 @@ HEADERS_connkit = src/include/connkit.h
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --expecteddir=. --load-extension=pgcrypto
 EXTRA_CLEAN = $(CONNECTOR_MODULES) $(CONNECTOR_OBJS) \
-	src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/*.bc src/core/*.bc src/fdw/*.bc src/secret/*.bc
+	src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/*.bc src/core/*.bc src/fdw/*.bc src/secret/*.bc \
+	src/source/*.bc
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -73,7 +74,7 @@ src/lib/%.o: src/lib/%.c src/include/connkit.h $(wildcard src/lib/*.h)
 src/lib/pg/module.o: src/lib/pg/module.c
 	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -fPIC -c -o $@ $<
 
-$(OBJS): $(wildcard src/include/*.h src/core/*.h src/fdw/*.h src/secret/*.h)
+$(OBJS): $(wildcard src/include/*.h src/core/*.h src/fdw/*.h src/secret/*.h src/source/*.h)
 
 install-connectors: connectors
 	$(MKDIR_P) '$(DESTDIR)$(pkglibdir)'

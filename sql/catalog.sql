@@ -37,7 +37,7 @@ COMMENT ON COLUMN connkit.connector_option.places IS 'objects that take the opti
 COMMENT ON COLUMN connkit.connector_option.secret IS 'taken in user mappings only, and never shown';
 COMMENT ON COLUMN connkit.connector_option.alias IS 'another name that is taken for it';
 
-CREATE VIEW connkit.source AS
+CREATE VIEW connkit.source WITH (security_barrier) AS
 	SELECT s.srvname AS name, c.name AS connector, pg_get_userbyid(s.srvowner) AS owner,
 		(SELECT coalesce(jsonb_object_agg(o.option_name, o.option_value), '{}') FROM pg_options_to_table(s.srvoptions) AS o)
 			AS options,
@@ -45,7 +45,9 @@ CREATE VIEW connkit.source AS
 		EXISTS (SELECT FROM pg_catalog.pg_user_mappings AS m
 			WHERE m.srvid = s.oid AND m.umuser IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)))
 			AS mapped,
-		obj_description(s.oid, 'pg_foreign_server') AS comment
+		obj_description(s.oid, 'pg_foreign_server') AS comment,
+		EXISTS (SELECT FROM pg_options_to_table(s.srvoptions) AS o
+			WHERE o.option_name = 'disabled' AND o.option_value::boolean) AS disabled
 	FROM pg_catalog.pg_foreign_server AS s
 		JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw
 		JOIN pg_catalog.pg_proc AS p ON p.oid = w.fdwhandler
@@ -55,8 +57,9 @@ COMMENT ON VIEW connkit.source IS 'sources whose owner''s role, or the right to 
 COMMENT ON COLUMN connkit.source.options IS 'options of the server; secrets are in user mappings and not here';
 COMMENT ON COLUMN connkit.source.usable IS 'the current role has USAGE on the server';
 COMMENT ON COLUMN connkit.source.mapped IS 'a user mapping serves the current role';
+COMMENT ON COLUMN connkit.source.disabled IS 'connkit_drop_source() disabled it';
 
-CREATE VIEW connkit.source_table AS
+CREATE VIEW connkit.source_table WITH (security_barrier) AS
 	SELECT s.name AS source, o.schema_name, coalesce(o.table_name, c.relname) AS table_name, c.oid::regclass AS local_table
 	FROM pg_catalog.pg_foreign_table AS t
 		JOIN pg_catalog.pg_class AS c ON c.oid = t.ftrelid
@@ -182,22 +185,14 @@ CREATE FUNCTION connkit.source_dropped() RETURNS event_trigger LANGUAGE plpgsql 
 BEGIN
 	DELETE FROM connkit.discovery AS d USING pg_event_trigger_dropped_objects() AS o
 		WHERE o.object_type = 'server' AND d.source = o.object_name;
+	DELETE FROM connkit.source_secret AS s USING pg_event_trigger_dropped_objects() AS o
+		WHERE o.object_type = 'server' AND s.source = o.object_name;
+	-- whoever makes a source of that name next is not who the secret was lent to
+	DELETE FROM connkit.secret_grant AS g USING pg_event_trigger_dropped_objects() AS o
+		WHERE o.object_type = 'server' AND g.source = o.object_name;
 END $$;
-COMMENT ON FUNCTION connkit.source_dropped() IS 'forgets what was discovered at a source that is dropped';
-
-CREATE FUNCTION connkit.source_renamed() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	-- no server has the old name now, and every other name in the table has a server
-	UPDATE connkit.discovery AS d SET source = s.srvname
-		FROM pg_event_trigger_ddl_commands() AS c JOIN pg_foreign_server AS s ON s.oid = c.objid
-		WHERE c.classid = 'pg_foreign_server'::regclass
-			AND NOT EXISTS (SELECT FROM pg_foreign_server AS o WHERE o.srvname = d.source);
-END $$;
-COMMENT ON FUNCTION connkit.source_renamed() IS 'keeps what was discovered with a source that is renamed';
+COMMENT ON FUNCTION connkit.source_dropped() IS 'forgets what connkit''s tables say of a source that is dropped';
 
 CREATE EVENT TRIGGER connkit_source_dropped ON sql_drop
 	WHEN TAG IN ('DROP SERVER', 'DROP FOREIGN DATA WRAPPER', 'DROP OWNED', 'DROP EXTENSION')
 	EXECUTE FUNCTION connkit.source_dropped();
-CREATE EVENT TRIGGER connkit_source_renamed ON ddl_command_end WHEN TAG IN ('ALTER SERVER')
-	EXECUTE FUNCTION connkit.source_renamed();

@@ -9,6 +9,7 @@
 #include "core/compat.h"
 #include "fdw/lookup_join.h"
 #include "core/options.h"
+#include "core/quota.h"
 #include "core/reach.h"
 #include "core/session.h"
 #include "secret/keyring.h"
@@ -28,6 +29,7 @@ _PG_init(void)
 	lookup_join_init();
 	reach_init();
 	audit_init();
+	quota_init();
 	keyring_init();
 	secret_init();
 	compat_reserve_settings("connkit");

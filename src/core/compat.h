@@ -24,6 +24,7 @@
 #include "parser/parse_type.h"
 #include "utils/acl.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "utils/guc.h"
 #include "utils/pg_locale.h"
 
@@ -199,6 +200,17 @@ compat_wrapper_aclcheck(Oid fdwid, Oid role, AclMode mode)
 #endif
 }
 
+/* Whether this backend holds the lock in that mode. */
+static inline bool
+compat_lock_held(const LOCKTAG *tag, LOCKMODE mode)
+{
+#if PG_VERSION_NUM >= 170000
+	return LockHeldByMe(tag, mode, false);
+#else
+	return LockHeldByMe(tag, mode);
+#endif
+}
+
 /* Readies a function that returns a set for rsinfo->setResult and setDesc. */
 static inline ReturnSetInfo *
 compat_materialize(FunctionCallInfo fcinfo)
@@ -250,5 +262,14 @@ compat_parse_type(const char *text, Oid *type, int32 *typmod)
 	parseTypeString(text, type, typmod, false);
 #endif
 }
+
+/* Memory for what the check hook of a setting leaves behind. */
+#if PG_VERSION_NUM >= 160000
+#define compat_guc_malloc(elevel, size) guc_malloc(elevel, size)
+#define compat_guc_free(p) guc_free(p)
+#else
+#define compat_guc_malloc(elevel, size) malloc(size)
+#define compat_guc_free(p) free(p)
+#endif
 
 #endif							/* CONNKIT_COMPAT_H */

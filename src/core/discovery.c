@@ -21,6 +21,7 @@
 
 #include "compat.h"
 #include "discover.h"
+#include "quota.h"
 #include "registry.h"
 #include "scan.h"
 #include "tables.h"
@@ -447,6 +448,7 @@ connkit_discover(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("keep must be 1 or more")));
 	connector = registry_connector_of_server(serverid);
+	quota_begin_run(GetForeignServer(serverid)->owner);
 	SPI_connect();
 	discovery.told = GetCurrentTimestamp();
 	discovery.include = patterns_from_array(PG_GETARG_ARRAYTYPE_P(1));

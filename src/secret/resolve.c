@@ -375,17 +375,16 @@ url_host(const char *url, char **host, int *port)
 	return (*host)[0] != '\0' && *port > 0 && *port < 65536;
 }
 
-/* Where the source is, by its options or their defaults; false where that cannot be told. */
-static bool
-source_host(const SecretUse *use, char **host, int *port)
+bool
+secret_host(const CkConnector *connector, List *server_options, char **host, int *port)
 {
 	const char *text[3] = {NULL, NULL, NULL};	/* host, port, address */
 	const char *names[3] = {"host", "port", "address"};
 
 	for (int i = 0; i < 3; i++)
 	{
-		text[i] = options_get(use->server_options, names[i]);
-		for (const CkOption *o = use->connector->options; o->name && text[i] == NULL; o++)
+		text[i] = options_get(server_options, names[i]);
+		for (const CkOption *o = connector->options; o->name && text[i] == NULL; o++)
 			if (strcmp(o->name, names[i]) == 0 && (o->where & CK_ON_SERVER))
 				text[i] = o->initial;
 	}
@@ -413,7 +412,7 @@ check_hosts(const StoredSecret *stored, const SecretUse *use)
 	if (stored->hosts == NULL)
 		return;
 	deconstruct_array(stored->hosts, TEXTOID, -1, false, TYPALIGN_INT, &patterns, &nulls, &count);
-	if (source_host(use, &host, &port))
+	if (secret_host(use->connector, use->server_options, &host, &port))
 	{
 		numeric = inet_pton(AF_INET, host, binary) == 1 || inet_pton(AF_INET6, host, binary) == 1;
 		for (int i = 0; i < count; i++)

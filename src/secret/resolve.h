@@ -23,6 +23,9 @@ extern char *secret_read_local(const char *provider, const char *reference, size
 /* ERROR unless the value can be a secret: text of the database's encoding that is not empty, nor too long. */
 extern void secret_check_value(const char *value, size_t size);
 
+/* Where a source is by its options or their defaults; port 0: unknown. False where that cannot be told. */
+extern bool secret_host(const CkConnector *connector, List *server_options, char **host, int *port);
+
 extern void secret_resolve_init(void);
 
 #endif							/* CONNKIT_SECRET_RESOLVE_H */

@@ -55,15 +55,17 @@ connector_includes()
 	done | nothing
 }
 
-# core knows no other part, fdw knows core, and neither knows a connector.
+# core knows no other part, fdw and secret know core, source knows core and secret; none knows a connector.
 upward_includes()
 {
 	local names=(src/connector/*/)
 
 	names=$(basename -a "${names[@]}" | paste -sd '|')
 	{
-		grep -nE '^#include "(\.\./)?(fdw|sync|worker|health|connector)/' src/core/*.[ch]
-		grep -nE '^#include "(\.\./)?(sync|worker|health|connector)/' src/fdw/*.[ch]
+		grep -nE '^#include "(\.\./)?(fdw|secret|source|sync|worker|health|connector)/' src/core/*.[ch]
+		grep -nE '^#include "(\.\./)?(secret|source|sync|worker|health|connector)/' src/fdw/*.[ch]
+		grep -nE '^#include "(\.\./)?(fdw|source|sync|worker|health|connector)/' src/secret/*.[ch]
+		grep -nE '^#include "(\.\./)?(fdw|sync|worker|health|connector)/' src/source/*.[ch]
 		grep -nE "connkit_($names)\>" src/core/*.[ch] src/fdw/*.[ch]
 	} | nothing
 }

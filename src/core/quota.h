@@ -1,0 +1,17 @@
+/*
+ * quota.h: how many sources an organization may have, and how much it may do at a time.
+ */
+#ifndef CONNKIT_QUOTA_H
+#define CONNKIT_QUOTA_H
+
+#include "postgres.h"
+
+/*
+ * Takes one of the places that the organization has for runs, until the transaction ends; a transaction takes one at
+ * most. ERROR where all are taken. SPI need not be connected.
+ */
+extern void quota_begin_run(Oid organization);
+
+extern void quota_init(void);
+
+#endif							/* CONNKIT_QUOTA_H */

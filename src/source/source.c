@@ -1,0 +1,797 @@
+/*
+ * source.c: sources in one call: connkit_create_source() and its like, written on top of the native statements, which the
+ * current user runs. Credentials become secrets: the statements name them and never hold them.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/reloptions.h"
+#include "access/table.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_type.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "commands/event_trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "../secret/keyring.h"
+#include "../secret/resolve.h"
+#include "../secret/secret.h"
+#include "audit.h"
+#include "compat.h"
+#include "options.h"
+#include "registry.h"
+#include "tables.h"
+
+/* What a call works on. */
+typedef struct Source
+{
+	const char *schema;			/* of connkit's functions */
+	const char *name;
+	const CkConnector *connector;
+	Oid			serverid;		/* invalid: not made yet */
+	Oid			owner;
+	List	   *options;		/* of the server as they are now */
+	List	   *mappings;		/* of Mapping */
+	List	   *secrets;		/* names of those that were made for it */
+} Source;
+
+typedef struct Mapping
+{
+	Oid			user;			/* invalid: PUBLIC */
+	bool		exists;
+	List	   *options;
+} Mapping;
+
+static char *
+owner_name(const Source *source)
+{
+	return GetUserNameFromId(source->owner, false);
+}
+
+/* Runs a statement as the current user. */
+static void
+run(const char *statement)
+{
+	int			result = SPI_execute(statement, false, 0);
+
+	if (result < 0)
+		elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
+}
+
+/* Adds " OPTIONS (…)" to a statement that makes an object or, with actions, alters it. */
+static void
+append_options(StringInfo statement, List *options, bool actions)
+{
+	const char *separator = " OPTIONS (";
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+
+		appendStringInfoString(statement, separator);
+		if (actions)
+			appendStringInfoString(statement, def->defaction == DEFELEM_DROP ? "DROP " :
+								   def->defaction == DEFELEM_SET ? "SET " : "ADD ");
+		appendStringInfoString(statement, quote_identifier(def->defname));
+		if (def->defaction != DEFELEM_DROP)
+			appendStringInfo(statement, " %s", quote_literal_cstr(strVal(def->arg)));
+		separator = ", ";
+	}
+	if (options != NIL)
+		appendStringInfoChar(statement, ')');
+}
+
+/* The option of the list that has this name, or is the same by the manifest. */
+static DefElem *
+present(List *options, const CkOption *option, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+
+		if (strcmp(def->defname, name) == 0 || (option && (strcmp(def->defname, option->name) == 0 ||
+														   (option->alias && strcmp(def->defname, option->alias) == 0))))
+			return def;
+	}
+	return NULL;
+}
+
+static List *
+add_change(List *changes, const char *name, const char *value, DefElemAction action)
+{
+	DefElem    *def = makeDefElem(pstrdup(name), value ? (Node *) makeString(pstrdup(value)) : NULL, -1);
+
+	def->defaction = action;
+	return lappend(changes, def);
+}
+
+/* Adds to changes what gives the option that value (NULL: none), whatever of the two it has now. */
+static List *
+change_option(List *changes, List *options, const CkOption *option, const char *name, const char *value)
+{
+	DefElem    *old = present(options, option, name);
+
+	if (value && old && strcmp(old->defname, name) == 0)
+		return add_change(changes, name, value, DEFELEM_SET);
+	if (old)
+		changes = add_change(changes, old->defname, NULL, DEFELEM_DROP);
+	if (value)
+		changes = add_change(changes, name, value, DEFELEM_ADD);
+	return changes;
+}
+
+/* The options as they are after the changes. */
+static List *
+apply_changes(List *options, List *changes)
+{
+	List	   *result = list_copy(options);
+	ListCell   *lc;
+
+	foreach(lc, changes)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+		DefElem    *old = present(result, NULL, def->defname);
+
+		if (old)
+			result = list_delete_ptr(result, old);
+		if (def->defaction != DEFELEM_DROP)
+			result = lappend(result, def);
+	}
+	return result;
+}
+
+/* Argument number i as a list of options that the connector has there, NIL where it is NULL. */
+static List *
+argument_options(FunctionCallInfo fcinfo, int i, const char *argument, const CkConnector *connector, uint32 where,
+				 uint32 allow)
+{
+	List	   *options;
+	ListCell   *lc;
+
+	if (PG_ARGISNULL(i))
+		return NIL;
+	options = options_from_json(PG_GETARG_JSONB_P(i), argument, allow);
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+		const CkOption *option = options_lookup(connector, def->defname, where);
+
+		if (def->defnamespace && (option == NULL || !(option->where & CK_SECRET)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"%s\" is no secret and is not given sealed", def->defname)));
+	}
+	return options;
+}
+
+/* Host and port that options of a server lead to, as a pattern of reach.h; NULL for a connector that has neither. */
+static char *
+source_place(const CkConnector *connector, List *options)
+{
+	char	   *host;
+	int			port;
+
+	if (!secret_host(connector, options, &host, &port))
+		return NULL;
+	if (host[0] == '/' || port == 0)
+		return host;
+	return psprintf(strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, port);
+}
+
+/*
+ * Secrets that were made for sources: connkit.source_secret
+ */
+
+static Datum *
+key_values(const char *name, const char *text)
+{
+	Datum	   *values = palloc(2 * sizeof(Datum));
+	Name		copy = palloc(NAMEDATALEN);
+
+	namestrcpy(copy, name);
+	values[0] = NameGetDatum(copy);
+	values[1] = text ? CStringGetTextDatum(text) : (Datum) 0;
+	return values;
+}
+
+static const Oid key_types[] = {NAMEOID, TEXTOID};
+
+static List *
+source_secrets(const char *source)
+{
+	List	   *secrets = NIL;
+
+	tables_execute("SELECT secret FROM connkit.source_secret WHERE source = $1", 1, (Oid *) key_types,
+				   key_values(source, NULL), NULL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		secrets = lappend(secrets, makeString(SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1)));
+	return secrets;
+}
+
+/* A name for a secret of the source that its owner has not given to another one yet. */
+static char *
+new_secret_name(const Source *source, const CkOption *option)
+{
+	char	   *base = psprintf("%s.%s", source->name, option->name);
+	char	   *name = base;
+
+	for (char *c = base; *c; c++)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", *c) == NULL)
+			*c = '_';
+	for (int i = 2;; i++)
+	{
+		tables_execute("SELECT FROM connkit.secret_store WHERE owner = $1 AND name = $2", 2, (Oid *) key_types,
+					   key_values(owner_name(source), name), NULL);
+		if (SPI_processed == 0)
+			return name;
+		name = psprintf("%s_%d", base, i);
+	}
+}
+
+/* The name of the secret that the mapping has for the option, where it was made for the source. */
+static char *
+own_secret_name(const Source *source, const Mapping *mapping, const CkOption *option)
+{
+	char	   *name = options_get(mapping->options, psprintf("%s_secret", option->name));
+
+	return name && list_member(source->secrets, makeString(name)) ? name : NULL;
+}
+
+/* Stores a credential as a secret that goes to the source's host alone, and returns its name. */
+static char *
+store_secret(Source *source, const Mapping *mapping, const CkOption *option, DefElem *def)
+{
+	char	   *name = own_secret_name(source, mapping, option);
+	char	   *place = source_place(source->connector, source->options);
+	char	   *value = strVal(def->arg);
+	ArrayType  *hosts = NULL;
+
+	if (name == NULL)
+		name = new_secret_name(source, option);
+	if (place)
+	{
+		Datum		pattern = CStringGetTextDatum(place);
+
+		hosts = construct_array(&pattern, 1, TEXTOID, -1, false, TYPALIGN_INT);
+	}
+	if (def->defnamespace)
+		secret_set_sealed(owner_name(source), name, value, hosts);
+	else
+		secret_set(owner_name(source), name, value, strlen(value), hosts);
+	keyring_wipe(value, strlen(value));
+	tables_execute("INSERT INTO connkit.source_secret (source, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING", 2,
+				   (Oid *) key_types, key_values(source->name, name), NULL);
+	return name;
+}
+
+/* Lets the mapped user, who is not one of the owner's, use the secret for this source. */
+static void
+grant_secret(const Source *source, const Mapping *mapping, const char *name)
+{
+	if (OidIsValid(mapping->user) && !has_privs_of_role(mapping->user, source->owner))
+		run(psprintf("SELECT %s.connkit_grant_secret(name => %s, grantee => %s, source => %s, owner => %s)",
+					 quote_identifier(source->schema), quote_literal_cstr(name),
+					 quote_literal_cstr(GetUserNameFromId(mapping->user, false)), quote_literal_cstr(source->name),
+					 quote_literal_cstr(owner_name(source))));
+}
+
+/* Stores what of the credentials is secret, and returns the changes to the mapping's options. */
+static List *
+store_credentials(Source *source, const Mapping *mapping, List *credentials)
+{
+	List	   *changes = NIL;
+	ListCell   *lc;
+
+	foreach(lc, credentials)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+		const CkOption *option = options_lookup(source->connector, def->defname, CK_ON_USER);
+		const CkOption *base = option ? NULL : options_secret_base(source->connector, def->defname);
+		const char *value = def->defaction == DEFELEM_DROP ? NULL : strVal(def->arg);
+
+		if (base == NULL && !(option->where & CK_SECRET))
+			changes = change_option(changes, mapping->options, option, def->defname, value);
+		else if (base)
+		{
+			changes = change_option(changes, mapping->options, base, base->name, NULL);
+			changes = change_option(changes, mapping->options, NULL, def->defname, value);
+		}
+		else
+		{
+			char	   *secret = value ? store_secret(source, mapping, option, def) : NULL;
+
+			if (secret)
+				grant_secret(source, mapping, secret);
+			changes = change_option(changes, mapping->options, option, option->name, NULL);
+			changes = change_option(changes, mapping->options, NULL, psprintf("%s_secret", option->name), secret);
+		}
+	}
+	return changes;
+}
+
+/*
+ * Parts of the calls
+ */
+
+/* ERROR where the credentials have a secret option both by value and by name. */
+static void
+check_credentials(const CkConnector *connector, List *credentials)
+{
+	ListCell   *lc;
+
+	foreach(lc, credentials)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+		const CkOption *base = options_secret_base(connector, def->defname);
+
+		if (base && present(credentials, base, base->name))
+			ereport(ERROR,
+					(errcode(ERRCODE_SYNTAX_ERROR),
+					 errmsg("options \"%s\" and \"%s\" exclude each other", base->name, def->defname)));
+	}
+}
+
+/* Makes or alters the user mapping so that it holds the credentials. */
+static void
+write_mapping(Source *source, const Mapping *mapping, List *credentials)
+{
+	List	   *changes = store_credentials(source, mapping, credentials);
+	StringInfoData statement;
+
+	if (changes == NIL && (mapping->exists || credentials != NIL))
+		return;
+	initStringInfo(&statement);
+	appendStringInfo(&statement, "%s USER MAPPING FOR %s SERVER %s", mapping->exists ? "ALTER" : "CREATE",
+					 OidIsValid(mapping->user) ? quote_identifier(GetUserNameFromId(mapping->user, false)) : "PUBLIC",
+					 quote_identifier(source->name));
+	append_options(&statement, changes, mapping->exists);
+	run(statement.data);
+}
+
+static void
+write_comment(const Source *source, FunctionCallInfo fcinfo, int i)
+{
+	if (!PG_ARGISNULL(i))
+		run(psprintf("COMMENT ON SERVER %s IS %s", quote_identifier(source->name),
+					 quote_literal_cstr(text_to_cstring(PG_GETARG_TEXT_PP(i)))));
+}
+
+/* Tests the source as connkit_test() does; ERROR, with what that stage says, where one fails. */
+static void
+test_source(const Source *source)
+{
+	char	   *call = psprintf("SELECT stage, outcome, detail, hint FROM %s.connkit_test($1)",
+								quote_identifier(source->schema));
+	SPITupleTable *rows;
+
+	if (SPI_execute_with_args(call, 1, (Oid *) key_types, key_values(source->name, NULL), NULL, false, 0) < 0)
+		elog(ERROR, "connkit_test() failed");
+	rows = SPI_tuptable;
+	for (uint64 i = 0; i < rows->numvals; i++)
+	{
+		char	   *hint = SPI_getvalue(rows->vals[i], rows->tupdesc, 4);
+
+		if (strcmp(SPI_getvalue(rows->vals[i], rows->tupdesc, 2), "failed") == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
+					 errmsg("source \"%s\" failed its test at stage \"%s\": %s", source->name,
+							SPI_getvalue(rows->vals[i], rows->tupdesc, 1), SPI_getvalue(rows->vals[i], rows->tupdesc, 3)),
+					 errdetail("Nothing was saved."),
+					 hint ? errhint("%s", hint) : 0));
+	}
+}
+
+static bool
+source_disabled(List *options)
+{
+	char	   *disabled = options_get(options, "disabled");
+	bool		off;
+
+	return disabled && parse_bool(disabled, &off) && off;
+}
+
+/* ERROR where the name is taken. Of others' sources no more is told than CREATE SERVER tells. */
+static void
+check_name_free(const char *name)
+{
+	ForeignServer *server = GetForeignServerByName(name, true);
+
+	if (server && has_privs_of_role(GetUserId(), server->owner) && source_disabled(server->options))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("source \"%s\" exists already and is disabled", name),
+				 errhint("Enable it with connkit_restore_source(), or drop it for good with connkit_drop_source(…, "
+						 "force => true).")));
+	if (server)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("server \"%s\" already exists", name),
+				 errhint("Choose another name: a database has one server of a name, whoever owns it.")));
+}
+
+/* The role that argument number i names; invalid for PUBLIC. */
+static Oid
+mapping_user(FunctionCallInfo fcinfo, int i)
+{
+	const char *name = NameStr(*PG_GETARG_NAME(i));
+
+	return strcmp(name, "public") == 0 ? InvalidOid : get_role_oid(name, false);
+}
+
+/* The server's user mappings. */
+static List *
+source_mappings(Oid serverid)
+{
+	Relation	catalog = table_open(UserMappingRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *mappings = NIL;
+
+	ScanKeyInit(&key, Anum_pg_user_mapping_umserver, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(serverid));
+	scan = systable_beginscan(catalog, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Mapping    *mapping = palloc0(sizeof(Mapping));
+		bool		isnull;
+		Datum		options = heap_getattr(tuple, Anum_pg_user_mapping_umoptions, RelationGetDescr(catalog), &isnull);
+
+		mapping->user = ((Form_pg_user_mapping) GETSTRUCT(tuple))->umuser;
+		mapping->exists = true;
+		mapping->options = isnull ? NIL : untransformRelOptions(options);
+		mappings = lappend(mappings, mapping);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return mappings;
+}
+
+/* The source that a call alters, which the current user must own. */
+static Source *
+source_open(FunctionCallInfo fcinfo, const char *name)
+{
+	Source	   *source = palloc0(sizeof(Source));
+	ForeignServer *server = GetForeignServerByName(name, false);
+
+	if (!has_privs_of_role(GetUserId(), server->owner))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_SERVER, name);
+	if (registry_name_of_wrapper(server->fdwid) == NULL)
+		(void) registry_connector_of_server(server->serverid);	/* raises the error */
+	source->schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
+	source->name = name;
+	source->serverid = server->serverid;
+	source->owner = server->owner;
+	source->options = server->options;
+	source->secrets = source_secrets(name);
+	return source;
+}
+
+/*
+ * The user mapping that credentials are for: the one that the call names, else PUBLIC's where there is one or none at all,
+ * else the only one.
+ */
+static Mapping *
+choose_mapping(Source *source, FunctionCallInfo fcinfo, int i)
+{
+	Oid			user = PG_ARGISNULL(i) ? InvalidOid : mapping_user(fcinfo, i);
+	Mapping    *made;
+	ListCell   *lc;
+
+	foreach(lc, source->mappings)
+		if (((Mapping *) lfirst(lc))->user == user)
+			return lfirst(lc);
+	if (PG_ARGISNULL(i) && list_length(source->mappings) == 1)
+		return linitial(source->mappings);
+	if (PG_ARGISNULL(i) && source->mappings != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
+				 errmsg("source \"%s\" has several user mappings", source->name),
+				 errhint("Say with mapping_for whose credentials they are.")));
+	made = palloc0(sizeof(Mapping));
+	made->user = user;
+	return made;
+}
+
+/* ERROR where secrets that are bound to the source's old place are not given again for the new one. */
+static void
+check_place(const Source *source, List *options, const Mapping *target, List *credentials)
+{
+	char	   *before = source_place(source->connector, source->options);
+	char	   *after = source_place(source->connector, options);
+	ListCell   *lc;
+
+	if (before == NULL || after == NULL || strcmp(before, after) == 0)
+		return;
+	foreach(lc, source->mappings)
+	{
+		const Mapping *mapping = lfirst(lc);
+
+		for (const CkOption *o = source->connector->options; o->name; o++)
+			if ((o->where & CK_SECRET) && own_secret_name(source, mapping, o) &&
+				(mapping != target || (present(credentials, o, o->name) == NULL &&
+									   present(credentials, NULL, psprintf("%s_secret", o->name)) == NULL)))
+				ereport(ERROR,
+						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						 errmsg("the credentials of source \"%s\" are bound to its host and port", source->name),
+						 errdetail("Option \"%s\", for %s, was given for another host or port.", o->name,
+								   OidIsValid(mapping->user) ? GetUserNameFromId(mapping->user, false) : "PUBLIC"),
+						 errhint("Give the credentials again in the same call; drop other user mappings first.")));
+	}
+}
+
+/* A test runs as the current user, whom the mapping must serve. */
+static void
+check_testable(const Mapping *mapping)
+{
+	if (OidIsValid(mapping->user) && mapping->user != GetUserId())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a source is not tested with the credentials of another role"),
+				 errhint("That role calls connkit_test().")));
+}
+
+/*
+ * The calls
+ */
+
+/* connkit_create_source(name, connector, options, credentials, mapping_for, test, comment) */
+static void
+source_create(FunctionCallInfo fcinfo, const char *name)
+{
+	Source		source = {.name = name, .owner = GetUserId()};
+	Mapping		mapping = {0};
+	char	   *wrapper;
+	List	   *credentials;
+	StringInfoData statement;
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("connector may not be null"),
+				 errhint("connkit.connector lists them.")));
+	source.schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
+	source.connector = registry_connector_to_use(text_to_cstring(PG_GETARG_TEXT_PP(1)), &wrapper);
+	source.options = argument_options(fcinfo, 2, "options", source.connector, CK_ON_SERVER, 0);
+	credentials = argument_options(fcinfo, 3, "credentials", source.connector, CK_ON_USER, OPTIONS_SEALED);
+	check_credentials(source.connector, credentials);
+	if (!PG_ARGISNULL(4))
+		mapping.user = mapping_user(fcinfo, 4);
+	if (PG_GETARG_BOOL(5))
+		check_testable(&mapping);
+	check_name_free(name);
+	initStringInfo(&statement);
+	appendStringInfo(&statement, "CREATE SERVER %s FOREIGN DATA WRAPPER %s", quote_identifier(name),
+					 quote_identifier(wrapper));
+	append_options(&statement, source.options, false);
+	run(statement.data);
+	if (credentials != NIL || !PG_ARGISNULL(4))
+		write_mapping(&source, &mapping, credentials);
+	write_comment(&source, fcinfo, 6);
+	if (PG_GETARG_BOOL(5))
+		test_source(&source);
+}
+
+/* connkit_alter_source(name, options, credentials, new_name, mapping_for, test, comment) */
+static void
+source_alter(FunctionCallInfo fcinfo, const char *name)
+{
+	Source	   *source = source_open(fcinfo, name);
+	List	   *given,
+			   *credentials,
+			   *options,
+			   *changes = NIL;
+	Mapping    *mapping = NULL;
+	StringInfoData statement;
+	ListCell   *lc;
+
+	source->connector = registry_connector_of_server(source->serverid);
+	source->mappings = source_mappings(source->serverid);
+	given = argument_options(fcinfo, 1, "options", source->connector, CK_ON_SERVER, OPTIONS_NULL);
+	credentials = argument_options(fcinfo, 2, "credentials", source->connector, CK_ON_USER,
+								   OPTIONS_NULL | OPTIONS_SEALED);
+	check_credentials(source->connector, credentials);
+	if (credentials != NIL || !PG_ARGISNULL(4))
+		mapping = choose_mapping(source, fcinfo, 4);
+	if (mapping && PG_GETARG_BOOL(5))
+		check_testable(mapping);
+	foreach(lc, given)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+
+		changes = change_option(changes, source->options, options_lookup(source->connector, def->defname, CK_ON_SERVER),
+								def->defname, def->defaction == DEFELEM_DROP ? NULL : strVal(def->arg));
+	}
+	options = apply_changes(source->options, changes);
+	check_place(source, options, mapping, credentials);
+	source->options = options;
+	if (changes != NIL)
+	{
+		initStringInfo(&statement);
+		appendStringInfo(&statement, "ALTER SERVER %s", quote_identifier(name));
+		append_options(&statement, changes, true);
+		run(statement.data);
+	}
+	if (mapping)
+		write_mapping(source, mapping, credentials);
+	write_comment(source, fcinfo, 6);
+	if (!PG_ARGISNULL(3))
+	{
+		source->name = NameStr(*PG_GETARG_NAME(3));
+		run(psprintf("ALTER SERVER %s RENAME TO %s", quote_identifier(name), quote_identifier(source->name)));
+	}
+	if (PG_GETARG_BOOL(5))
+		test_source(source);
+}
+
+/* Drops the secrets that were made for a source, which is gone, unless another source names them. */
+static void
+drop_secrets(const Source *source)
+{
+	ListCell   *lc;
+
+	foreach(lc, source->secrets)
+	{
+		char	   *secret = strVal(lfirst(lc));
+
+		tables_execute("SELECT FROM connkit.secret WHERE owner = $1 AND name = $2 AND used_by <> '{}'", 2,
+					   (Oid *) key_types, key_values(owner_name(source), secret), NULL);
+		if (SPI_processed > 0)
+			ereport(NOTICE,
+					(errmsg("secret \"%s\" is kept, for other sources use it", secret)));
+		else if (secret_drop(owner_name(source), secret))
+			ereport(NOTICE,
+					(errmsg("secret \"%s\" is dropped with the source", secret)));
+	}
+}
+
+/* connkit_drop_source(name, force) */
+static void
+source_drop(FunctionCallInfo fcinfo, const char *name)
+{
+	Source	   *source = source_open(fcinfo, name);
+
+	if (PG_GETARG_BOOL(1))
+	{
+		run(psprintf("DROP SERVER %s CASCADE", quote_identifier(name)));
+		drop_secrets(source);
+	}
+	else if (source_disabled(source->options))
+		ereport(NOTICE,
+				(errmsg("source \"%s\" is disabled already", name),
+				 errhint("With force => true it is dropped for good, with what depends on it.")));
+	else
+		run(psprintf("ALTER SERVER %s OPTIONS (%s disabled 'true')", quote_identifier(name),
+					 options_get(source->options, "disabled") ? "SET" : "ADD"));
+}
+
+/* connkit_restore_source(name) */
+static void
+source_restore(FunctionCallInfo fcinfo, const char *name)
+{
+	Source	   *source = source_open(fcinfo, name);
+
+	if (!source_disabled(source->options))
+		ereport(NOTICE,
+				(errmsg("source \"%s\" is not disabled", name)));
+	else
+		run(psprintf("ALTER SERVER %s OPTIONS (DROP disabled)", quote_identifier(name)));
+}
+
+/* An error while arguments may hold credentials: the statement does not go to the log with it. */
+static void
+hide_statement(void *arg)
+{
+	errhidestmt(true);
+}
+
+/*
+ * Does the work with SPI connected. What was done is told in the audit log by the native statements' event triggers; what
+ * was not, by this.
+ */
+static Datum
+source_call(FunctionCallInfo fcinfo, const char *action, void (*work) (FunctionCallInfo, const char *))
+{
+	AuditEvent	event = {.action = action, .object_type = "source"};
+	ErrorContextCallback guard = {.callback = hide_statement, .previous = error_context_stack};
+	ForeignServer *server;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the name of a source may not be null")));
+	event.object = NameStr(*PG_GETARG_NAME(0));
+	server = GetForeignServerByName(event.object, true);
+	event.organization = GetUserNameFromId(server ? server->owner : GetUserId(), false);
+	error_context_stack = &guard;
+	secret_guard_statement();
+	SPI_connect();
+	PG_TRY();
+	{
+		work(fcinfo, event.object);
+	}
+	PG_CATCH();
+	{
+		audit_write_error(&event);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	SPI_finish();
+	error_context_stack = guard.previous;
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(connkit_create_source);
+Datum
+connkit_create_source(PG_FUNCTION_ARGS)
+{
+	return source_call(fcinfo, "create", source_create);
+}
+
+PG_FUNCTION_INFO_V1(connkit_alter_source);
+Datum
+connkit_alter_source(PG_FUNCTION_ARGS)
+{
+	return source_call(fcinfo, "alter", source_alter);
+}
+
+PG_FUNCTION_INFO_V1(connkit_drop_source);
+Datum
+connkit_drop_source(PG_FUNCTION_ARGS)
+{
+	return source_call(fcinfo, "drop", source_drop);
+}
+
+PG_FUNCTION_INFO_V1(connkit_restore_source);
+Datum
+connkit_restore_source(PG_FUNCTION_ARGS)
+{
+	return source_call(fcinfo, "restore", source_restore);
+}
+
+PG_FUNCTION_INFO_V1(connkit_source_renamed);
+
+/*
+ * At the end of ALTER SERVER … RENAME: what connkit's tables say of the source follows its name.
+ */
+Datum
+connkit_source_renamed(PG_FUNCTION_ARGS)
+{
+	static const char *const updates[] = {
+		"UPDATE connkit.discovery SET source = $2 WHERE source = $1",
+		"UPDATE connkit.secret_grant SET source = $2 WHERE source = $1",
+		"UPDATE connkit.source_secret SET source = $2 WHERE source = $1"
+	};
+	Node	   *command;
+	NameData	names[2];
+	Oid			types[] = {NAMEOID, NAMEOID};
+	Datum		values[] = {NameGetDatum(&names[0]), NameGetDatum(&names[1])};
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("this function is called by an event trigger only")));
+	command = ((EventTriggerData *) fcinfo->context)->parsetree;
+	if (!IsA(command, RenameStmt) || castNode(RenameStmt, command)->renameType != OBJECT_FOREIGN_SERVER)
+		PG_RETURN_NULL();
+	namestrcpy(&names[0], strVal(castNode(RenameStmt, command)->object));
+	namestrcpy(&names[1], castNode(RenameStmt, command)->newname);
+	SPI_connect();
+	for (int i = 0; i < lengthof(updates); i++)
+		tables_execute(updates[i], 2, types, values, NULL);
+	SPI_finish();
+	PG_RETURN_NULL();
+}
