@@ -21,7 +21,7 @@ DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 HEADERS_connkit = src/include/connkit.h
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --expecteddir=. --load-extension=pgcrypto
-EXTRA_CLEAN = $(CONNECTOR_MODULES) $(CONNECTOR_OBJS) \
+EXTRA_CLEAN = connkit_seal $(CONNECTOR_MODULES) $(CONNECTOR_OBJS) \
 	src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/*.bc src/core/*.bc src/fdw/*.bc src/secret/*.bc \
 	src/source/*.bc
 
@@ -36,9 +36,9 @@ MISSING_CONNECTORS = $(filter-out $(FOUND_CONNECTORS),$(CONNECTORS))
 CONNECTOR_MODULES = $(patsubst %,connkit_%.so,$(FOUND_CONNECTORS))
 CONNECTOR_OBJS = $(foreach c,$(FOUND_CONNECTORS),$(call connector_objs,$(c)))
 
-all: connectors
-install: install-connectors
-uninstall: uninstall-connectors
+all: connectors connkit_seal
+install: install-connectors install-seal
+uninstall: uninstall-connectors uninstall-seal
 
 include $(PGXS)
 
@@ -73,6 +73,17 @@ src/lib/%.o: src/lib/%.c src/include/connkit.h $(wildcard src/lib/*.h)
 	$(CC) $(CONNECTOR_CFLAGS) -c -o $@ $<
 src/lib/pg/module.o: src/lib/pg/module.c
 	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -fPIC -c -o $@ $<
+
+# the program with which clients seal secrets
+connkit_seal: src/seal/connkit_seal.c
+	$(CC) $(filter-out -fPIC,$(CONNECTOR_CFLAGS)) -o $@ $< $(filter-out -L$(libdir),$(LDFLAGS)) -lsodium
+
+.PHONY: install-seal uninstall-seal
+install-seal: connkit_seal
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(INSTALL_PROGRAM) connkit_seal '$(DESTDIR)$(bindir)/connkit_seal'
+uninstall-seal:
+	rm -f '$(DESTDIR)$(bindir)/connkit_seal'
 
 $(OBJS): $(wildcard src/include/*.h src/core/*.h src/fdw/*.h src/secret/*.h src/source/*.h)
 

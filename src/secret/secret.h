@@ -9,7 +9,7 @@
 
 /*
  * Stores a value as the next version of the owner's secret and returns that version. hosts: text[] of patterns (see
- * reach.h) of the only hosts it may be sent to; NULL leaves them as they are: for a new secret any. The current user must
+ * reach.h) of the only hosts it may be sent to; NULL leaves them as they are, empty: any. The current user must
  * have the owner's role. Writes the audit entry. The caller wipes value.
  */
 extern int	secret_set(const char *owner, const char *name, const char *value, size_t size, ArrayType *hosts);

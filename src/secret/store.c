@@ -192,6 +192,8 @@ store_add(const char *owner, const char *name, const char *value, size_t size, c
 	version = before ? before->version + 1 : 1;
 	if (hosts == NULL && before)
 		hosts = before->hosts;
+	else if (hosts && ArrayGetNItems(ARR_NDIM(hosts), ARR_DIMS(hosts)) == 0)
+		hosts = NULL;
 	nulls[4] = reference ? ' ' : 'n';
 	nulls[5] = nulls[6] = value ? ' ' : 'n';
 	nulls[7] = hosts ? ' ' : 'n';

@@ -31,7 +31,7 @@ extern char *store_open(const StoredSecret *secret, size_t *size);
 
 /*
  * Makes the next version: of a value, or with value NULL by reference to a provider. hosts NULL: those of the version
- * before. Returns its number, and forgets versions beyond those that are kept.
+ * before; empty: any. Returns its number, and forgets versions beyond those that are kept.
  */
 extern int	store_add(const char *owner, const char *name, const char *value, size_t size, const char *provider,
 					  const char *reference, ArrayType *hosts);
