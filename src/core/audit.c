@@ -268,20 +268,34 @@ audit_write_error(AuditEvent *event)
 	MemoryContextDelete(context);
 }
 
-/* Whether the value of an option may be shown. */
+/* What a manifest says of an option. */
+typedef struct OptionLook
+{
+	const char *name;
+	uint32		where;
+	bool		shown;
+} OptionLook;
+
+static void
+look_at_option(void *arg, const CkOption *option)
+{
+	OptionLook *look = arg;
+
+	if ((option->where & look->where) && (strcmp(option->name, look->name) == 0 ||
+										  (option->alias && strcmp(option->alias, look->name) == 0)))
+		look->shown = !(option->where & CK_SECRET);
+}
+
+/* Whether the value of an option may be shown: it is known there, or names a secret. */
 static bool
 option_is_public(const CkConnector *connector, const char *name, uint32 where)
 {
-	if (where != CK_ON_USER)
-		return true;
-	if (strcmp(name, "password_required") == 0)
-		return true;
+	OptionLook	look = {name, where, false};
+
 	if (connector == NULL)
-		return false;
-	for (const CkOption *o = connector->options; o->name; o++)
-		if ((o->where & CK_ON_USER) && (strcmp(o->name, name) == 0 || (o->alias && strcmp(o->alias, name) == 0)))
-			return !(o->where & CK_SECRET);
-	return options_secret_base(connector, name) != NULL;
+		return where != CK_ON_USER;
+	options_visit(connector, look_at_option, &look);
+	return look.shown || (where == CK_ON_USER && options_secret_base(connector, name));
 }
 
 /* The value without a password that a URL in it holds, and not longer than is good. */

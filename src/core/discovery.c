@@ -19,6 +19,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "audit.h"
 #include "compat.h"
 #include "discover.h"
 #include "quota.h"
@@ -420,19 +421,13 @@ discovery_finish(Discovery *discovery, int keep)
 				   " ORDER BY id DESC LIMIT $2)", 2, types, values, NULL);
 }
 
-PG_FUNCTION_INFO_V1(connkit_discover);
-
-/*
- * Reads a source's catalog into the tables, and returns the id of the discovery.
- */
-Datum
-connkit_discover(PG_FUNCTION_ARGS)
+/* The arguments are connkit_discover's; *tables is the number of tables found. */
+static int64
+discovery_run(FunctionCallInfo fcinfo, Oid serverid, int64 *tables)
 {
 	const char *source = NameStr(*PG_GETARG_NAME(0));
-	char	   *strategy_name = text_to_cstring(PG_GETARG_TEXT_PP(3));
-	Strategy	strategy = strategy_from_name(strategy_name);
+	Strategy	strategy = strategy_from_name(text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	int32		keep = PG_GETARG_INT32(4);
-	Oid			serverid = get_foreign_server_oid(source, false);
 	const CkConnector *connector;
 	Discovery	discovery = {
 		.tables = {insert_tables, 6}, .columns = {insert_columns, 11}, .keys = {insert_keys, 9},
@@ -469,5 +464,38 @@ connkit_discover(PG_FUNCTION_ARGS)
 		discovery_count(&discovery, connector, serverid);
 	discovery_finish(&discovery, keep);
 	SPI_finish();
-	PG_RETURN_INT64(discovery.id);
+	*tables = discovery.tables.total;
+	return discovery.id;
+}
+
+PG_FUNCTION_INFO_V1(connkit_discover);
+
+/*
+ * Reads a source's catalog into the tables, and returns the id of the discovery.
+ */
+Datum
+connkit_discover(PG_FUNCTION_ARGS)
+{
+	const char *source = NameStr(*PG_GETARG_NAME(0));
+	Oid			serverid = get_foreign_server_oid(source, false);
+	AuditEvent	event = {
+		.action = "discover", .object_type = "source", .object = source,
+		.organization = GetUserNameFromId(GetForeignServer(serverid)->owner, true)
+	};
+	int64		id;
+	int64		tables;
+
+	PG_TRY();
+	{
+		id = discovery_run(fcinfo, serverid, &tables);
+	}
+	PG_CATCH();
+	{
+		audit_write_error(&event);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	event.detail = psprintf(INT64_FORMAT " tables", tables);
+	audit_write(&event);
+	PG_RETURN_INT64(id);
 }

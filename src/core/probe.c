@@ -8,11 +8,13 @@
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/syscache.h"
 
+#include "audit.h"
 #include "compat.h"
 #include "options.h"
 #include "registry.h"
@@ -33,6 +35,7 @@ typedef struct Probe
 {
 	const CkConnector *connector;
 	const char *source;
+	char	   *connector_name; /* of settings that are not saved */
 	Oid			serverid;		/* invalid: server_options and user_options are given, and to be checked */
 	List	   *server_options;
 	List	   *user_options;
@@ -40,6 +43,7 @@ typedef struct Probe
 	Session    *session;
 	bool		failed;
 	CkStage		failed_stage;
+	CkStatus	status;
 	char	   *message;
 	char	   *hint;
 } Probe;
@@ -107,6 +111,7 @@ probe_fail(Probe *probe, CkStatus status, const char *message, const char *hint)
 	}
 	probe->failed = true;
 	probe->failed_stage = stage;
+	probe->status = status;
 	probe->message = pstrdup(message ? message : "the connector told no message");
 	probe->hint = hint ? pstrdup(hint) : NULL;
 }
@@ -274,6 +279,78 @@ probe_rows(Probe *probe, ReturnSetInfo *rsinfo)
 	}
 }
 
+/* What the audit log keeps of a test: the settings that are not saved, the source's version and the warnings. */
+static Jsonb *
+probe_value(Probe *probe)
+{
+	StringInfoData json;
+	const char *comma = "";
+
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"connector\": ");
+	escape_json(&json, probe->connector->name);
+	if (probe->trace.server_version)
+	{
+		appendStringInfoString(&json, ", \"version\": ");
+		escape_json(&json, probe->trace.server_version);
+	}
+	if (!OidIsValid(probe->serverid))
+	{
+		Jsonb	   *options = audit_options(probe->connector, probe->server_options, CK_ON_SERVER);
+
+		appendStringInfoString(&json, ", \"options\": ");
+		(void) JsonbToCString(&json, &options->root, VARSIZE(options));
+	}
+	appendStringInfoString(&json, ", \"warnings\": {");
+	for (CkStage stage = 0; stage < CK_STAGE_COUNT; stage++)
+	{
+		if (probe->trace.stages[stage].warning == NULL)
+			continue;
+		appendStringInfo(&json, "%s\"%s\": ", comma, stage_names[stage]);
+		escape_json(&json, probe->trace.stages[stage].warning);
+		comma = ", ";
+	}
+	appendStringInfoString(&json, "}}");
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+}
+
+/* Checks the right to test, runs the test and puts it into the audit log. */
+static void
+probe_audited(Probe *probe)
+{
+	AuditEvent	event = {.action = "test", .object_type = "source", .object = probe->source};
+	char	   *wrapper;
+
+	event.organization = GetUserNameFromId(OidIsValid(probe->serverid) ? GetForeignServer(probe->serverid)->owner :
+										   GetUserId(), true);
+	PG_TRY();
+	{
+		if (OidIsValid(probe->serverid))
+		{
+			if (compat_server_aclcheck(probe->serverid, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
+				aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_SERVER, probe->source);
+			probe->connector = registry_connector_of_server(probe->serverid);
+		}
+		else
+			probe->connector = registry_connector_to_use(probe->connector_name, &wrapper);
+		probe_run(probe);
+	}
+	PG_CATCH();
+	{
+		audit_write_error(&event);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	event.new_value = probe_value(probe);
+	if (probe->failed)
+	{
+		event.outcome = probe->status == CK_ERR_PRIVILEGE ? AUDIT_REFUSED : AUDIT_FAILED;
+		event.sqlerrcode = session_sqlstate(probe->status);
+		event.detail = psprintf("%s: %s", stage_names[probe->failed_stage], probe->message);
+	}
+	audit_write_now(&event, true);
+}
+
 PG_FUNCTION_INFO_V1(connkit_test_source);
 
 /*
@@ -287,10 +364,7 @@ connkit_test_source(PG_FUNCTION_ARGS)
 
 	probe->source = NameStr(*PG_GETARG_NAME(0));
 	probe->serverid = get_foreign_server_oid(probe->source, false);
-	if (compat_server_aclcheck(probe->serverid, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_SERVER, probe->source);
-	probe->connector = registry_connector_of_server(probe->serverid);
-	probe_run(probe);
+	probe_audited(probe);
 	probe_rows(probe, rsinfo);
 	return (Datum) 0;
 }
@@ -305,13 +379,12 @@ connkit_test_options(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = compat_materialize(fcinfo);
 	Probe	   *probe = palloc0(sizeof(Probe));
-	char	   *wrapper;
 
 	probe->source = "(not saved)";
-	probe->connector = registry_connector_to_use(text_to_cstring(PG_GETARG_TEXT_PP(0)), &wrapper);
+	probe->connector_name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	probe->server_options = options_from_json(PG_GETARG_JSONB_P(1), "options", 0);
 	probe->user_options = options_from_json(PG_GETARG_JSONB_P(2), "credentials", 0);
-	probe_run(probe);
+	probe_audited(probe);
 	probe_rows(probe, rsinfo);
 	return (Datum) 0;
 }
