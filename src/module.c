@@ -25,7 +25,7 @@ _PG_init(void)
 	DefineCustomStringVariable("connkit.allowed_paths",
 							   "Folders and files that sources of users who are no superusers may name.",
 							   "Absolute paths divided by commas; links are resolved before they are compared.",
-							   &options_allowed_paths, "", PGC_SUSET, 0, NULL, NULL, NULL);
+							   &options_allowed_paths, "", PGC_SUSET, 0, NULL, options_assign_paths, NULL);
 	lookup_join_init();
 	reach_init();
 	audit_init();

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "access/reloptions.h"
 #include "catalog/pg_attribute.h"
@@ -17,12 +18,14 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 #include "utils/varlena.h"
 
 #include "options.h"
 #include "registry.h"
+#include "session.h"
 
 char	   *options_allowed_paths = NULL;
 
@@ -166,6 +169,13 @@ choice_has(const char *choices, const char *value)
 	return false;
 }
 
+/* Whether the value is one of the option's choices: for a file, words that are taken instead of a path. */
+static bool
+value_is_choice(const CkOption *option, const char *value)
+{
+	return option->choices && value[0] != '\0' && strchr(value, '|') == NULL && choice_has(option->choices, value);
+}
+
 /*
  * Checks one value and stores it at its offset, if there is a struct to store it in.
  */
@@ -201,13 +211,14 @@ option_store(const CkOption *option, char *value, void *parsed)
 				break;
 			}
 		case CK_OPT_CHOICE:
-			if (value[0] == '\0' || strchr(value, '|') || !choice_has(option->choices, value))
-				bad_value(option, psprintf("It is one of %s.", option->choices));
-			/* fall through */
 		case CK_OPT_FILE:
 		case CK_OPT_STRING:
 			if ((option->where & CK_REQUIRED) && value[0] == '\0')
 				bad_value(option, "It may not be empty.");
+			if (option->type == CK_OPT_CHOICE && !value_is_choice(option, value))
+				bad_value(option, psprintf("It is one of %s.", option->choices));
+			if (option->type == CK_OPT_FILE && !is_absolute_path(value) && !value_is_choice(option, value))
+				bad_value(option, "It is an absolute path.");
 			if (target)
 				memcpy(target, &value, sizeof(value));
 			break;
@@ -322,33 +333,66 @@ connector_has_credentials(const CkConnector *connector)
 	return false;
 }
 
+/* True where the path is the folder, or lies below it. */
+static bool
+path_is_below(const char *path, const char *folder)
+{
+	size_t		length = strlen(folder);
+
+	return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0' || length == 1);
+}
+
 /*
- * True where path, made canonical, is one of the folders or files that the setting allows, or lies below one.
+ * True for what is never let out, whatever the setting allows: the data directory, and the master key (also the files that
+ * stand beside it while it is changed).
  */
 static bool
-path_allowed(const char *path)
+path_is_of_server(const char *path)
 {
+	const char *key = GetConfigOption("connkit.master_key_file", true, false);
 	char		real[PATH_MAX];
+
+	if (realpath(DataDir, real) && (path_is_below(path, real) ||
+									strncmp(path, psprintf("%s.connkit.key", real), strlen(real) + 12) == 0))
+		return true;
+	return key && is_absolute_path(key) && realpath(key, real) && strncmp(path, real, strlen(real)) == 0;
+}
+
+/*
+ * Makes the path canonical, in real. True where that is a file or folder, and is one that the setting allows or lies below
+ * one. What is opened later is the canonical path, so that a link which the user lays after the check leads nowhere; who
+ * can replace folders within an allowed one, or lay hard links there, as a user of the operating system, can still have
+ * another file opened. Pipes and devices are no files: opening them may wait for ever.
+ */
+static bool
+path_allowed(const char *path, char real[PATH_MAX])
+{
 	char	   *list = pstrdup(options_allowed_paths ? options_allowed_paths : "");
 	List	   *folders;
 	ListCell   *lc;
+	struct stat status;
 
-	if (!is_absolute_path(path) || realpath(path, real) == NULL)
+	if (!is_absolute_path(path) || realpath(path, real) == NULL || path_is_of_server(real))
+		return false;
+	if (stat(real, &status) != 0 || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
 		return false;
 	if (!SplitDirectoriesString(list, ',', &folders))
 		return false;
 	foreach(lc, folders)
 	{
 		char		folder[PATH_MAX];
-		size_t		length;
 
-		if (realpath((char *) lfirst(lc), folder) == NULL)
-			continue;
-		length = strlen(folder);
-		if (strncmp(real, folder, length) == 0 && (real[length] == '/' || real[length] == '\0' || length == 1))
+		if (realpath((char *) lfirst(lc), folder) && path_is_below(real, folder))
 			return true;
 	}
 	return false;
+}
+
+/* Connections that stand were made by the setting's former value. */
+void
+options_assign_paths(const char *value, void *extra)
+{
+	session_invalidate_all();
 }
 
 void
@@ -360,13 +404,17 @@ options_check_paths(const CkConnector *connector, List *options)
 	{
 		DefElem    *def = lfirst_node(DefElem, lc);
 		const CkOption *option = manifest_find(connector->options, def->defname, CK_ON_SERVER | CK_ON_USER | CK_ON_TABLE);
+		char		real[PATH_MAX];
 
-		if (option && option->type == CK_OPT_FILE && !path_allowed(defGetString(def)))
+		if (option == NULL || option->type != CK_OPT_FILE || value_is_choice(option, defGetString(def)))
+			continue;
+		if (!path_allowed(defGetString(def), real))
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("the file named by option \"%s\" may not be used", option->name),
 					 errdetail("It does not exist, or lies outside connkit.allowed_paths."),
 					 errhint("Have an administrator add its folder to the setting connkit.allowed_paths.")));
+		def->arg = (Node *) makeString(pstrdup(real));
 	}
 }
 

@@ -23,8 +23,9 @@ typedef struct CommonOptions
 	bool		disabled;
 } CommonOptions;
 
-/* The setting connkit.allowed_paths. */
+/* The setting connkit.allowed_paths, and its assign hook. */
 extern char *options_allowed_paths;
+extern void options_assign_paths(const char *value, void *extra);
 
 /* Checks a list of DefElem as the options of one object (CK_ON_*), as DDL does. ERROR for what is wrong. */
 extern void options_check(const CkConnector *connector, List *options, uint32 where);
@@ -59,7 +60,10 @@ extern bool options_have_credential(const CkConnector *connector, List *options)
 extern void options_wipe_list(const CkConnector *connector, List *options);
 extern void options_wipe(const CkConnector *connector, void *parsed);
 
-/* ERROR unless a file named by the options may be used by who is no superuser. */
+/*
+ * ERROR unless every file named by the options may be used by who is no superuser. Puts the path that was checked, without
+ * links, in the place of what the user wrote.
+ */
 extern void options_check_paths(const CkConnector *connector, List *options);
 
 /* Replaces values of secret options that stand in text by stars; returns text itself or a palloc'd copy. */

@@ -8,14 +8,21 @@
 #include "postgres.h"
 #include "session.h"
 
-/* The service CkHost.reachable. */
+/*
+ * The service CkHost.reachable. With an address of NULL it is asked before the name is looked up: CK_OK where one of the
+ * addresses might be allowed.
+ */
 extern CkStatus reach_check(CkSession *session, const char *host, int port, const char *address);
 
 /*
  * True where a pattern of the list, divided by commas, matches: the form of connkit.allowed_hosts. Names match host,
- * networks match the numeric address, which may be NULL: not known yet.
+ * networks match the numeric address, which may be NULL: not known yet; then they match a host that is itself an address.
+ * A port of 0 is unknown: patterns with a port do not match. A malformed list matches nothing.
  */
 extern bool reach_matches(const char *list, const char *host, int port, const char *address);
+
+/* What is wrong with such a list, palloc'd, as a DETAIL; NULL: nothing. */
+extern const char *reach_problem(const char *list);
 
 extern void reach_init(void);
 

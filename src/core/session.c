@@ -662,6 +662,12 @@ sessions_invalidate(Datum arg, int cacheid, uint32 hash)
 	}
 }
 
+void
+session_invalidate_all(void)
+{
+	sessions_invalidate((Datum) 0, 0, 0);
+}
+
 /* The backend ends, perhaps in the middle of a scan: the source is not left to work for nobody. */
 static void
 sessions_exit(int code, Datum arg)

@@ -161,6 +161,9 @@ extern bool session_names_secrets(const CkConnector *connector, List *user_optio
  * cannot be opened. */
 extern Session *session_open_alone(Oid serverid, Oid userid);
 
+/* Has every session that is open serve the transaction at hand and no other: a setting that bounds them has changed. */
+extern void session_invalidate_all(void);
+
 extern void session_init(void);
 extern const CkHost *session_host(void);
 

@@ -82,8 +82,9 @@ typedef enum CkOptionType
 	CK_OPT_INTEGER,				/* int64_t, within min and max */
 	CK_OPT_BOOLEAN,				/* bool */
 	CK_OPT_CHOICE,				/* const char *, one of choices */
-	CK_OPT_FILE					/* const char *: a path of the server's file system; who is no superuser may
-								 * name only what the setting connkit.allowed_paths allows */
+	CK_OPT_FILE					/* const char *: an absolute path of the server's file system, or one of choices;
+								 * who is no superuser may name only what the setting connkit.allowed_paths allows,
+								 * and is handed to the connector without symbolic links */
 } CkOptionType;
 
 #define CK_ON_SERVER	0x01u
@@ -111,7 +112,7 @@ typedef struct CkOption
 	const char *initial;		/* default as text, or NULL */
 	int64_t		min;			/* CK_OPT_INTEGER: smallest value */
 	int64_t		max;			/* CK_OPT_INTEGER: largest value */
-	const char *choices;		/* CK_OPT_CHOICE: "disable|require|verify-full" */
+	const char *choices;		/* CK_OPT_CHOICE: "disable|require|verify-full"; CK_OPT_FILE: words beside paths */
 	const char *help;			/* one line for people */
 	const char *alias;			/* another name that is taken for it, or NULL */
 } CkOption;
@@ -518,7 +519,8 @@ ck_warn(CkSession *session, const char *message, const char *hint)
 
 /* Whether this session may connect to that numeric address (or path of a Unix socket) and port, which host, as the user
  * wrote it or a redirect named it, stands for: CK_OK, or CK_ERR_PRIVILEGE, already told. To be asked for every address
- * before it is connected to. ck_resolve() of src/lib does. */
+ * before it is connected to. ck_resolve() of src/lib does; with an address of NULL it asks first whether the name is worth
+ * looking up. */
 static inline CkStatus
 ck_reachable(CkSession *session, const char *host, int port, const char *address)
 {

@@ -5,9 +5,11 @@
 #include "background.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 typedef struct Lookup
@@ -58,45 +60,60 @@ resolve_fail(CkSession *session, const Lookup *lookup)
 	return status;
 }
 
-/* Writes what was found as text. */
-static void
-resolve_write(const Lookup *lookup, char *address, size_t size)
+/*
+ * Writes those of the addresses found that the session may connect to as text. Where that is none, the error is the one of
+ * the first.
+ */
+static CkStatus
+resolve_write(CkSession *session, const char *host, int port, const struct addrinfo *found, char *address, size_t size)
 {
+	char		refused[NI_MAXHOST] = "";
 	size_t		used = 0;
 
-	address[0] = '\0';
-	for (const struct addrinfo *a = lookup->found; a; a = a->ai_next)
+	for (const struct addrinfo *a = found; a; a = a->ai_next)
 	{
 		char		one[NI_MAXHOST];
-		size_t		length;
 
 		if (getnameinfo(a->ai_addr, a->ai_addrlen, one, sizeof(one), NULL, 0, NI_NUMERICHOST) != 0)
 			continue;
-		length = strlen(one);
-		if (used + length + 2 > size)
+		if (ck_reachable(session, host, port, one) != CK_OK)
+		{
+			if (!refused[0])
+				strcpy(refused, one);
+			continue;
+		}
+		if (used + strlen(one) + 2 > size)
 			break;
 		used += (size_t) snprintf(address + used, size - used, "%s%s", used ? "," : "", one);
 	}
+	if (used > 0)
+		return CK_OK;
+	if (refused[0])
+		return ck_reachable(session, host, port, refused);
+	return ck_fail(session, CK_ERR_RESOLVE, "host \"%s\" has no usable address", host);
 }
 
-CkStatus
-ck_resolve(CkSession *session, const char *host, int port, char *address, size_t size)
+/* The folder or file of a Unix socket, without links: one that is laid after the check leads nowhere. */
+static CkStatus
+resolve_path(CkSession *session, const char *host, int port, char *address, size_t size)
 {
-	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
-	struct addrinfo *numeric = NULL;
+	char		real[PATH_MAX];
+	const char *path = realpath(host, real) ? real : host;
+
+	if ((size_t) snprintf(address, size, "%s", path) >= size || strchr(path, ','))
+		return ck_fail(session, CK_ERR_RESOLVE, "the path \"%s\" is too long, or holds a comma", host);
+	return ck_reachable(session, host, port, address);
+}
+
+/* Looks a name up, and writes the addresses. */
+static CkStatus
+resolve_name(CkSession *session, const char *host, int port, char *address, size_t size)
+{
+	CkStatus	status = ck_reachable(session, host, port, NULL);
 	Lookup	   *lookup;
-	CkStatus	status;
 
-	ck_stage(session, CK_STAGE_RESOLVE, host);
-	if (host[0] == '/' || getaddrinfo(host, NULL, &hints, &numeric) == 0)
-	{
-		if (numeric)
-			freeaddrinfo(numeric);
-		if ((size_t) snprintf(address, size, "%s", host) >= size)
-			return ck_fail(session, CK_ERR_RESOLVE, "host \"%s\" is too long", host);
-		return CK_OK;
-	}
-
+	if (status != CK_OK)
+		return status;
 	lookup = calloc(1, sizeof(*lookup));
 	if (!lookup || !(lookup->host = strdup(host)))
 	{
@@ -107,17 +124,34 @@ ck_resolve(CkSession *session, const char *host, int port, char *address, size_t
 	status = ck_background(session, resolve_run, resolve_release, lookup);
 	if (status != CK_OK)
 		return status;
-
 	if (lookup->error)
 		status = resolve_fail(session, lookup);
 	else
-	{
-		resolve_write(lookup, address, size);
-		if (address[0] == '\0')
-			status = ck_fail(session, CK_ERR_RESOLVE, "host \"%s\" has no usable address", host);
-		else
-			ck_stage(session, CK_STAGE_RESOLVE, address);
-	}
+		status = resolve_write(session, host, port, lookup->found, address, size);
 	resolve_release(lookup);
+	return status;
+}
+
+CkStatus
+ck_resolve(CkSession *session, const char *host, int port, char *address, size_t size)
+{
+	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+	struct addrinfo *numeric;
+	CkStatus	status;
+
+	ck_stage(session, CK_STAGE_RESOLVE, host);
+	if (host[0] == '/')
+		return resolve_path(session, host, port, address, size);
+	if (host[0] == '\0')
+		return ck_fail(session, CK_ERR_OPTION, "the host is empty");
+	if (getaddrinfo(host, NULL, &hints, &numeric) == 0)
+	{
+		status = resolve_write(session, host, port, numeric, address, size);
+		freeaddrinfo(numeric);
+	}
+	else
+		status = resolve_name(session, host, port, address, size);
+	if (status == CK_OK)
+		ck_stage(session, CK_STAGE_RESOLVE, address);
 	return status;
 }

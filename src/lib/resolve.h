@@ -10,9 +10,10 @@
 #define CK_ADDRESS_SIZE 512
 
 /*
- * Writes the numeric addresses of a host, divided by commas, in the order in which they should be tried, as many
- * as fit; a caller that wants one takes what stands before the first comma. A numeric address, and a path (it
- * begins with '/': the directory of a Unix socket), are written as they are, at once. Tells CK_STAGE_RESOLVE.
+ * Writes the numeric addresses of a host, divided by commas, in the order in which they should be tried, as many as fit,
+ * and only those that ck_reachable() allows: connect to these and to nothing else. A caller that wants one takes what
+ * stands before the first comma. A host that is an address is written in its usual form, a path (it begins with '/': a Unix
+ * socket or its folder) without links, both at once. Tells CK_STAGE_RESOLVE.
  */
 extern CkStatus ck_resolve(CkSession *session, const char *host, int port, char *address, size_t size);
 

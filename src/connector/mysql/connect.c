@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -33,6 +34,9 @@ typedef struct Connecting
 	CkSession  *session;
 	MYSQL	   *mysql;
 	bool		stages;			/* tell them */
+	char		host[CK_ADDRESS_SIZE];	/* what the library is given: the address to connect to, and then the name that
+										 * the certificate has to be for */
+	const char *name;			/* that name, where it is verified */
 	bool		want_tls;		/* sslmode is not disable */
 	bool		need_tls;		/* nor prefer */
 	bool		greeted;		/* the server's greeting was seen */
@@ -118,6 +122,9 @@ connect_wait(my_socket fd, my_bool is_read, int timeout)
 			errno = c->error;
 			return -1;
 		}
+		/* the connection stands: from here on the library needs the host to verify the certificate */
+		if (c->name)
+			snprintf(c->host, sizeof(c->host), "%s", c->name);
 		/* the TLS handshake reads from a blocking socket: have it come back here instead */
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &at_once, sizeof(at_once));
 		c->status = ck_wait(c->session, fd, CK_READABLE);
@@ -210,11 +217,30 @@ connect_library_options(Connecting *c, const MysqlOptions *options)
 	}
 }
 
+/* Asks whether the connection may be where the library has made it to. */
+static bool
+connect_ask_peer(Connecting *c, const MysqlOptions *options)
+{
+	struct sockaddr_storage peer;
+	socklen_t	size = sizeof(peer);
+	char		numeric[NI_MAXHOST];
+
+	if (getpeername(c->mysql->net.fd, (struct sockaddr *) &peer, &size) != 0 ||
+		getnameinfo((struct sockaddr *) &peer, size, numeric, sizeof(numeric), NULL, 0, NI_NUMERICHOST) != 0)
+		c->status = ck_fail(c->session, CK_ERR_LOST, "the connection was lost");
+	else
+		c->status = ck_reachable(c->session, options->host, (int) options->port, numeric);
+	return c->status == CK_OK;
+}
+
+/* This library verifies no other name than the one that it looks up by itself, a second time. */
 static bool
 connect_run(Connecting *c, const MysqlOptions *options, const char *host, const char *path)
 {
-	return mysql_real_connect(c->mysql, host, options->user, options->password ? options->password : "",
-							  options->dbname, (unsigned int) options->port, path, CLIENT_REMEMBER_OPTIONS) != NULL;
+	return mysql_real_connect(c->mysql, c->name ? c->name : host, options->user,
+							  options->password ? options->password : "", options->dbname, (unsigned int) options->port,
+							  path, CLIENT_REMEMBER_OPTIONS) != NULL &&
+		(c->name == NULL || connect_ask_peer(c, options));
 }
 
 #endif
@@ -223,7 +249,8 @@ connect_run(Connecting *c, const MysqlOptions *options, const char *host, const 
 static CkStatus
 connect_check(CkSession *session, const MysqlOptions *options)
 {
-	if (!options->host[0] || (!connect_is_path(options->host) && strpbrk(options->host, "=;/,@ ")))
+	if (!options->host[0] || strlen(options->host) > 255 ||
+		(!connect_is_path(options->host) && strpbrk(options->host, "=;/,@ ")))
 	{
 		ck_fail(session, CK_ERR_OPTION, "\"%s\" is not a host name", options->host);
 		ck_hint(session, "The option host is one name, one numeric address, or the path of a Unix socket.");
@@ -364,44 +391,53 @@ connect_options(Connecting *c, const MysqlOptions *options)
 	connect_library_options(c, options);
 }
 
+/* Tries one address, or socket. */
+static CkStatus
+connect_one(Connecting *c, const MysqlOptions *options, const char *address)
+{
+	CkSession  *session = c->session;
+	bool		path = connect_is_path(address);
+	char		where[CK_ADDRESS_SIZE + 16];
+
+	snprintf(where, sizeof(where), path ? "%s" : "%s:%d", address, (int) options->port);
+	if (c->stages)
+		ck_stage(session, CK_STAGE_CONNECT, where);
+	c->greeted = c->no_tls = false;
+	snprintf(c->host, sizeof(c->host), "%s", address);
+	if (!connect_run(c, options, path ? NULL : c->host, path ? c->host : NULL))
+		return connect_fail(c, options);
+	if (c->need_tls && !mysql_get_ssl_cipher(c->mysql))
+		return ck_fail(session, CK_ERR_TLS, "the server went on without TLS");
+	if (c->stages)
+		connect_report(c, options);
+	return CK_OK;
+}
+
 CkStatus
 mysql_connect(CkSession *session, MYSQL *mysql, bool stages)
 {
 	const MysqlOptions *options = session->options;
-	bool		path = connect_is_path(options->host);
+	MysqlSession *state = session->state;
 	Connecting	c = {.session = session, .mysql = mysql, .stages = stages};
 	char		addresses[CK_ADDRESS_SIZE];
-	char		where[CK_ADDRESS_SIZE + 16];
 	char	   *rest = NULL;
 	CkStatus	status = connect_check(session, options);
 
 	if (status != CK_OK)
 		return status;
-	c.want_tls = strcmp(options->sslmode, "disable") != 0 && !path;
+	c.want_tls = strcmp(options->sslmode, "disable") != 0 && !connect_is_path(options->host);
 	c.need_tls = c.want_tls && strcmp(options->sslmode, "prefer") != 0;
-	status = ck_resolve(session, options->host, (int) options->port, addresses, sizeof(addresses));
-	if (status != CK_OK)
+	c.name = c.want_tls && strcmp(options->sslmode, "verify-full") == 0 ? options->host : NULL;
+	if (state->address[0])
+		snprintf(addresses, sizeof(addresses), "%s", state->address);
+	else if ((status = ck_resolve(session, options->host, (int) options->port, addresses, sizeof(addresses))) != CK_OK)
 		return status;
 	connect_options(&c, options);
-
-	/* the library looks the name up by itself where it has to compare it with the certificate's */
-	if (path || strcmp(options->sslmode, "verify-full") == 0)
-		snprintf(addresses, sizeof(addresses), "%s", options->host);
 	for (char *one = strtok_r(addresses, ",", &rest); one; one = strtok_r(NULL, ",", &rest))
 	{
-		snprintf(where, sizeof(where), path ? "%s" : "%s:%d", one, (int) options->port);
-		if (stages)
-			ck_stage(session, CK_STAGE_CONNECT, where);
-		c.greeted = c.no_tls = false;
-		if (connect_run(&c, options, path ? NULL : one, path ? one : NULL))
-		{
-			if (c.need_tls && !mysql_get_ssl_cipher(mysql))
-				return ck_fail(session, CK_ERR_TLS, "the server went on without TLS");
-			if (stages)
-				connect_report(&c, options);
-			return CK_OK;
-		}
-		status = connect_fail(&c, options);
+		status = connect_one(&c, options, one);
+		if (status == CK_OK)
+			snprintf(state->address, sizeof(state->address), "%s", one);
 		if (status != CK_ERR_CONNECT)
 			break;
 	}

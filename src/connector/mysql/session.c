@@ -74,6 +74,8 @@ session_kill(CkSession *session)
 
 	if (!helper.mysql)
 		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
+	/* another server of the same name would have another statement by that number */
+	snprintf(helper.address, sizeof(helper.address), "%s", state->address);
 	snprintf(sql, sizeof(sql), "KILL QUERY %lu", mysql_thread_id(state->mysql));
 	session->state = &helper;
 	status = mysql_connect(session, helper.mysql, false);

@@ -25,6 +25,7 @@ typedef struct MysqlOptions
 typedef struct MysqlSession
 {
 	MYSQL	   *mysql;
+	char		address[128];	/* numeric, or the path of a socket; where it is known already, connect to that */
 	CkStmtCache *statements;
 	MYSQL_STMT *active;			/* its result was not read to the end */
 	bool		used;			/* statements ran since the last COMMIT or ROLLBACK */

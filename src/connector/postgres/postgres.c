@@ -16,7 +16,7 @@ static const CkOption postgres_options[] = {
 	.help = "name that the source shows in pg_stat_activity"},
 	{"sslmode", CK_OPT_CHOICE, CK_ON_SERVER, AT(sslmode), .initial = "prefer",
 	.choices = "disable|allow|prefer|require|verify-ca|verify-full", .help = "whether and how TLS is used"},
-	{"sslrootcert", CK_OPT_FILE, CK_ON_SERVER, AT(sslrootcert),
+	{"sslrootcert", CK_OPT_FILE, CK_ON_SERVER, AT(sslrootcert), .choices = "system",
 	.help = "authorities that may sign the source's certificate"},
 	{"sslcert", CK_OPT_FILE, CK_ON_SERVER | CK_ON_USER, AT(sslcert), .help = "certificate shown to the source"},
 	{"sslkey", CK_OPT_FILE, CK_ON_SERVER | CK_ON_USER, AT(sslkey), .help = "key of that certificate"},

@@ -327,6 +327,9 @@ postgres_check_options(CkSession *session)
 
 	if (strchr(o->host, ',') || strlen(o->host) > 255)
 		return ck_fail(session, CK_ERR_OPTION, "option \"host\" must be one host");
+	/* before a colon libpq reads the name of an OpenSSL engine, a library that it would load */
+	if (o->sslkey && strchr(o->sslkey, ':'))
+		return ck_fail(session, CK_ERR_OPTION, "option \"sslkey\" may hold no colon");
 	if (!o->sslcert != !o->sslkey)
 		return ck_fail(session, CK_ERR_OPTION, "options \"sslcert\" and \"sslkey\" must be given together");
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
@@ -388,7 +391,7 @@ postgres_connect(CkSession *session)
 
 		snprintf(where, sizeof(where), strchr(address, ':') ? "[%s]:%d" : "%s:%d", address, (int) o->port);
 	}
-	postgres_repeat(hosts, sizeof(hosts), o->host, addresses);
+	postgres_repeat(hosts, sizeof(hosts), local ? addresses : o->host, addresses);
 	ck_stage(session, CK_STAGE_CONNECT, where);
 
 	postgres_parameters(&parameters, o, hosts, local ? NULL : addresses);
