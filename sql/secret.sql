@@ -55,11 +55,6 @@ CREATE FUNCTION connkit.role_is_mine(role name, mark text) RETURNS boolean
 COMMENT ON FUNCTION connkit.role_is_mine(name, text) IS
 	'whether the current role has the rights of that role, which must be the one that the mark was made for';
 
-CREATE POLICY visible ON connkit.secret_grant FOR SELECT
-	USING (connkit.role_is_mine(owner, (SELECT s.owner_mark FROM connkit.secret_store AS s
-		WHERE s.owner = secret_grant.owner AND s.name = secret_grant.name LIMIT 1))
-		OR connkit.role_is_mine(grantee, grantee_mark));
-
 CREATE VIEW connkit.secret WITH (security_barrier) AS
 	SELECT s.name, s.owner, s.version, s.provider, s.reference, s.hosts, s.key_id, s.created, s.created_by, u.last_used,
 		ARRAY(SELECT DISTINCT f.srvname::text FROM pg_catalog.pg_user_mapping AS m
@@ -81,6 +76,8 @@ COMMENT ON COLUMN connkit.secret.key_id IS 'id of the master key that it is stor
 COMMENT ON COLUMN connkit.secret.last_used IS 'when it was last used to connect';
 COMMENT ON COLUMN connkit.secret.used_by IS 'sources whose user mappings name it';
 COMMENT ON COLUMN connkit.secret.granted_to IS 'roles that may use it beside its owner';
+CREATE POLICY visible ON connkit.secret_grant FOR SELECT
+	USING (connkit.role_is_mine(grantee, grantee_mark) OR (owner, name) IN (SELECT s.owner, s.name FROM connkit.secret AS s));
 GRANT SELECT ON connkit.secret, connkit.secret_grant TO PUBLIC;
 
 CREATE FUNCTION connkit_set_secret(name text, value text, owner name DEFAULT NULL, hosts text[] DEFAULT NULL) RETURNS integer
