@@ -37,6 +37,9 @@
 static const char *const stars = "***";
 static const char *const stars_set = "*** (set)";
 
+/* The setting connkit.secret_max_age, which the view connkit.compliance_report looks at. */
+static int	secret_max_age = 90;
+
 /* True while connkit_purge_audit_log() deletes. */
 static bool purging = false;
 
@@ -425,5 +428,9 @@ connkit_purge_audit_log(PG_FUNCTION_ARGS)
 void
 audit_init(void)
 {
+	DefineCustomIntVariable("connkit.secret_max_age",
+							"Days after which connkit.compliance_report calls a secret old.",
+							"0 never does.",
+							&secret_max_age, 90, 0, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
 	audit_worker_init();
 }

@@ -653,3 +653,14 @@ connkit_reassign_secrets(PG_FUNCTION_ARGS)
 	SPI_finish();
 	PG_RETURN_INT64(count);
 }
+
+PG_FUNCTION_INFO_V1(connkit_master_key_is_exposed);
+
+/*
+ * connkit.master_key_is_exposed(), for connkit.compliance_report
+ */
+Datum
+connkit_master_key_is_exposed(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(superuser() && keyring_in_data_directory());
+}

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
 #include <sodium.h>
 
 #include "miscadmin.h"
@@ -423,8 +424,8 @@ keyring_forget(const char *key_id)
 bool
 keyring_in_data_directory(void)
 {
-	char		file[MAXPGPATH],
-				folder[MAXPGPATH];
+	char		file[PATH_MAX],
+				folder[PATH_MAX];
 
 	if (keysource_is_command() || realpath(keysource_path(), file) == NULL || realpath(DataDir, folder) == NULL)
 		return false;
