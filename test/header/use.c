@@ -78,7 +78,7 @@ use_scan_close(CkScan *scan)
 static CkStatus
 use_secret_get(CkSession *session, const char *reference, CkSecret *secret)
 {
-	ck_put_secret(session, secret, reference, strlen(reference), 0);
+	ck_put_secret(session, secret, reference, 1, 0);
 	return CK_OK;
 }
 
