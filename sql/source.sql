@@ -2,10 +2,12 @@
 
 CREATE TABLE connkit.source_secret (
 	source name NOT NULL,
+	owner name NOT NULL,
 	secret text NOT NULL,
-	PRIMARY KEY (source, secret)
+	PRIMARY KEY (source, owner, secret)
 );
-COMMENT ON TABLE connkit.source_secret IS 'secrets of a source''s owner that were made for it, and that its drop by force drops';
+COMMENT ON TABLE connkit.source_secret IS 'secrets that were made for a source, and that its drop by force drops';
+COMMENT ON COLUMN connkit.source_secret.owner IS 'of the secret: who owned the source when it was made';
 
 CREATE TABLE connkit.quota (
 	organization name PRIMARY KEY,
@@ -21,7 +23,7 @@ SELECT pg_extension_config_dump('connkit.quota', '');
 ALTER TABLE connkit.source_secret ENABLE ROW LEVEL SECURITY;
 ALTER TABLE connkit.quota ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON connkit.source_secret FOR SELECT
-	USING (source IN (SELECT name FROM connkit.source WHERE pg_has_role(owner, 'USAGE')));
+	USING (owner IN (SELECT rolname FROM pg_catalog.pg_roles WHERE pg_has_role(oid, 'USAGE')));
 CREATE POLICY visible ON connkit.quota FOR SELECT
 	USING (organization IN (SELECT rolname FROM pg_catalog.pg_roles WHERE pg_has_role(oid, 'USAGE')));
 GRANT SELECT ON connkit.source_secret, connkit.quota TO PUBLIC;

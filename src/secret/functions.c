@@ -647,6 +647,7 @@ connkit_reassign_secrets(PG_FUNCTION_ARGS)
 	count = store_encrypt_all(old_owner, new_owner);
 	tables_execute("UPDATE connkit.secret_grant SET owner = $2 WHERE owner = $1", 2, types, values, NULL);
 	tables_execute("UPDATE connkit.secret_use SET owner = $2 WHERE owner = $1", 2, types, values, NULL);
+	tables_execute("UPDATE connkit.source_secret SET owner = $2 WHERE owner = $1", 2, types, values, NULL);
 	event.organization = new_owner;
 	event.detail = psprintf(INT64_FORMAT " versions of secrets to %s", count, new_owner);
 	audit_write(&event);

@@ -24,134 +24,27 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "../secret/keyring.h"
-#include "../secret/resolve.h"
 #include "../secret/secret.h"
 #include "audit.h"
 #include "compat.h"
 #include "options.h"
 #include "registry.h"
+#include "source.h"
 #include "tables.h"
 
-/* What a call works on. */
-typedef struct Source
-{
-	const char *schema;			/* of connkit's functions */
-	const char *name;
-	const CkConnector *connector;
-	Oid			serverid;		/* invalid: not made yet */
-	Oid			owner;
-	List	   *options;		/* of the server as they are now */
-	List	   *mappings;		/* of Mapping */
-	List	   *secrets;		/* names of those that were made for it */
-} Source;
-
-typedef struct Mapping
-{
-	Oid			user;			/* invalid: PUBLIC */
-	bool		exists;
-	List	   *options;
-} Mapping;
-
-static char *
-owner_name(const Source *source)
+char *
+source_owner_name(const Source *source)
 {
 	return GetUserNameFromId(source->owner, false);
 }
 
-/* Runs a statement as the current user. */
-static void
-run(const char *statement)
+void
+source_run(const char *statement)
 {
 	int			result = SPI_execute(statement, false, 0);
 
 	if (result < 0)
 		elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
-}
-
-/* Adds " OPTIONS (…)" to a statement that makes an object or, with actions, alters it. */
-static void
-append_options(StringInfo statement, List *options, bool actions)
-{
-	const char *separator = " OPTIONS (";
-	ListCell   *lc;
-
-	foreach(lc, options)
-	{
-		DefElem    *def = lfirst_node(DefElem, lc);
-
-		appendStringInfoString(statement, separator);
-		if (actions)
-			appendStringInfoString(statement, def->defaction == DEFELEM_DROP ? "DROP " :
-								   def->defaction == DEFELEM_SET ? "SET " : "ADD ");
-		appendStringInfoString(statement, quote_identifier(def->defname));
-		if (def->defaction != DEFELEM_DROP)
-			appendStringInfo(statement, " %s", quote_literal_cstr(strVal(def->arg)));
-		separator = ", ";
-	}
-	if (options != NIL)
-		appendStringInfoChar(statement, ')');
-}
-
-/* The option of the list that has this name, or is the same by the manifest. */
-static DefElem *
-present(List *options, const CkOption *option, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, options)
-	{
-		DefElem    *def = lfirst_node(DefElem, lc);
-
-		if (strcmp(def->defname, name) == 0 || (option && (strcmp(def->defname, option->name) == 0 ||
-														   (option->alias && strcmp(def->defname, option->alias) == 0))))
-			return def;
-	}
-	return NULL;
-}
-
-static List *
-add_change(List *changes, const char *name, const char *value, DefElemAction action)
-{
-	DefElem    *def = makeDefElem(pstrdup(name), value ? (Node *) makeString(pstrdup(value)) : NULL, -1);
-
-	def->defaction = action;
-	return lappend(changes, def);
-}
-
-/* Adds to changes what gives the option that value (NULL: none), whatever of the two it has now. */
-static List *
-change_option(List *changes, List *options, const CkOption *option, const char *name, const char *value)
-{
-	DefElem    *old = present(options, option, name);
-
-	if (value && old && strcmp(old->defname, name) == 0)
-		return add_change(changes, name, value, DEFELEM_SET);
-	if (old)
-		changes = add_change(changes, old->defname, NULL, DEFELEM_DROP);
-	if (value)
-		changes = add_change(changes, name, value, DEFELEM_ADD);
-	return changes;
-}
-
-/* The options as they are after the changes. */
-static List *
-apply_changes(List *options, List *changes)
-{
-	List	   *result = list_copy(options);
-	ListCell   *lc;
-
-	foreach(lc, changes)
-	{
-		DefElem    *def = lfirst_node(DefElem, lc);
-		DefElem    *old = present(result, NULL, def->defname);
-
-		if (old)
-			result = list_delete_ptr(result, old);
-		if (def->defaction != DEFELEM_DROP)
-			result = lappend(result, def);
-	}
-	return result;
 }
 
 /* Argument number i as a list of options that the connector has there, NIL where it is NULL. */
@@ -178,208 +71,22 @@ argument_options(FunctionCallInfo fcinfo, int i, const char *argument, const CkC
 	return options;
 }
 
-/* Host and port that options of a server lead to, as a pattern of reach.h; NULL for a connector that has neither. */
-static char *
-source_place(const CkConnector *connector, List *options)
-{
-	char	   *host;
-	int			port;
-
-	if (!secret_host(connector, options, &host, &port))
-		return NULL;
-	if (host[0] == '/' || port == 0)
-		return host;
-	return psprintf(strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, port);
-}
-
-/*
- * Secrets that were made for sources: connkit.source_secret
- */
-
-static Datum *
-key_values(const char *name, const char *text)
-{
-	Datum	   *values = palloc(2 * sizeof(Datum));
-	Name		copy = palloc(NAMEDATALEN);
-
-	namestrcpy(copy, name);
-	values[0] = NameGetDatum(copy);
-	values[1] = text ? CStringGetTextDatum(text) : (Datum) 0;
-	return values;
-}
-
-static const Oid key_types[] = {NAMEOID, TEXTOID};
-
-static List *
-source_secrets(const char *source)
-{
-	List	   *secrets = NIL;
-
-	tables_execute("SELECT secret FROM connkit.source_secret WHERE source = $1", 1, (Oid *) key_types,
-				   key_values(source, NULL), NULL);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		secrets = lappend(secrets, makeString(SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1)));
-	return secrets;
-}
-
-/* A name for a secret of the source that its owner has not given to another one yet. */
-static char *
-new_secret_name(const Source *source, const CkOption *option)
-{
-	char	   *base = psprintf("%s.%s", source->name, option->name);
-	char	   *name = base;
-
-	for (char *c = base; *c; c++)
-		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", *c) == NULL)
-			*c = '_';
-	for (int i = 2;; i++)
-	{
-		tables_execute("SELECT FROM connkit.secret_store WHERE owner = $1 AND name = $2", 2, (Oid *) key_types,
-					   key_values(owner_name(source), name), NULL);
-		if (SPI_processed == 0)
-			return name;
-		name = psprintf("%s_%d", base, i);
-	}
-}
-
-/* The name of the secret that the mapping has for the option, where it was made for the source. */
-static char *
-own_secret_name(const Source *source, const Mapping *mapping, const CkOption *option)
-{
-	char	   *name = options_get(mapping->options, psprintf("%s_secret", option->name));
-
-	return name && list_member(source->secrets, makeString(name)) ? name : NULL;
-}
-
-/* Stores a credential as a secret that goes to the source's host alone, and returns its name. */
-static char *
-store_secret(Source *source, const Mapping *mapping, const CkOption *option, DefElem *def)
-{
-	char	   *name = own_secret_name(source, mapping, option);
-	char	   *place = source_place(source->connector, source->options);
-	char	   *value = strVal(def->arg);
-	ArrayType  *hosts = NULL;
-
-	if (name == NULL)
-		name = new_secret_name(source, option);
-	if (place)
-	{
-		Datum		pattern = CStringGetTextDatum(place);
-
-		hosts = construct_array(&pattern, 1, TEXTOID, -1, false, TYPALIGN_INT);
-	}
-	if (def->defnamespace)
-		secret_set_sealed(owner_name(source), name, value, hosts);
-	else
-		secret_set(owner_name(source), name, value, strlen(value), hosts);
-	keyring_wipe(value, strlen(value));
-	tables_execute("INSERT INTO connkit.source_secret (source, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING", 2,
-				   (Oid *) key_types, key_values(source->name, name), NULL);
-	return name;
-}
-
-/* Lets the mapped user, who is not one of the owner's, use the secret for this source. */
-static void
-grant_secret(const Source *source, const Mapping *mapping, const char *name)
-{
-	if (OidIsValid(mapping->user) && !has_privs_of_role(mapping->user, source->owner))
-		run(psprintf("SELECT %s.connkit_grant_secret(name => %s, grantee => %s, source => %s, owner => %s)",
-					 quote_identifier(source->schema), quote_literal_cstr(name),
-					 quote_literal_cstr(GetUserNameFromId(mapping->user, false)), quote_literal_cstr(source->name),
-					 quote_literal_cstr(owner_name(source))));
-}
-
-/* Stores what of the credentials is secret, and returns the changes to the mapping's options. */
-static List *
-store_credentials(Source *source, const Mapping *mapping, List *credentials)
-{
-	List	   *changes = NIL;
-	ListCell   *lc;
-
-	foreach(lc, credentials)
-	{
-		DefElem    *def = lfirst_node(DefElem, lc);
-		const CkOption *option = options_lookup(source->connector, def->defname, CK_ON_USER);
-		const CkOption *base = option ? NULL : options_secret_base(source->connector, def->defname);
-		const char *value = def->defaction == DEFELEM_DROP ? NULL : strVal(def->arg);
-
-		if (base == NULL && !(option->where & CK_SECRET))
-			changes = change_option(changes, mapping->options, option, def->defname, value);
-		else if (base)
-		{
-			changes = change_option(changes, mapping->options, base, base->name, NULL);
-			changes = change_option(changes, mapping->options, NULL, def->defname, value);
-		}
-		else
-		{
-			char	   *secret = value ? store_secret(source, mapping, option, def) : NULL;
-
-			if (secret)
-				grant_secret(source, mapping, secret);
-			changes = change_option(changes, mapping->options, option, option->name, NULL);
-			changes = change_option(changes, mapping->options, NULL, psprintf("%s_secret", option->name), secret);
-		}
-	}
-	return changes;
-}
-
-/*
- * Parts of the calls
- */
-
-/* ERROR where the credentials have a secret option both by value and by name. */
-static void
-check_credentials(const CkConnector *connector, List *credentials)
-{
-	ListCell   *lc;
-
-	foreach(lc, credentials)
-	{
-		DefElem    *def = lfirst_node(DefElem, lc);
-		const CkOption *base = options_secret_base(connector, def->defname);
-
-		if (base && present(credentials, base, base->name))
-			ereport(ERROR,
-					(errcode(ERRCODE_SYNTAX_ERROR),
-					 errmsg("options \"%s\" and \"%s\" exclude each other", base->name, def->defname)));
-	}
-}
-
-/* Makes or alters the user mapping so that it holds the credentials. */
-static void
-write_mapping(Source *source, const Mapping *mapping, List *credentials)
-{
-	List	   *changes = store_credentials(source, mapping, credentials);
-	StringInfoData statement;
-
-	if (changes == NIL && (mapping->exists || credentials != NIL))
-		return;
-	initStringInfo(&statement);
-	appendStringInfo(&statement, "%s USER MAPPING FOR %s SERVER %s", mapping->exists ? "ALTER" : "CREATE",
-					 OidIsValid(mapping->user) ? quote_identifier(GetUserNameFromId(mapping->user, false)) : "PUBLIC",
-					 quote_identifier(source->name));
-	append_options(&statement, changes, mapping->exists);
-	run(statement.data);
-}
-
 static void
 write_comment(const Source *source, FunctionCallInfo fcinfo, int i)
 {
 	if (!PG_ARGISNULL(i))
-		run(psprintf("COMMENT ON SERVER %s IS %s", quote_identifier(source->name),
-					 quote_literal_cstr(text_to_cstring(PG_GETARG_TEXT_PP(i)))));
+		source_run(psprintf("COMMENT ON SERVER %s IS %s", quote_identifier(source->name),
+							quote_literal_cstr(text_to_cstring(PG_GETARG_TEXT_PP(i)))));
 }
 
 /* Tests the source as connkit_test() does; ERROR, with what that stage says, where one fails. */
 static void
 test_source(const Source *source)
 {
-	char	   *call = psprintf("SELECT stage, outcome, detail, hint FROM %s.connkit_test($1)",
-								quote_identifier(source->schema));
 	SPITupleTable *rows;
 
-	if (SPI_execute_with_args(call, 1, (Oid *) key_types, key_values(source->name, NULL), NULL, false, 0) < 0)
-		elog(ERROR, "connkit_test() failed");
+	source_run(psprintf("SELECT stage, outcome, detail, hint FROM %s.connkit_test(%s)", quote_identifier(source->schema),
+						quote_literal_cstr(source->name)));
 	rows = SPI_tuptable;
 	for (uint64 i = 0; i < rows->numvals; i++)
 	{
@@ -476,7 +183,7 @@ source_open(FunctionCallInfo fcinfo, const char *name)
 	source->serverid = server->serverid;
 	source->owner = server->owner;
 	source->options = server->options;
-	source->secrets = source_secrets(name);
+	source->secrets = credentials_secrets(source);
 	return source;
 }
 
@@ -504,33 +211,6 @@ choose_mapping(Source *source, FunctionCallInfo fcinfo, int i)
 	made = palloc0(sizeof(Mapping));
 	made->user = user;
 	return made;
-}
-
-/* ERROR where secrets that are bound to the source's old place are not given again for the new one. */
-static void
-check_place(const Source *source, List *options, const Mapping *target, List *credentials)
-{
-	char	   *before = source_place(source->connector, source->options);
-	char	   *after = source_place(source->connector, options);
-	ListCell   *lc;
-
-	if (before == NULL || after == NULL || strcmp(before, after) == 0)
-		return;
-	foreach(lc, source->mappings)
-	{
-		const Mapping *mapping = lfirst(lc);
-
-		for (const CkOption *o = source->connector->options; o->name; o++)
-			if ((o->where & CK_SECRET) && own_secret_name(source, mapping, o) &&
-				(mapping != target || (present(credentials, o, o->name) == NULL &&
-									   present(credentials, NULL, psprintf("%s_secret", o->name)) == NULL)))
-				ereport(ERROR,
-						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						 errmsg("the credentials of source \"%s\" are bound to its host and port", source->name),
-						 errdetail("Option \"%s\", for %s, was given for another host or port.", o->name,
-								   OidIsValid(mapping->user) ? GetUserNameFromId(mapping->user, false) : "PUBLIC"),
-						 errhint("Give the credentials again in the same call; drop other user mappings first.")));
-	}
 }
 
 /* A test runs as the current user, whom the mapping must serve. */
@@ -567,7 +247,7 @@ source_create(FunctionCallInfo fcinfo, const char *name)
 	source.connector = registry_connector_to_use(text_to_cstring(PG_GETARG_TEXT_PP(1)), &wrapper);
 	source.options = argument_options(fcinfo, 2, "options", source.connector, CK_ON_SERVER, 0);
 	credentials = argument_options(fcinfo, 3, "credentials", source.connector, CK_ON_USER, OPTIONS_SEALED);
-	check_credentials(source.connector, credentials);
+	credentials_check(source.connector, credentials);
 	if (!PG_ARGISNULL(4))
 		mapping.user = mapping_user(fcinfo, 4);
 	if (PG_GETARG_BOOL(5))
@@ -576,10 +256,10 @@ source_create(FunctionCallInfo fcinfo, const char *name)
 	initStringInfo(&statement);
 	appendStringInfo(&statement, "CREATE SERVER %s FOREIGN DATA WRAPPER %s", quote_identifier(name),
 					 quote_identifier(wrapper));
-	append_options(&statement, source.options, false);
-	run(statement.data);
+	change_append(&statement, source.options, false);
+	source_run(statement.data);
 	if (credentials != NIL || !PG_ARGISNULL(4))
-		write_mapping(&source, &mapping, credentials);
+		credentials_write(&source, &mapping, credentials);
 	write_comment(&source, fcinfo, 6);
 	if (PG_GETARG_BOOL(5))
 		test_source(&source);
@@ -591,9 +271,8 @@ source_alter(FunctionCallInfo fcinfo, const char *name)
 {
 	Source	   *source = source_open(fcinfo, name);
 	List	   *given,
-			   *credentials,
-			   *options,
-			   *changes = NIL;
+			   *credentials;
+	Change		change = {.options = source->options};
 	Mapping    *mapping = NULL;
 	StringInfoData statement;
 	ListCell   *lc;
@@ -603,7 +282,7 @@ source_alter(FunctionCallInfo fcinfo, const char *name)
 	given = argument_options(fcinfo, 1, "options", source->connector, CK_ON_SERVER, OPTIONS_NULL);
 	credentials = argument_options(fcinfo, 2, "credentials", source->connector, CK_ON_USER,
 								   OPTIONS_NULL | OPTIONS_SEALED);
-	check_credentials(source->connector, credentials);
+	credentials_check(source->connector, credentials);
 	if (credentials != NIL || !PG_ARGISNULL(4))
 		mapping = choose_mapping(source, fcinfo, 4);
 	if (mapping && PG_GETARG_BOOL(5))
@@ -612,50 +291,28 @@ source_alter(FunctionCallInfo fcinfo, const char *name)
 	{
 		DefElem    *def = lfirst_node(DefElem, lc);
 
-		changes = change_option(changes, source->options, options_lookup(source->connector, def->defname, CK_ON_SERVER),
-								def->defname, def->defaction == DEFELEM_DROP ? NULL : strVal(def->arg));
+		change_option(&change, options_lookup(source->connector, def->defname, CK_ON_SERVER), def->defname,
+					  def->defaction == DEFELEM_DROP ? NULL : strVal(def->arg));
 	}
-	options = apply_changes(source->options, changes);
-	check_place(source, options, mapping, credentials);
-	source->options = options;
-	if (changes != NIL)
+	credentials_check_place(source, change.options, mapping, credentials);
+	source->options = change.options;
+	if (change.steps != NIL)
 	{
 		initStringInfo(&statement);
 		appendStringInfo(&statement, "ALTER SERVER %s", quote_identifier(name));
-		append_options(&statement, changes, true);
-		run(statement.data);
+		change_append(&statement, change.steps, true);
+		source_run(statement.data);
 	}
 	if (mapping)
-		write_mapping(source, mapping, credentials);
+		credentials_write(source, mapping, credentials);
 	write_comment(source, fcinfo, 6);
 	if (!PG_ARGISNULL(3))
 	{
 		source->name = NameStr(*PG_GETARG_NAME(3));
-		run(psprintf("ALTER SERVER %s RENAME TO %s", quote_identifier(name), quote_identifier(source->name)));
+		source_run(psprintf("ALTER SERVER %s RENAME TO %s", quote_identifier(name), quote_identifier(source->name)));
 	}
 	if (PG_GETARG_BOOL(5))
 		test_source(source);
-}
-
-/* Drops the secrets that were made for a source, which is gone, unless another source names them. */
-static void
-drop_secrets(const Source *source)
-{
-	ListCell   *lc;
-
-	foreach(lc, source->secrets)
-	{
-		char	   *secret = strVal(lfirst(lc));
-
-		tables_execute("SELECT FROM connkit.secret WHERE owner = $1 AND name = $2 AND used_by <> '{}'", 2,
-					   (Oid *) key_types, key_values(owner_name(source), secret), NULL);
-		if (SPI_processed > 0)
-			ereport(NOTICE,
-					(errmsg("secret \"%s\" is kept, for other sources use it", secret)));
-		else if (secret_drop(owner_name(source), secret))
-			ereport(NOTICE,
-					(errmsg("secret \"%s\" is dropped with the source", secret)));
-	}
 }
 
 /* connkit_drop_source(name, force) */
@@ -666,15 +323,15 @@ source_drop(FunctionCallInfo fcinfo, const char *name)
 
 	if (PG_GETARG_BOOL(1))
 	{
-		run(psprintf("DROP SERVER %s CASCADE", quote_identifier(name)));
-		drop_secrets(source);
+		source_run(psprintf("DROP SERVER %s CASCADE", quote_identifier(name)));
+		credentials_sweep(source);
 	}
 	else if (source_disabled(source->options))
 		ereport(NOTICE,
 				(errmsg("source \"%s\" is disabled already", name),
 				 errhint("With force => true it is dropped for good, with what depends on it.")));
 	else
-		run(psprintf("ALTER SERVER %s OPTIONS (%s disabled 'true')", quote_identifier(name),
+		source_run(psprintf("ALTER SERVER %s OPTIONS (%s disabled 'true')", quote_identifier(name),
 					 options_get(source->options, "disabled") ? "SET" : "ADD"));
 }
 
@@ -688,7 +345,7 @@ source_restore(FunctionCallInfo fcinfo, const char *name)
 		ereport(NOTICE,
 				(errmsg("source \"%s\" is not disabled", name)));
 	else
-		run(psprintf("ALTER SERVER %s OPTIONS (DROP disabled)", quote_identifier(name)));
+		source_run(psprintf("ALTER SERVER %s OPTIONS (DROP disabled)", quote_identifier(name)));
 }
 
 /* An error while arguments may hold credentials: the statement does not go to the log with it. */
