@@ -68,7 +68,7 @@ probe_prepare(Probe *probe)
 		use.own_mapping = OidIsValid(mapping);
 		if (!superuser_arg(server->owner))
 			options_check_paths(connector, probe->server_options);
-		if (!superuser())
+		if (!superuser() || !superuser_arg(server->owner))
 			options_check_paths(connector, probe->user_options);
 	}
 	else

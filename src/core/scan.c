@@ -100,6 +100,13 @@ scan_new(Oid serverid, Oid userid, List *table_options, const char *remote, int 
 	scan->serverid = serverid;
 	scan->userid = userid;
 	scan->pub.flags = flags;
+	/* as for the session: files may be no longer allowed */
+	if (!superuser_arg(server->owner))
+	{
+		table_options = copyObject(table_options);
+		options_check_paths(connector, server->options);
+		options_check_paths(connector, table_options);
+	}
 	scan->pub.options = options_parse(connector, list_make2(server->options, table_options), &common, false);
 	scan->query_timeout_ms = common.query_timeout_ms;
 	scan->pub.fetch_size = (uint32) common.fetch_size;
