@@ -150,12 +150,21 @@ connkit_check_sources(PG_FUNCTION_ARGS)
 	quota_tag(&tag, server->owner, 0);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 	if (quota_count_sources(server->owner) > limit)
+	{
+		AuditEvent	event = {
+			.action = "exceed", .object_type = "quota", .object = GetUserNameFromId(server->owner, false),
+			.organization = GetUserNameFromId(server->owner, false), .outcome = AUDIT_REFUSED,
+			.sqlerrcode = ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, .detail = psprintf("source %s", server->servername)
+		};
+
+		audit_write_now(&event, true);
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("organization \"%s\" may have %d sources at most", GetUserNameFromId(server->owner, false), limit),
 				 errdetail("Disabled sources count."),
 				 errhint("Drop one for good with connkit_drop_source(…, force => true), or have an administrator raise "
 						 "the limit with connkit_set_quota().")));
+	}
 	PG_RETURN_NULL();
 }
 

@@ -372,7 +372,7 @@ source_call(FunctionCallInfo fcinfo, const char *action, void (*work) (FunctionC
 				 errmsg("the name of a source may not be null")));
 	event.object = NameStr(*PG_GETARG_NAME(0));
 	server = GetForeignServerByName(event.object, true);
-	event.organization = GetUserNameFromId(server ? server->owner : GetUserId(), false);
+	event.organization = GetUserNameFromId(server && work != source_create ? server->owner : GetUserId(), false);
 	error_context_stack = &guard;
 	secret_guard_statement();
 	SPI_connect();
