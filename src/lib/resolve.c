@@ -140,11 +140,11 @@ ck_resolve(CkSession *session, const char *host, int port, char *address, size_t
 	CkStatus	status;
 
 	ck_stage(session, CK_STAGE_RESOLVE, host);
-	if (host[0] == '/')
-		return resolve_path(session, host, port, address, size);
 	if (host[0] == '\0')
 		return ck_fail(session, CK_ERR_OPTION, "the host is empty");
-	if (getaddrinfo(host, NULL, &hints, &numeric) == 0)
+	if (host[0] == '/')
+		status = resolve_path(session, host, port, address, size);
+	else if (getaddrinfo(host, NULL, &hints, &numeric) == 0)
 	{
 		status = resolve_write(session, host, port, numeric, address, size);
 		freeaddrinfo(numeric);

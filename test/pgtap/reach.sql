@@ -263,6 +263,7 @@ FROM (VALUES (:'socket', :'socket', 'passed', 'a socket'),
 	(:'files' || '/link*', :'files' || '/link', 'refused', 'a pattern is of the path without links'),
 	(:'files' || '/../sourc?', :'socket', 'passed', 'the pattern''s own folder may be written in any way'),
 	(:'socket' || ':1', :'socket', 'refused', 'paths have no ports')) v (allowed, host, verdict, what);
+SELECT is(pg_temp.resolved('*', :'files' || '/link'), :'socket', 'what was checked is connected to');
 
 -- files
 SELECT format('COPY (SELECT WHERE false) TO PROGRAM %L', format('cd %1$s && rm -rf reach* && mkfifo reach-pipe && '
