@@ -145,6 +145,7 @@ check_hosts_argument(ArrayType *hosts)
 	Datum	   *patterns;
 	bool	   *nulls;
 	int			count;
+	const char *problem;
 
 	if (hosts == NULL)
 		return;
@@ -153,6 +154,13 @@ check_hosts_argument(ArrayType *hosts)
 	{
 		if (nulls[i])
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("hosts may hold no NULL")));
+		problem = reach_problem(TextDatumGetCString(patterns[i]));
+		if (problem)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid pattern in hosts"),
+					 errdetail("%s", problem),
+					 errhint("A pattern is a host name, an address or a network, with \":port\" where it matters.")));
 	}
 }
 

@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <sys/stat.h>
@@ -406,17 +405,14 @@ check_hosts(const StoredSecret *stored, const SecretUse *use)
 	int			count;
 	char	   *host;
 	int			port;
-	unsigned char binary[16];
-	bool		numeric;
 
 	if (stored->hosts == NULL)
 		return;
 	deconstruct_array(stored->hosts, TEXTOID, -1, false, TYPALIGN_INT, &patterns, &nulls, &count);
 	if (secret_host(use->connector, use->server_options, &host, &port))
 	{
-		numeric = inet_pton(AF_INET, host, binary) == 1 || inet_pton(AF_INET6, host, binary) == 1;
 		for (int i = 0; i < count; i++)
-			if (!nulls[i] && reach_matches(TextDatumGetCString(patterns[i]), host, port, numeric ? host : NULL))
+			if (!nulls[i] && reach_matches(TextDatumGetCString(patterns[i]), host, port, NULL))
 				return;
 	}
 	ereport(ERROR,
