@@ -20,7 +20,7 @@ CREATE TABLE connkit.audit_log (
 );
 COMMENT ON TABLE connkit.audit_log IS 'what was done, or tried, with sources and secrets; seen by those who have the '
 	'organization''s role and by who did it';
-COMMENT ON COLUMN connkit.audit_log.session_role IS 'role that logged in';
+COMMENT ON COLUMN connkit.audit_log.session_role IS 'session_user';
 COMMENT ON COLUMN connkit.audit_log.role IS 'role that the session had then';
 COMMENT ON COLUMN connkit.audit_log.client IS 'address and port, or local';
 COMMENT ON COLUMN connkit.audit_log.backend IS 'process id of the session';
@@ -92,56 +92,58 @@ CREATE VIEW connkit.compliance_report WITH (security_barrier) AS
 		SELECT object_type, object, outcome, count(*) AS times, max(at) AS last
 		FROM connkit.audit_log
 		WHERE outcome <> 'ok' AND object_type IN ('source', 'secret') AND at > now() - interval '30 days'
-		GROUP BY object_type, object, outcome)
-	SELECT s.name AS source, s.owner AS organization, 'secret in clear text' AS finding, 'high' AS severity,
-		format('option %s of the user mapping for %s', o.option_name,
-			CASE m.umuser WHEN 0 THEN 'public' ELSE pg_get_userbyid(m.umuser) END) AS detail
-	FROM source AS s JOIN pg_catalog.pg_user_mapping AS m ON m.umserver = s.oid
-		CROSS JOIN LATERAL pg_options_to_table(m.umoptions) AS o
-		JOIN option AS c ON c.connector = s.connector AND c.secret AND o.option_name IN (c.name, c.alias)
-	WHERE o.option_value <> ''
-	UNION ALL
-	SELECT s.name, s.owner, 'TLS not verified', CASE t.mode WHEN 'require' THEN 'medium' ELSE 'high' END,
-		format('sslmode is %s', t.mode)
-	FROM source AS s JOIN option AS c ON c.connector = s.connector AND c.name = 'sslmode'
-		CROSS JOIN LATERAL coalesce(s.options ->> 'sslmode', c.default_value) AS t(mode)
-	WHERE t.mode NOT LIKE 'verify-%' AND coalesce(s.options ->> 'host', '') NOT LIKE '/%'
-	UNION ALL
-	SELECT s.name, s.owner, 'TLS not verified', 'high', format('option %s is an address of http', o.key)
-	FROM source AS s CROSS JOIN LATERAL jsonb_each_text(s.options) AS o
-	WHERE o.value ILIKE 'http://%'
-	UNION ALL
-	SELECT s.name, s.owner, 'account may write', 'medium', t.warning
-	FROM source AS s
-		CROSS JOIN LATERAL (SELECT l.new_value #>> '{warnings,privileges}' AS warning FROM connkit.audit_log AS l
-			WHERE l.object = s.name AND l.object_type = 'source' AND l.action = 'test' AND l.outcome = 'ok' AND l.at > s.since
-			ORDER BY l.at DESC LIMIT 1) AS t
-	WHERE t.warning NOT LIKE 'the account may read no%'
-	UNION ALL
-	SELECT s.name, s.owner, 'never tested', 'low', 'connkit_test() has not succeeded with it'
-	FROM source AS s
-	WHERE NOT EXISTS (SELECT FROM connkit.audit_log AS l WHERE l.object = s.name AND l.object_type = 'source'
-		AND l.action = 'test' AND l.outcome = 'ok' AND l.at > s.since)
-	UNION ALL
-	SELECT s.name, s.owner, format('%s access', t.outcome), CASE t.outcome WHEN 'refused' THEN 'medium' ELSE 'low' END,
-		format('%s times in 30 days, the last %s', t.times, t.last)
-	FROM source AS s JOIN trouble AS t ON t.object_type = 'source' AND t.object = s.name
-	UNION ALL
-	SELECT NULL, s.owner, format('%s access', t.outcome), CASE t.outcome WHEN 'refused' THEN 'medium' ELSE 'low' END,
-		format('secret %s: %s times in 30 days, the last %s', s.name, t.times, t.last)
-	FROM secret AS s JOIN trouble AS t ON t.object_type = 'secret' AND t.object = s.owner || '/' || s.name
-	UNION ALL
-	SELECT NULL, s.owner, 'unused secret', 'low',
-		format('secret %s: %s', s.name, coalesce('last used ' || s.last_used, 'never used'))
-	FROM secret AS s
-	WHERE s.last_used IS NULL OR (s.last_used < now() - interval '90 days' AND s.used_by = '{}')
-	UNION ALL
-	SELECT NULL, s.owner, 'old secret', 'medium', format('secret %s: version %s was set %s', s.name, s.version, s.created)
-	FROM secret AS s CROSS JOIN LATERAL coalesce(current_setting('connkit.secret_max_age', true)::integer, 90) AS age(days)
-	WHERE s.provider = 'store' AND age.days > 0 AND s.created < now() - make_interval(days => age.days)
-	UNION ALL
-	SELECT NULL, NULL, 'master key in the data directory', 'high', 'base backups hold the key; set connkit.master_key_file'
-	WHERE connkit.master_key_is_exposed();
+		GROUP BY object_type, object, outcome),
+	found AS (
+		SELECT s.name AS source, s.owner AS organization, 'secret in clear text' AS finding, 'high' AS severity,
+			format('option %s of the user mapping for %s', o.option_name,
+				CASE m.umuser WHEN 0 THEN 'public' ELSE pg_get_userbyid(m.umuser) END) AS detail
+		FROM source AS s JOIN pg_catalog.pg_user_mapping AS m ON m.umserver = s.oid
+			CROSS JOIN LATERAL pg_options_to_table(m.umoptions) AS o
+			JOIN option AS c ON c.connector = s.connector AND c.secret AND o.option_name IN (c.name, c.alias)
+		WHERE o.option_value <> ''
+		UNION ALL
+		SELECT s.name, s.owner, 'TLS not verified', CASE t.mode WHEN 'require' THEN 'medium' ELSE 'high' END,
+			format('sslmode is %s', t.mode)
+		FROM source AS s JOIN option AS c ON c.connector = s.connector AND c.name = 'sslmode'
+			CROSS JOIN LATERAL coalesce(s.options ->> 'sslmode', c.default_value) AS t(mode)
+		WHERE t.mode NOT LIKE 'verify-%' AND coalesce(s.options ->> 'host', '') NOT LIKE '/%'
+		UNION ALL
+		SELECT s.name, s.owner, 'TLS not verified', 'high', format('option %s is an address of http', o.key)
+		FROM source AS s CROSS JOIN LATERAL jsonb_each_text(s.options) AS o
+		WHERE o.value ILIKE 'http://%'
+		UNION ALL
+		SELECT s.name, s.owner, 'account may write', 'medium', t.warning
+		FROM source AS s
+			CROSS JOIN LATERAL (SELECT l.new_value #>> '{warnings,privileges}' AS warning FROM connkit.audit_log AS l
+				WHERE l.object = s.name AND l.object_type = 'source' AND l.action = 'test' AND l.outcome = 'ok' AND l.at > s.since
+				ORDER BY l.at DESC LIMIT 1) AS t
+		WHERE t.warning NOT LIKE 'the account may read no%'
+		UNION ALL
+		SELECT s.name, s.owner, 'never tested', 'low', 'connkit_test() has not succeeded with it'
+		FROM source AS s
+		WHERE NOT EXISTS (SELECT FROM connkit.audit_log AS l WHERE l.object = s.name AND l.object_type = 'source'
+			AND l.action = 'test' AND l.outcome = 'ok' AND l.at > s.since)
+		UNION ALL
+		SELECT s.name, s.owner, format('%s access', t.outcome), CASE t.outcome WHEN 'refused' THEN 'medium' ELSE 'low' END,
+			format('%s times in 30 days, the last %s', t.times, t.last)
+		FROM source AS s JOIN trouble AS t ON t.object_type = 'source' AND t.object = s.name
+		UNION ALL
+		SELECT NULL, s.owner, format('%s access', t.outcome), CASE t.outcome WHEN 'refused' THEN 'medium' ELSE 'low' END,
+			format('secret %s: %s times in 30 days, the last %s', s.name, t.times, t.last)
+		FROM secret AS s JOIN trouble AS t ON t.object_type = 'secret' AND t.object = s.owner || '/' || s.name
+		UNION ALL
+		SELECT NULL, s.owner, 'unused secret', 'low',
+			format('secret %s: %s', s.name, coalesce('last used ' || s.last_used, 'never used'))
+		FROM secret AS s
+		WHERE s.last_used IS NULL OR (s.last_used < now() - interval '90 days' AND s.used_by = '{}')
+		UNION ALL
+		SELECT NULL, s.owner, 'old secret', 'medium', format('secret %s: version %s was set %s', s.name, s.version, s.created)
+		FROM secret AS s CROSS JOIN LATERAL coalesce(current_setting('connkit.secret_max_age', true)::integer, 90) AS age(days)
+		WHERE s.provider = 'store' AND age.days > 0 AND s.created < now() - make_interval(days => age.days)
+		UNION ALL
+		SELECT NULL, NULL, 'master key in the data directory', 'high', 'base backups hold the key; set connkit.master_key_file'
+		WHERE connkit.master_key_is_exposed())
+	SELECT source, organization, finding, severity, detail COLLATE "default" AS detail FROM found;
 COMMENT ON VIEW connkit.compliance_report IS
 	'what is not as it should be with sources and secrets of the current role''s organizations';
 COMMENT ON COLUMN connkit.compliance_report.source IS 'NULL: it is of a secret, or of the whole server';

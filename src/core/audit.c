@@ -192,18 +192,15 @@ void
 audit_write_now(const AuditEvent *event, bool wait)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	char	   *volatile entry = NULL;
 
 	PG_TRY();
 	{
 		Oid			table = IsTransactionState() ? audit_table() : InvalidOid;
 
-		if (OidIsValid(table) || !IsTransactionState())
-		{
-			entry = audit_entry(event);
-			if (!OidIsValid(table) || !audit_worker_write(table, entry, wait))
-				audit_log_line(entry);
-		}
+		if (OidIsValid(table))
+			audit_worker_write(table, audit_entry(event), wait);
+		else if (!IsTransactionState())
+			audit_log_line(audit_entry(event));
 	}
 	PG_CATCH();
 	{
@@ -215,9 +212,8 @@ audit_write_now(const AuditEvent *event, bool wait)
 			PG_RE_THROW();
 		FlushErrorState();
 		ereport(LOG,
-				(errmsg_internal("connkit audit: an entry could not be made a row: %s", error->message)));
-		if (entry)
-			audit_log_line(entry);
+				(errmsg_internal("connkit audit: %s of %s %s could not be told: %s", event->action, event->object_type,
+								 event->object ? event->object : "", error->message)));
 	}
 	PG_END_TRY();
 }
@@ -432,5 +428,4 @@ audit_init(void)
 							"Days after which connkit.compliance_report calls a secret old.",
 							"0 never does.",
 							&secret_max_age, 90, 0, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
-	audit_worker_init();
 }

@@ -68,8 +68,7 @@ extern void audit_store_use(const char *entry);
 /* As audit_options(); stars of a secret that the list set (DefElem) gives say so. */
 extern Jsonb *audit_options_set(const CkConnector *connector, List *options, uint32 where, List *set);
 
-/* Has a worker write the entry; false where none is to be had, and the caller has to. */
-extern bool audit_worker_write(Oid table, const char *entry, bool wait);
-extern void audit_worker_init(void);
+/* Has a worker write the entry; where none is to be had, it becomes a line of the log. */
+extern void audit_worker_write(Oid table, const char *entry, bool wait);
 
 #endif							/* CONNKIT_AUDIT_H */

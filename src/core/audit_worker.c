@@ -12,6 +12,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
+#include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -131,6 +132,14 @@ request_finish(int ms)
 	request_end();
 }
 
+/* The backend ends: a request on its way gets a moment more. */
+static void
+requests_exit(int code, Datum arg)
+{
+	if (pending.segment)
+		request_finish(EXIT_MS);
+}
+
 /* Starts the worker; false where all places for workers are taken. */
 static bool
 request_start(const char *entry)
@@ -145,10 +154,15 @@ request_start(const char *entry)
 	dsm_segment *segment = dsm_create(offsetof(Request, entry) + size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
 	MemoryContext caller;
 	Request    *request;
+	static bool watched = false;
 	bool		started = false;
 
 	if (segment == NULL)
 		return false;
+	/* not when the module is loaded: that may have been in the postmaster, whose callbacks are not the backend's */
+	if (!watched)
+		before_shmem_exit(requests_exit, (Datum) 0);
+	watched = true;
 	request = dsm_segment_address(segment);
 	pg_atomic_init_u32(&request->state, REQUEST_WAITING);
 	request->database = MyDatabaseId;
@@ -173,71 +187,73 @@ request_start(const char *entry)
 	return true;
 }
 
-bool
-audit_worker_write(Oid table, const char *entry, bool wait)
+/*
+ * Takes the turn of this database: those who wait for their worker go one by one, not to use up the places for workers.
+ * False where it does not come in time.
+ */
+static bool
+turn_take(LOCKTAG *turn)
 {
 	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TURN_MS);
-	volatile bool started = false;
-	LOCKTAG		turn;
 
-	if (!IsUnderPostmaster || RecoveryInProgress())
-		return false;
-	if (pending.segment)
-		request_finish(WORK_MS);
-	if (!wait)
-		return request_start(entry);
-
-	/* those who wait go one by one, not to use up the places for workers */
-	SET_LOCKTAG_OBJECT(turn, MyDatabaseId, RelationRelationId, table, 0);
-	while (LockAcquire(&turn, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+	while (LockAcquire(turn, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 	{
 		if (GetCurrentTimestamp() >= end)
 			return false;
 		nap(10);
 	}
-	PG_TRY();
-	{
-		started = request_start(entry);
-		if (started)
-			request_finish(WORK_MS);
-	}
-	PG_CATCH();
-	{
-		LockRelease(&turn, ExclusiveLock, true);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	LockRelease(&turn, ExclusiveLock, true);
-	return started;
-}
-
-/* The backend ends: a request on its way gets a moment more. */
-static void
-requests_exit(int code, Datum arg)
-{
-	if (pending.segment)
-		request_finish(EXIT_MS);
+	return true;
 }
 
 void
-audit_worker_init(void)
+audit_worker_write(Oid table, const char *entry, bool wait)
 {
-	before_shmem_exit(requests_exit, (Datum) 0);
+	volatile bool taken = false;
+	volatile bool started = false;
+	LOCKTAG		turn;
+
+	SET_LOCKTAG_OBJECT(turn, MyDatabaseId, RelationRelationId, table, 0);
+	PG_TRY();
+	{
+		if (IsUnderPostmaster && !RecoveryInProgress())
+		{
+			if (pending.segment)
+				request_finish(WORK_MS);
+			taken = wait && turn_take(&turn);
+			if (taken || !wait)
+				started = request_start(entry);
+			if (started && wait)
+				request_finish(WORK_MS);
+		}
+	}
+	PG_CATCH();
+	{
+		if (!started)
+			audit_log_line(entry);
+		if (taken)
+			LockRelease(&turn, ExclusiveLock, true);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (!started)
+		audit_log_line(entry);
+	if (taken)
+		LockRelease(&turn, ExclusiveLock, true);
 }
 
 /*
  * The worker
  */
 
-/* What it took but could not do, since it is ended, becomes a line of the log. */
+/* The entry that it took and has not written yet. */
+static const char *worker_entry = NULL;
+
+/* What it could not do, since it is ended, becomes a line of the log. */
 static void
 worker_exit(int code, Datum arg)
 {
-	Request    *request = (Request *) DatumGetPointer(arg);
-
-	if (pg_atomic_read_u32(&request->state) == REQUEST_TAKEN)
-		audit_log_line(request->entry);
-	pg_atomic_write_u32(&request->state, REQUEST_DONE);
+	if (worker_entry)
+		audit_log_line(worker_entry);
 }
 
 /*
@@ -256,23 +272,25 @@ worker_settings(void)
 	SetConfigOption("lock_timeout", psprintf("%d", LOCK_MS), PGC_SUSET, PGC_S_OVERRIDE);
 }
 
-/* Runs a statement on the entry in a transaction; false where it failed, which is told in the log. */
+/* Runs a statement on the entry in a transaction; false where the table is not there, or it failed and is told in the log. */
 static bool
 worker_run(void (*statement) (const char *entry), const char *entry)
 {
 	volatile bool done = false;
+	bool		found;
 
 	PG_TRY();
 	{
 		StartTransactionCommand();
 		enable_timeout_after(STATEMENT_TIMEOUT, STATEMENT_MS);
 		PushActiveSnapshot(GetTransactionSnapshot());
-		if (OidIsValid(audit_table()))
+		found = OidIsValid(audit_table());
+		if (found)
 			statement(entry);
 		PopActiveSnapshot();
 		disable_timeout(STATEMENT_TIMEOUT, false);
 		CommitTransactionCommand();
-		done = true;
+		done = found;
 	}
 	PG_CATCH();
 	{
@@ -299,7 +317,6 @@ connkit_audit_worker(Datum arg)
 	dsm_segment *segment;
 	Request    *request;
 	PGPROC	   *backend;
-	char	   *entry;
 
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
@@ -307,18 +324,19 @@ connkit_audit_worker(Datum arg)
 	if (segment == NULL)
 		proc_exit(0);			/* who asked has not waited so long */
 	request = dsm_segment_address(segment);
-	BackgroundWorkerInitializeConnectionByOid(request->database, InvalidOid, 0);
+	BackgroundWorkerInitializeConnectionByOid(request->database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
 	worker_settings();
 	if (!request_claim(request, REQUEST_TAKEN))
 		proc_exit(0);
-	before_shmem_exit(worker_exit, PointerGetDatum(request));
-	entry = MemoryContextStrdup(TopMemoryContext, request->entry);
-	if (!worker_run(audit_store, entry))
-		audit_log_line(entry);
+	worker_entry = request->entry;
+	before_shmem_exit(worker_exit, (Datum) 0);
+	if (!worker_run(audit_store, request->entry))
+		audit_log_line(request->entry);
+	worker_entry = NULL;
+	(void) worker_run(audit_store_use, request->entry);
 	pg_atomic_write_u32(&request->state, REQUEST_DONE);
 	backend = BackendPidGetProc(request->backend);
 	if (backend)
 		SetLatch(&backend->procLatch);
-	(void) worker_run(audit_store_use, entry);
 	proc_exit(0);
 }
