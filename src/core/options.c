@@ -594,7 +594,16 @@ void
 options_visit(const CkConnector *connector, OptionVisitor visit, void *arg)
 {
 	for (const CkOption *o = connector->options; o->name; o++)
+	{
+		CkOption	reference = {.type = CK_OPT_STRING, .where = CK_ON_USER};
+
 		visit(arg, o);
+		if (!(o->where & CK_SECRET))
+			continue;
+		reference.name = psprintf("%s" SECRET_SUFFIX, o->name);
+		reference.help = psprintf("name of a secret to take %s from", o->name);
+		visit(arg, &reference);
+	}
 	for (const CkOption *o = common_options; o->name; o++)
 		visit(arg, o);
 }

@@ -14,7 +14,7 @@ WHERE connector = 'null' AND name IN (SELECT name FROM connkit.connector_option 
 ORDER BY name COLLATE "C";
 SELECT name, type, places, required, secret, default_value, minimum, maximum, choices, alias
 FROM connkit.connector_option
-WHERE connector = 'postgres' AND name IN ('host', 'port', 'user', 'password', 'sslmode', 'sslrootcert')
+WHERE connector = 'postgres' AND name IN ('host', 'port', 'user', 'password', 'password_secret', 'sslmode', 'sslrootcert')
 ORDER BY name COLLATE "C";
 SELECT c.name FROM connkit.connector AS c
 WHERE c.options <> ARRAY(SELECT o.name FROM connkit.connector_option AS o WHERE o.connector = c.name);
