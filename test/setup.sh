@@ -6,7 +6,7 @@
 set -euo pipefail
 
 build="gcc make pkg-config postgresql-15 postgresql-server-dev-15 libpq-dev libsqlite3-dev libmariadb-dev
-	libmariadb-dev-compat libsodium-dev libcurl4-openssl-dev libicu-dev"
+	libmariadb-dev-compat libsodium-dev libcurl4-openssl-dev libjansson-dev libicu-dev"
 servers="mariadb-server sqlite3 openssl perl"
 packages=
 
@@ -15,7 +15,7 @@ for purpose in "${@:-build test}"; do
 		case $word in
 			build) packages+=" $build" ;;
 			demo) packages+=" $build $servers" ;;
-			test) packages+=" $build $servers g++ pgtap postgresql-15-pgtap
+			test) packages+=" $build $servers g++ curl pgtap postgresql-15-pgtap
 				libtap-parser-sourcehandler-pgtap-perl libipc-run-perl" ;;
 			bench) packages+=" $build $servers postgresql-15-mysql-fdw" ;;
 			valgrind) packages+=" valgrind libc6-dbg" ;;

@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "discover.h"
 #include "fdw.h"
+#include "registry.h"
 #include "scan.h"
 
 /* The source is asked for this many times the rows that are wanted, so that chance does not leave too few. */
@@ -140,6 +141,8 @@ fdw_analyze(Relation relation, AcquireSampleRowsFunc *function, BlockNumber *pag
 				bytes;
 
 	remote_table_init(&table, RelationGetRelid(relation), relation->rd_rel->relowner);
+	if (!(registry_connector_of_server(table.serverid)->caps & CK_READ))
+		return false;
 	discover_estimate_forget(table.serverid, table.userid, table.schema, table.table);
 	sample_estimate(&table, &rows, &bytes);
 	*pages = bytes > 0 ? (BlockNumber) Min(ceil(bytes / BLCKSZ), (double) MaxBlockNumber) : 0;

@@ -1,0 +1,115 @@
+# double.sh: cases of the HTTP client on a double that misbehaves; functions, to be sourced by run.sh.
+
+# The double with TLS redirects to one without, and the other way round to another host name.
+double_start()
+{
+	DOUBLE_PORT=$(ck_spare_port) DOUBLE_TLS_PORT=$(ck_spare_port)
+	server_start double '(exec 3<>/dev/tcp/127.0.0.1/$DOUBLE_PORT)' \
+		python3 "$CK_TOP/test/providers/double.py" "$DOUBLE_PORT" "$CK_TMP/double.requests" "http://127.0.0.1:$DOUBLE_PORT" &&
+		server_start double_tls '(exec 3<>/dev/tcp/127.0.0.1/$DOUBLE_TLS_PORT)' \
+			python3 "$CK_TOP/test/providers/double.py" "$DOUBLE_TLS_PORT" "$CK_TMP/double_tls.requests" \
+			"http://localhost:$DOUBLE_PORT" "$CK_TMP/tls/server.crt" "$CK_TMP/tls/server.key"
+}
+
+# Reads from the double, that answers in this way.
+double_read()
+{
+	provider double connkit_vault "address 'http://localhost:$DOUBLE_PORT/$1', connect_timeout '2', query_timeout '2'" \
+		"token 'canary_token'"
+	read_by double x
+}
+
+# The whole takes no longer than connect_timeout.
+double_slow()
+{
+	local begin=$SECONDS
+
+	fails "57014: $2" double_read "$1" && [ $((SECONDS - begin)) -le 5 ]
+}
+
+# The value comes, since the source refuses it.
+double_good()
+{
+	fails '28000: .*source "source"' double_read "$1"
+}
+
+# A redirect to another host does not get the token.
+double_other()
+{
+	: >"$CK_TMP/double.requests"
+	fails '08P01: .*the server redirects to "127.0.0.1", port [0-9]+, where the token is not sent' double_read other &&
+		is "GET /other/v1/auth/token/lookup-self with token
+GET /ok/v1/auth/token/lookup-self without token" cat "$CK_TMP/double.requests"
+}
+
+# A login, whose body is a secret, is not sent on to another host.
+double_login()
+{
+	: >"$CK_TMP/double.requests"
+	provider double connkit_vault "address 'http://localhost:$DOUBLE_PORT/other', auth 'approle'" \
+		"role_id 'x', secret_id 'canary'"
+	fails '08P01: .*redirects a request that cannot be sent on to "127.0.0.1"' read_by double x &&
+		is "POST /other/v1/auth/approle/login without token" cat "$CK_TMP/double.requests"
+}
+
+double_downgrade()
+{
+	provider double connkit_vault "address 'https://localhost:$DOUBLE_TLS_PORT/other', sslrootcert '$CK_CA'" "token 'x'"
+	fails '08P01: .*redirects from https to http' read_by double x
+}
+
+double_cancel()
+{
+	provider double connkit_vault "address 'http://localhost:$DOUBLE_PORT/$1'" "token 'x'"
+	cancelled double x
+}
+
+# An address that nobody may connect to: the address of the server.
+double_denied()
+{
+	provider double connkit_vault "address '$1', connect_timeout '2'" "token 'x'"
+	fails '42501: .*source "double"' read_by double x
+}
+
+test_double()
+{
+	local way
+
+	begins "a double starts" double_start || return
+	ck_ok "packed replies, and connections kept" double_good ok
+	ck_ok "a redirect to the same host" double_good same
+	ck_ok "a redirect to another host" double_other
+	ck_ok "a redirect of a login" double_login
+	ck_ok "a redirect from https to http" double_downgrade
+	ck_ok "a redirect to a denied address" fails '42501: .*169\.254\.169\.254' double_read metadata
+	ck_ok "a redirect to a file" fails '08P01: .*redirects to what is no http or https address' double_read file
+	ck_ok "a redirect with a password" fails '08P01: .*redirects to what is no http or https address' double_read user
+	ck_ok "a redirect without an end" fails '08P01: .*redirects more than 3 times' double_read loop
+	for way in huge endless headers bomb; do
+		ck_ok "a reply too large: $way" fails '08P01: .*is larger than' double_read $way
+	done
+	ck_ok "a page of a proxy" fails '08P01: .*is not Vault or OpenBao \(HTTP status 200\)' double_read html
+	ck_ok "no HTTP" fails '08P01: .*sent no good HTTP' double_read garbage
+	ck_ok "a connection that is closed" fails '08006: .*closed the connection' double_read close
+	ck_ok "a reply that is cut" fails '08006: .*closed the connection' double_read short
+	ck_ok "401" fails '28000: .*HTTP status 401' double_read e401
+	ck_ok "429" fails '53300: .*HTTP status 429' double_read e429
+	ck_ok "500" fails 'HV000: .*HTTP status 500' double_read e500
+	ck_ok "503" fails '08001: .*HTTP status 503' double_read e503
+	ck_ok "no answer" double_slow hang '.*no answer within connect_timeout'
+	ck_ok "an answer by drops" double_slow drip '.*no answer within connect_timeout'
+	ck_ok "no answer with the secret" double_slow late_hang '.*no answer within query_timeout'
+	ck_ok "a secret by drops" double_slow late_drip '.*did not send its whole reply in time'
+	ck_ok "cancel while the server hangs" double_cancel hang
+	ck_ok "cancel while it sends by drops" double_cancel drip
+	for way in http://169.254.169.254 http://2852039166 http://0xa9fea9fe 'http://[::ffff:169.254.169.254]' \
+		'http://[fe80::1]' http://100.100.100.200; do
+		ck_ok "a denied address: $way" double_denied "$way"
+	done
+	for way in localhost ftp://localhost http://user:canary@localhost 'https://localhost/?a=canary' 'http://local host'; do
+		ck_ok "no address: $way" fails 'HV024: ' \
+			eval "provider double connkit_vault \"address '$way'\" \"token 'x'\"; read_by double x"
+	done
+	server_stop double
+	server_stop double_tls
+}
