@@ -194,5 +194,6 @@ END $$;
 COMMENT ON FUNCTION connkit.source_dropped() IS 'forgets what connkit''s tables say of a source that is dropped';
 
 CREATE EVENT TRIGGER connkit_source_dropped ON sql_drop
-	WHEN TAG IN ('DROP SERVER', 'DROP FOREIGN DATA WRAPPER', 'DROP OWNED', 'DROP EXTENSION')
+	WHEN TAG IN ('DROP SERVER', 'DROP FOREIGN DATA WRAPPER', 'DROP OWNED', 'DROP EXTENSION', 'DROP SCHEMA', 'DROP FUNCTION',
+		'DROP ROUTINE')
 	EXECUTE FUNCTION connkit.source_dropped();
