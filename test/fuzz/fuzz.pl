@@ -193,6 +193,19 @@ sub piece_discover
 			clause(map { chance(0.9) ? $_ : [mutate($_->[0]), $_->[1]] } map { pick(@import) } 0 .. rand 3) . ')';
 }
 
+# Lists of patterns, and a host that is held against them.
+sub piece_reach
+{
+	my ($round) = @_;
+	my $pattern = sub { chance(0.2) ? odd() : mutate(pick('*', 'localhost', '*.example.com:1-65535', '127.0.0.0/8', '/tmp*/?',
+		'10.0.0.0/8:22', '[::1]:5432', 'fd00::/8', '[::ffff:0:0/96]', '::ffff:1.2.3.4/128', '*:1')) };
+
+	return "RESET ROLE;\nSELECT set_config('connkit." . pick('allowed_hosts', 'allowed_hosts', 'denied_addresses', 'allowed_paths') .
+		"', " . quote(join ',', map { $pattern->() } 0 .. rand 3) . ", true);\nSET LOCAL ROLE fuzz_owner;\n" .
+		"SELECT connkit_test('postgres', '" . '{"port": 1, "host": "' . pick('127.0.0.1', 'localhost', '::1', '*', '0', '/tmp',
+		'/tmp/../tmp', '::ffff:127.0.0.1', '127.1', 'LOCALHOST.', '', 'fe80::1%lo') . '"' . "}', '" . '{"user": "u"}' . "')";
+}
+
 # Declared types of an SQLite file, and files that are damaged.
 sub piece_sqlite
 {
@@ -453,6 +466,7 @@ my $logged = -s $log;
 prepare();
 rounds('options', 'options', 0.25, \&piece_options);
 rounds('discover', 'patterns and options of discovery and import', 0.15, \&piece_discover);
+rounds('reach', 'patterns of hosts', 0.05, \&piece_reach) if grep { $_ eq 'postgres' } @connectors;
 rounds('sqlite', 'SQLite files', 0.1, \&piece_sqlite) if grep { $_ eq 'sqlite' } @connectors;
 wires(0.45);
 
