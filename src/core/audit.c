@@ -48,10 +48,10 @@ audit_table(void)
 {
 	Oid			schema = get_namespace_oid("connkit", true);
 	Oid			table = OidIsValid(schema) ? get_relname_relid("audit_log", schema) : InvalidOid;
+	Oid			extension = OidIsValid(table) ? get_extension_oid("connkit", true) : InvalidOid;
 
 	/* where the extension is not, anybody may have made a table of that name */
-	if (!OidIsValid(table) ||
-		getExtensionOfObject(RelationRelationId, table) != get_extension_oid("connkit", true))
+	if (!OidIsValid(extension) || getExtensionOfObject(RelationRelationId, table) != extension)
 		return InvalidOid;
 	return table;
 }
