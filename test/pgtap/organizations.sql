@@ -237,13 +237,21 @@ EXCEPTION WHEN OTHERS THEN
 	END IF;
 	RETURN SQLSTATE;
 END $$;
+RESET ROLE;
+CREATE FUNCTION told(call text) RETURNS text LANGUAGE plpgsql SET client_min_messages = error AS $$
+DECLARE
+	body text;
+BEGIN
+	EXECUTE format('SELECT string_agg(r::text, E''\n'') FROM %s AS r', call) INTO body;
+	RETURN regexp_replace(body, ',\d+,', ',', 'g');		-- milliseconds
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLERRM;
+END $$;
 SET LOCAL ROLE ck_globex;
 SELECT is(attempted(call), outcome, call) FROM attempt;
-SELECT is(attempted(replace(call, 'canary_acme', 'ck_globex')), attempted(replace(replace(call, 'canary_acme', 'ck_globex'), 'canary_secret', 'nowhere')),
-	'a name of another''s secret is as good as none: ' || name)
-FROM attempt WHERE call LIKE '%canary_secret%canary_acme%' AND name IN ('connkit_drop_secret', 'connkit_revert_secret', 'connkit_grant_secret');
-SELECT is(attempted('connkit_test(''postgres'', ''{}'', ''{"user": "u", "password_secret": "canary_acme/canary_secret"}'')'),
-	attempted('connkit_test(''postgres'', ''{}'', ''{"user": "u", "password_secret": "canary_acme/nowhere"}'')'), 'in an option too');
+SELECT is(told(replace(call, 'canary_secret', 'nowhere')), replace(told(call), 'canary_secret', 'nowhere'),
+	'a secret that is another''s is told of as one that there is not: ' || name)
+FROM attempt WHERE call LIKE '%canary_secret%';
 
 SELECT is_empty($$SELECT action, object, detail, old_value, new_value FROM connkit.audit_log
 	WHERE role <> 'ck_globex' OR coalesce(old_value, new_value)::text LIKE '%canary%'$$, 'the audit log tells of own attempts, and no more');
