@@ -133,15 +133,19 @@ credentials_sweep(const Source *source)
 	}
 }
 
-/* Lets the mapped user, who is not one of the owner's, use the secret for this source. */
+/*
+ * Lets the mapped user, who is not one of the owner's, use the secret for this source. The arguments have their types, so
+ * that it is connkit's function that is called, whatever others of the name there are.
+ */
 static void
 grant_secret(const Source *source, const Mapping *mapping, const char *name)
 {
 	if (OidIsValid(mapping->user) && !has_privs_of_role(mapping->user, source->owner))
-		source_run(psprintf("SELECT %s.connkit_grant_secret(name => %s, grantee => %s, source => %s, owner => %s)",
-						quote_identifier(source->schema), quote_literal_cstr(name),
-						quote_literal_cstr(GetUserNameFromId(mapping->user, false)), quote_literal_cstr(source->name),
-						quote_literal_cstr(source_owner_name(source))));
+		source_run(psprintf("SELECT %s.connkit_grant_secret(%s::pg_catalog.text, %s::pg_catalog.name, %s::pg_catalog.name,"
+							" %s::pg_catalog.name)",
+							quote_identifier(source->schema), quote_literal_cstr(name),
+							quote_literal_cstr(GetUserNameFromId(mapping->user, false)),
+							quote_literal_cstr(source->name), quote_literal_cstr(source_owner_name(source))));
 }
 
 /* Stores what of the credentials is secret, and returns the steps for the mapping's options. */

@@ -14,7 +14,7 @@ CREATE ROLE connkit_acme;
 CREATE ROLE connkit_anna IN ROLE connkit_acme;
 CREATE ROLE connkit_guest;
 GRANT connkit_acme, connkit_anna, connkit_guest TO CURRENT_USER;
-GRANT USAGE ON FOREIGN DATA WRAPPER connkit_null, connkit_postgres TO connkit_acme;
+GRANT USAGE ON FOREIGN DATA WRAPPER connkit_null, connkit_postgres, connkit_vault TO connkit_acme;
 GRANT ALL ON ALL TABLES IN SCHEMA pg_temp TO PUBLIC;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA pg_temp TO PUBLIC;
 
@@ -44,6 +44,10 @@ CREATE FUNCTION mapping(source name, who text DEFAULT 'public') RETURNS jsonb LA
 		WHERE m.srvname = source AND m.usename = who$$;
 CREATE FUNCTION works(source name) RETURNS boolean LANGUAGE sql AS
 	$$SELECT bool_and(outcome <> 'failed') FROM connkit_test(source)$$;
+
+-- others' functions of the names of connkit's are not called
+CREATE FUNCTION connkit_test(text) RETURNS void LANGUAGE plpgsql AS $$BEGIN RAISE 'trapped'; END$$;
+CREATE FUNCTION connkit_grant_secret(text, text, text, text) RETURNS void LANGUAGE plpgsql AS $$BEGIN RAISE 'trapped'; END$$;
 
 SET LOCAL ROLE connkit_acme;
 
@@ -88,6 +92,25 @@ SELECT lives_ok($$SELECT connkit_create_source('given', 'postgres', place(), '{"
 	'a secret by its name');
 SELECT is(mapping('given'), '{"user": "x", "password_secret": "taken.password"}', 'goes through');
 SELECT is_empty($$SELECT FROM connkit.source_secret WHERE source = 'given'$$, 'and is not the source''s');
+
+SELECT connkit_public_key() AS key \gset
+\setenv KEY :key
+\set sealed `printf %s "$CK_PASSWORD" | connkit_seal "$KEY"`
+SELECT set_config('test.sealed', :'sealed', true) <> '' AS ready \gset
+SELECT lives_ok($$SELECT connkit_create_source('closed', 'postgres', place(),
+	credentials(jsonb_build_object('password', jsonb_build_object('sealed', current_setting('test.sealed')))), test => true)$$,
+	'a credential that was sealed');
+SELECT is(mapping('closed'), '{"user": "ck_reader", "password_secret": "closed.password"}', 'is a secret like others');
+SELECT lives_ok($$SELECT connkit_drop_source('closed', true)$$, 'and goes like others');
+SELECT CASE WHEN available THEN lives_ok($$SELECT connkit_create_source('vault', 'vault', '{"address": "https://vault.example.com/x"}',
+	'{"token": "dear"}')$$, 'a source with an address') ELSE skip('no connector vault') END
+FROM connkit.connector WHERE name = 'vault';
+SELECT CASE WHEN available THEN is((SELECT hosts FROM connkit.secret WHERE name = 'vault.token'), '{vault.example.com:443}',
+	'has its secrets bound to the host in it') ELSE skip('no connector vault') END
+FROM connkit.connector WHERE name = 'vault';
+SELECT CASE WHEN available THEN lives_ok($$SELECT connkit_drop_source('vault', true)$$, 'and is dropped with them')
+	ELSE skip('no connector vault') END
+FROM connkit.connector WHERE name = 'vault';
 
 -- errors
 SELECT is(raised($$SELECT connkit_create_source('far', 'null')$$),
