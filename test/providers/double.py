@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """double.py: a double of a server that misbehaves, for what no real one does on demand.
 
-usage: double.py PORT LOG OTHER_URL [CERTIFICATE KEY]
+usage: double.py PORT LOG OTHER_URL [CERTIFICATE KEY AUTHORITY]      (TLS 1.2, for clients with a certificate)
 
 The first part of the path says how it answers; for AWS, whose path is always /, the name of the secret does. Each request
 is a line of LOG, with what it carried.
@@ -36,6 +36,11 @@ AWS = {
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def setup(self):
+        super().setup()
+        with open(log + ".connections", "a") as file:
+            file.write("connection\n")
+
     def log_message(self, *arguments):
         pass
 
@@ -61,6 +66,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         data = {"data": {"value": "the value"}, "metadata": {"version": 1}, "ttl": 0}
         body = gzip.compress(json.dumps({"data": data}).encode())
         self.reply(200, body, Content_Encoding="gzip", Content_Type="application/json")
+
+    def way_space(self, rest):
+        if self.headers.get("X-Vault-Namespace") == "team":
+            return self.way_ok(rest)
+        self.reply(404, b'{"errors":[]}')
 
     def way_html(self, rest):
         self.reply(200, b"<html>Log in, canary</html>", Content_Type="text/html")
@@ -147,5 +157,8 @@ server = Server(("127.0.0.1", port), Handler)
 if len(sys.argv) > 4:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[4], sys.argv[5])
+    context.load_verify_locations(sys.argv[6])
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
     server.socket = context.wrap_socket(server.socket, server_side=True)
 server.serve_forever()

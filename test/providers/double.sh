@@ -1,6 +1,6 @@
 # double.sh: cases of the HTTP client on a double that misbehaves; functions, to be sourced by run.sh.
 
-# The double with TLS redirects to one without, and the other way round to another host name.
+# Two of them: one without TLS that redirects to another host name, and one with TLS that redirects to the first.
 double_start()
 {
 	DOUBLE_PORT=$(ck_spare_port) DOUBLE_TLS_PORT=$(ck_spare_port)
@@ -8,7 +8,7 @@ double_start()
 		python3 "$CK_TOP/test/providers/double.py" "$DOUBLE_PORT" "$CK_TMP/double.requests" "http://127.0.0.1:$DOUBLE_PORT" &&
 		server_start double_tls '(exec 3<>/dev/tcp/127.0.0.1/$DOUBLE_TLS_PORT)' \
 			python3 "$CK_TOP/test/providers/double.py" "$DOUBLE_TLS_PORT" "$CK_TMP/double_tls.requests" \
-			"http://localhost:$DOUBLE_PORT" "$CK_TMP/tls/server.crt" "$CK_TMP/tls/server.key"
+			"http://localhost:$DOUBLE_PORT" "$CK_TMP/tls/server.crt" "$CK_TMP/tls/server.key" "$CK_CA"
 }
 
 # Reads from the double, that answers in this way.
@@ -52,10 +52,73 @@ double_login()
 		is "POST /other/v1/auth/approle/login without token" cat "$CK_TMP/double.requests"
 }
 
-double_downgrade()
+# Reads from the double with TLS, that answers in this way; further options of the server.
+double_tls_read()
 {
-	provider double connkit_vault "address 'https://localhost:$DOUBLE_TLS_PORT/other', sslrootcert '$CK_CA'" "token 'x'"
-	fails '08P01: .*redirects from https to http' read_by double x
+	provider double connkit_vault "address 'https://localhost:$DOUBLE_TLS_PORT/$1', sslrootcert '$CK_CA'${2:+, $2}" \
+		"token 'x', sslcert '$CK_TMP/main/data/server.crt', sslkey '$CK_TMP/main/data/server.key'"
+	read_by double x
+}
+
+double_no_certificate()
+{
+	provider double connkit_vault "address 'https://localhost:$DOUBLE_TLS_PORT/ok', sslrootcert '$CK_CA'" "token 'x'"
+	fails '08001: .*no TLS with "localhost"' read_by double x
+}
+
+# Both requests of a read take one connection.
+double_kept()
+{
+	rm -f "$CK_TMP/double.requests.connections"
+	double_good ok && is 1 grep -c . "$CK_TMP/double.requests.connections"
+}
+
+double_namespace()
+{
+	provider double connkit_vault "address 'http://localhost:$DOUBLE_PORT/space', namespace 'team'" "token 'x'"
+	fails '28000: .*source "source"' read_by double x
+}
+
+# Where who said where the server is is no superuser, connkit.allowed_hosts holds, also for a redirect.
+double_bounded()
+{
+	provider double connkit_vault "address 'http://localhost:$DOUBLE_PORT/$1'" "token 'x'"
+	sql -c "CREATE ROLE providers_owner" -c "GRANT USAGE ON FOREIGN DATA WRAPPER connkit_vault TO providers_owner" \
+		-c "ALTER SERVER double OWNER TO providers_owner" -c "SELECT connkit_link_secret('linked', 'double', 'x')"
+	sql -c "SET connkit.allowed_hosts = 'localhost'" -c "SELECT who FROM there"
+	status=$?
+	provider double connkit_vault "address 'http://localhost:1'" "token 'x'"
+	sql -c "DROP OWNED BY providers_owner" -c "DROP ROLE providers_owner"
+	return $status
+}
+
+# Hundreds of reads in one backend leave no file open, and memory as it was.
+double_leaks()
+{
+	local found
+
+	provider double connkit_vault "address 'http://localhost:$DOUBLE_PORT/$1'" "token 'x'"
+	found=$(sql <<-'END'
+		SELECT connkit_link_secret('linked', 'double', 'x');
+		CREATE PROCEDURE try(times int) LANGUAGE plpgsql AS $$
+		BEGIN
+			FOR i IN 1..times LOOP
+				BEGIN
+					PERFORM who FROM there;
+				EXCEPTION WHEN OTHERS THEN
+				END;
+			END LOOP;
+		END $$;
+		CALL try(30);
+		SELECT count(*) AS files FROM pg_ls_dir('/proc/self/fd') \gset
+		SELECT split_part(pg_read_file('/proc/self/statm', 0, 100), ' ', 2) AS pages \gset
+		CALL try(150);
+		SELECT count(*) - :files FROM pg_ls_dir('/proc/self/fd');
+		SELECT split_part(pg_read_file('/proc/self/statm', 0, 100), ' ', 2)::int - :pages < 300;
+		DROP PROCEDURE try;
+	END
+	)
+	is "0 t" echo $(tail -n 2 <<<"$found")
 }
 
 double_cancel()
@@ -76,11 +139,19 @@ test_double()
 	local way
 
 	begins "a double starts" double_start || return
-	ck_ok "packed replies, and connections kept" double_good ok
+	ck_ok "a packed reply" double_good ok
+	ck_ok "the connection is kept" double_kept
+	ck_ok "a namespace" double_namespace
+	ck_ok "a client's certificate" fails '28000: .*source "source"' double_tls_read ok
+	ck_ok "no client's certificate" double_no_certificate
+	ck_ok "a server of an older TLS" fails '08001: .*no TLS with "localhost"' \
+		double_tls_read ok "ssl_min_protocol_version 'TLSv1.3'"
 	ck_ok "a redirect to the same host" double_good same
 	ck_ok "a redirect to another host" double_other
 	ck_ok "a redirect of a login" double_login
-	ck_ok "a redirect from https to http" double_downgrade
+	ck_ok "a redirect from https to http" fails '08P01: .*redirects from https to http' double_tls_read other
+	ck_ok "a host that is allowed" fails '28000: .*source "source"' double_bounded same
+	ck_ok "a redirect to a host that is not allowed" fails '42501: .*source "double"' double_bounded other
 	ck_ok "a redirect to a denied address" fails '42501: .*169\.254\.169\.254' double_read metadata
 	ck_ok "a redirect to a file" fails '08P01: .*redirects to what is no http or https address' double_read file
 	ck_ok "a redirect with a password" fails '08P01: .*redirects to what is no http or https address' double_read user
@@ -109,6 +180,9 @@ test_double()
 	for way in localhost ftp://localhost http://user:canary@localhost 'https://localhost/?a=canary' 'http://local host'; do
 		ck_ok "no address: $way" fails 'HV024: ' \
 			eval "provider double connkit_vault \"address '$way'\" \"token 'x'\"; read_by double x"
+	done
+	for way in ok e500 short other; do
+		ck_ok "nothing is left behind: $way" double_leaks $way
 	done
 	server_stop double
 	server_stop double_tls

@@ -3,6 +3,7 @@
 
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/fetch.sh"
+export no_proxy=localhost,127.0.0.1
 
 # psql in the suite's database; errors come with their SQLSTATE.
 sql()

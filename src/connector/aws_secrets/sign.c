@@ -10,13 +10,14 @@
 #define HASH crypto_hash_sha256_BYTES
 #define HEX (2 * HASH + 1)
 
-/* A hash over strings that come one after the other. */
+/* Takes a text into a hash. */
 static void
 sign_hash(crypto_hash_sha256_state *state, const char *text)
 {
 	crypto_hash_sha256_update(state, (const unsigned char *) text, strlen(text));
 }
 
+/* Ends a hash and writes it. */
 static void
 sign_hash_hex(crypto_hash_sha256_state *state, char hex[HEX])
 {
@@ -42,32 +43,16 @@ static void
 sign_key(const AwsRequest *r, const char *day, unsigned char key[HASH])
 {
 	crypto_auth_hmacsha256_state state;
-	unsigned char first[HASH];
-	crypto_hash_sha256_state long_key;
-	unsigned char block[64] = "AWS4";
-	size_t		length = strlen(r->secret_access_key);
+	char		secret[512];
 
-	/* the key is AWS4 and the secret; one that is longer than a block stands for its hash */
-	if (length + 4 <= sizeof(block))
-	{
-		memcpy(block + 4, r->secret_access_key, length);
-		crypto_auth_hmacsha256_init(&state, block, length + 4);
-	}
-	else
-	{
-		crypto_hash_sha256_init(&long_key);
-		sign_hash(&long_key, "AWS4");
-		sign_hash(&long_key, r->secret_access_key);
-		crypto_hash_sha256_final(&long_key, first);
-		crypto_auth_hmacsha256_init(&state, first, sizeof(first));
-	}
+	snprintf(secret, sizeof(secret), "AWS4%s", r->secret_access_key);
+	crypto_auth_hmacsha256_init(&state, (const unsigned char *) secret, strlen(secret));
 	crypto_auth_hmacsha256_update(&state, (const unsigned char *) day, strlen(day));
 	crypto_auth_hmacsha256_final(&state, key);
 	sign_step(key, r->region);
 	sign_step(key, r->service);
 	sign_step(key, "aws4_request");
-	sodium_memzero(block, sizeof(block));
-	sodium_memzero(first, sizeof(first));
+	sodium_memzero(secret, sizeof(secret));
 	sodium_memzero(&state, sizeof(state));
 }
 
