@@ -27,7 +27,8 @@ echo "building connkit; starting a PostgreSQL with it, and three sources of samp
 ck_prefix
 ck_certificates || ck_die "no certificates"
 ck_install || ck_die "the build failed"
-ck_main_start && ck_source_start && ck_mysql_source_start || ck_die "a server did not start"
+(umask 077; echo "$CK_PASSWORD" >"$CK_TMP/password")
+ck_main_start shared_preload_libraries=connkit && ck_source_start && ck_mysql_source_start || ck_die "a server did not start"
 ck_mysql source <"$CK_TOP/test/demo/shop.mysql.sql" >/dev/null || ck_die "no sample data in MariaDB"
 ck_source_psql source -f "$CK_TOP/test/demo/crm.postgres.sql" || ck_die "no sample data in PostgreSQL"
 sqlite3 "$CK_FILES/warehouse.db" <"$CK_TOP/test/demo/warehouse.sqlite.sql" || ck_die "no sample data in SQLite"

@@ -14,15 +14,23 @@ SELECT * FROM connkit_test('mysql',
 	jsonb_build_object('host', 'localhost', 'port', :'mysql_port', 'dbname', 'shop'),
 	jsonb_build_object('user', 'ck_reader', 'password', 'wrong'));
 
------- Three sources
+------ A password, sealed by the client: neither the statement nor the log nor a dump holds it
+
+SELECT connkit_public_key('shop_reader') AS key \gset
+\setenv KEY :key
+\set sealed `connkit_seal "$KEY" < "$CK_TMP/password"`
+SELECT connkit_set_sealed_secret('shop_reader', :'sealed', hosts => '{localhost}');
+
+------ Three sources: by native statements, in one call, and a file
 
 CREATE SERVER shop FOREIGN DATA WRAPPER connkit_mysql
 	OPTIONS (host 'localhost', port :'mysql_port', dbname 'shop', sslmode 'verify-full', sslrootcert :'ca');
-CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (user 'ck_reader', password :'password');
+CREATE USER MAPPING FOR PUBLIC SERVER shop OPTIONS (user 'ck_reader', password_secret 'shop_reader');
 
-CREATE SERVER crm FOREIGN DATA WRAPPER connkit_postgres
-	OPTIONS (host 'localhost', port :'pg_port', dbname 'source', sslmode 'verify-full', sslrootcert :'ca');
-CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (user 'ck_reader', password :'password');
+SELECT connkit_create_source('crm', 'postgres',
+	jsonb_build_object('host', 'localhost', 'port', :'pg_port', 'dbname', 'source', 'sslmode', 'verify-full',
+		'sslrootcert', :'ca'),
+	jsonb_build_object('user', 'ck_reader', 'password', :'password'), test => true);
 
 CREATE SERVER warehouse FOREIGN DATA WRAPPER connkit_sqlite OPTIONS (path :'file');
 CREATE USER MAPPING FOR CURRENT_USER SERVER warehouse;
@@ -71,3 +79,12 @@ EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT a.manager,
 
 SELECT p.category, count(*) AS products, sum(s.quantity) AS in_stock
 	FROM shop.products p JOIN warehouse.stock s ON s.sku = p.sku GROUP BY p.category ORDER BY p.category;
+
+------ Secrets: who uses them, and never what they are
+
+SELECT name, owner, version, hosts, used_by FROM connkit.secret ORDER BY name;
+
+------ Who did what, and what is not as it should be
+
+SELECT role, action, object_type, object, outcome, detail FROM connkit.audit_log ORDER BY id DESC LIMIT 8;
+SELECT source, finding, severity FROM connkit.compliance_report ORDER BY source, finding;
