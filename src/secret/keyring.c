@@ -218,7 +218,7 @@ keyring_write(bool create, const char *without)
 {
 	char	   *text = ring->text;
 	unsigned char fresh[KEY_BYTES];
-	bool		written;
+	volatile bool written;
 
 	text[0] = '\0';
 	strlcat(text, "# connkit: master keys, the current one first. Keep a copy away from the database's backups.\n",
