@@ -1,15 +1,21 @@
 /*
- * guard.c: keeps statements that hold secrets out of the server log and pg_stat_activity.
+ * guard.c: keeps statements that hold secrets out of the server log, pg_stat_activity and pg_stat_statements.
  *
- * Statements that name one of the functions below, or the options of a user mapping, are cut where their arguments begin,
- * in whatever message of the server log shows them, and their parameters are left out. That holds from the moment this
- * module is loaded: always with shared_preload_libraries, else from a session's first use of connkit on.
+ * Statements that name one of the functions below, or the options of a user mapping, are cut where their first text or
+ * their arguments begin, in whatever message of the server log shows them, and their parameters are left out. That holds
+ * from the moment this module is loaded: always with shared_preload_libraries, else from a session's first use of connkit
+ * on.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "commands/prepare.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "parser/analyze.h"
+#include "storage/ipc.h"
 #include "tcop/tcopprot.h"
+#include "tcop/utility.h"
 #include "utils/backend_status.h"
 #include "utils/elog.h"
 #include "utils/memutils.h"
@@ -18,15 +24,39 @@
 #include "guard.h"
 #include "secret.h"
 
-#define HIDDEN "... (hidden by connkit)"
+#define MARK "(hidden by connkit)"
+#define HIDDEN "... " MARK
 
-/* Words behind which a secret may stand. A blank stands for any run of blanks; the last word shown is the last one here. */
+/* Words beside which a secret may stand, or stood. A blank stands for any run of blanks and comments. */
 static const char *const guarded[] = {
-	"connkit_set_secret", "connkit_create_source", "connkit_alter_source", "connkit_test", "user mapping", NULL
+	"connkit_set_secret", "connkit_create_source", "connkit_alter_source", "connkit_test", "user mapping", MARK, NULL
 };
 
-static emit_log_hook_type previous_hook = NULL;
+static emit_log_hook_type previous_log = NULL;
+static ProcessUtility_hook_type previous_utility = NULL;
+static shmem_startup_hook_type previous_startup = NULL;
+static post_parse_analyze_hook_type previous_analyze = NULL;
 static TimestampTz loaded;
+static TimestampTz hidden = 0;	/* start of the statement that is hidden from pg_stat_activity */
+
+/* What stands behind blanks and comments. */
+static const char *
+blanks_end(const char *text)
+{
+	for (;;)
+	{
+		const char *end;
+
+		if (isspace((unsigned char) *text))
+			text++;
+		else if (text[0] == '-' && text[1] == '-')
+			text += strcspn(text, "\r\n");
+		else if (text[0] == '/' && text[1] == '*' && (end = strstr(text + 2, "*/")) != NULL)
+			text = end + 2;
+		else
+			return text;
+	}
+}
 
 /* What stands behind the words, where text begins with them, else NULL. */
 static const char *
@@ -36,10 +66,11 @@ words_end(const char *text, const char *words)
 	{
 		if (*words == ' ')
 		{
-			if (!isspace((unsigned char) *text))
+			const char *end = blanks_end(text);
+
+			if (end == text)
 				return NULL;
-			while (isspace((unsigned char) *text))
-				text++;
+			text = end;
 		}
 		else if (pg_tolower((unsigned char) *text++) != (unsigned char) *words)
 			return NULL;
@@ -47,31 +78,124 @@ words_end(const char *text, const char *words)
 	return text;
 }
 
-char *
-guard_cut(const char *text)
-{
-	if (text == NULL)
-		return NULL;
-	for (const char *c = text; *c; c++)
-		for (int i = 0; guarded[i]; i++)
-		{
-			const char *end = words_end(c, guarded[i]);
+static const char *guard_find(const char *text, const char *until);
 
-			if (end)
-				return psprintf("%.*s" HIDDEN, (int) (end - text), text);
-		}
+/* What stands behind EXECUTE and the name of a prepared statement that is guarded, where text begins so, else NULL. */
+static const char *
+execute_end(const char *text)
+{
+	const char *name = words_end(text, "execute ");
+	const char *end;
+	char	   *folded;
+	PreparedStatement *statement;
+
+	if (name == NULL)
+		return NULL;
+	if (*name == '"')
+	{
+		name++;
+		end = name + strcspn(name, "\"");
+	}
+	else
+		for (end = name; isalnum((unsigned char) *end) || *end == '_' || *end == '$' || IS_HIGHBIT_SET(*end);)
+			end++;
+	folded = pnstrdup(name, Min(end - name, NAMEDATALEN - 1));
+	for (char *c = folded; name[-1] != '"' && *c; c++)
+		*c = pg_tolower((unsigned char) *c);
+	statement = FetchPreparedStatement(folded, false);
+	pfree(folded);
+	return statement && guard_find(statement->plansource->query_string, NULL) ? end : NULL;
+}
+
+/* Where the text, up to its end or until, is to be cut, or NULL where all of it may be shown. */
+static const char *
+guard_find(const char *text, const char *until)
+{
+	const char *quote = NULL;
+
+	for (const char *c = text; c && *c && c != until; c++)
+	{
+		const char *end = NULL;
+
+		for (int i = 0; guarded[i] && end == NULL; i++)
+			end = words_end(c, guarded[i]);
+		if (end == NULL && pg_tolower((unsigned char) *c) == 'e')
+			end = execute_end(c);
+		/* a value may stand before the words, too */
+		if (end)
+			return quote ? quote : until ? Min(end, until) : end;
+		if (quote == NULL && (*c == '\'' || *c == '$'))
+			quote = c;
+	}
 	return NULL;
 }
 
-/* Cuts a text of the message in place. */
+char *
+guard_cut(const char *text)
+{
+	const char *end = guard_find(text, NULL);
+
+	return end ? psprintf("%.*s" HIDDEN, (int) (end - text), text) : NULL;
+}
+
+/* Cuts a text of the message in place: where guard_cut() does and, in a statement that is guarded, at the first quote. */
 static bool
-cut_member(ErrorData *error, char **member)
+cut_member(ErrorData *error, char **member, bool hit)
 {
 	char	   *cut = guard_cut(*member);
 
+	if (cut == NULL && hit && *member && (*member)[strcspn(*member, "'\"$")])
+		cut = psprintf("%.*s" HIDDEN, (int) strcspn(*member, "'\"$"), *member);
 	if (cut)
 		*member = MemoryContextStrdup(error->assoc_context, cut);
 	return cut != NULL;
+}
+
+/* The statement at hand shows no more in pg_stat_activity than it may. */
+static void
+hide_activity(void)
+{
+	char	   *cut;
+
+	if (MyBackendType != B_BACKEND || hidden == GetCurrentStatementStartTimestamp())
+		return;
+	hidden = GetCurrentStatementStartTimestamp();
+	cut = guard_cut(debug_query_string);
+	/* where it does not name the function that it leads to, all of it may be secret */
+	pgstat_report_activity(STATE_RUNNING, cut ? cut : HIDDEN);
+}
+
+/* Whether the message of the error quotes what was written. */
+static bool
+quotes_statement(const ErrorData *error)
+{
+	int			code = error->sqlerrcode;
+
+	/* the parser's own syntax errors have a position */
+	return (code == ERRCODE_SYNTAX_ERROR && (error->cursorpos > 0 || error->internalpos > 0)) || code == ERRCODE_UNDEFINED_COLUMN || code == ERRCODE_UNDEFINED_TABLE ||
+		code == ERRCODE_INVALID_TEXT_REPRESENTATION || code == ERRCODE_INVALID_DATETIME_FORMAT ||
+		code == ERRCODE_DATETIME_FIELD_OVERFLOW || code == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
+}
+
+/* An error in a guarded statement: what it says of itself is also for the client, and stays unless it quotes. */
+static void
+cut_error(ErrorData *error)
+{
+	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	const char *first = error->message ? strchr(error->message, '"') : NULL;
+	const char *last = first ? strrchr(first, '"') : NULL;
+
+	if (first && quotes_statement(error))
+	{
+		char	   *cut = psprintf("%.*s\"...\"%s", (int) (first - error->message), error->message, last > first ? last + 1 : "");
+
+		error->message = MemoryContextStrdup(error->assoc_context, cut);
+	}
+	if (error->detail && (quotes_statement(error) || category == ERRCODE_DATA_EXCEPTION ||
+						  category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION))
+		error->detail_log = MemoryContextStrdup(error->assoc_context, HIDDEN);
+	cut_member(error, &error->internalquery, true);
 }
 
 static void
@@ -79,39 +203,73 @@ guard_log(ErrorData *error)
 {
 	bool		hit;
 
-	if (previous_hook)
-		previous_hook(error);
+	if (previous_log)
+		previous_log(error);
 	if (!error->output_to_server)
 		return;
-	hit = debug_query_string && guard_cut(debug_query_string) != NULL;
-	/* what an error says of itself is for the client; a line of the log about a statement is cut */
-	if (error->elevel < WARNING)
+	hit = debug_query_string &&
+		(hidden == GetCurrentStatementStartTimestamp() || guard_find(debug_query_string, NULL) != NULL);
+	if (hit)
+		hide_activity();
+	/* a line of the log about a statement; its detail has parameters, parse trees, plans */
+	if (error->elevel < INFO)
 	{
-		hit |= cut_member(error, &error->message);
-		hit |= cut_member(error, &error->detail);
+		hit |= cut_member(error, &error->detail, false);
+		hit |= cut_member(error, &error->message, hit);
+		if (hit)
+			error->detail = NULL;
 	}
-	hit |= cut_member(error, &error->detail_log);
-	hit |= cut_member(error, &error->internalquery);
-	hit |= cut_member(error, &error->context);
+	else if (hit)
+		cut_error(error);
+	hit |= cut_member(error, &error->detail_log, false);
+	hit |= cut_member(error, &error->internalquery, false);
+	hit |= cut_member(error, &error->context, false);
 	if (!hit)
 		return;
 	error->hide_stmt = true;
-	error->detail_log = NULL;
-	/* parameters, parse trees, plans */
-	if (error->elevel < WARNING)
-		error->detail = NULL;
-	if (error->context && strstr(error->context, "parameters"))
-		error->context = NULL;
+	error->hide_ctx = true;
+	if (error->elevel < INFO)
+		error->detail_log = NULL;
+}
+
+static void
+guard_analyzed(ParseState *state, Query *query, JumbleState *jumble)
+{
+	if (previous_analyze)
+		previous_analyze(state, query, jumble);
+	if (guard_find(state->p_sourcetext, NULL))
+		hide_activity();
+}
+
+/* What others that look on are told of a command: as much text as it has, up to where it is to be cut. */
+static void
+guard_utility(PlannedStmt *statement, const char *text, bool read_only, ProcessUtilityContext context,
+			  ParamListInfo params, QueryEnvironment *environment, DestReceiver *destination, QueryCompletion *completion)
+{
+	int			size = strlen(text);
+	int			begin = Max(statement->stmt_location, 0);
+	int			end = statement->stmt_len > 0 ? begin + statement->stmt_len : size;
+	const char *cut = begin < end && end <= size ? guard_find(text + begin, text + end) : NULL;
+
+	if (cut)
+	{
+		char	   *copy = pstrdup(text);
+
+		begin = cut - text;
+		memset(copy + begin, ' ', end - begin);
+		memcpy(copy + begin, HIDDEN, Min(end - begin, (int) strlen(HIDDEN)));
+		text = copy;
+	}
+	if (previous_utility)
+		previous_utility(statement, text, read_only, context, params, environment, destination, completion);
+	else
+		standard_ProcessUtility(statement, text, read_only, context, params, environment, destination, completion);
 }
 
 void
 secret_guard_statement(void)
 {
-	char	   *cut = guard_cut(debug_query_string);
-
-	if (cut == NULL)
-		return;
-	pgstat_report_activity(STATE_RUNNING, cut);
+	hide_activity();
 	if (GetCurrentStatementStartTimestamp() < loaded && log_statement == LOGSTMT_ALL)
 		ereport(WARNING,
 				(errmsg("the server log has this statement, and the secret in it"),
@@ -120,10 +278,29 @@ secret_guard_statement(void)
 				 errhidestmt(true)));
 }
 
+/* Other modules' hooks are all there now: this one goes before them. */
+static void
+guard_startup(void)
+{
+	if (previous_startup)
+		previous_startup();
+	previous_utility = ProcessUtility_hook;
+	ProcessUtility_hook = guard_utility;
+}
+
 void
 guard_init(void)
 {
 	loaded = GetCurrentTimestamp();
-	previous_hook = emit_log_hook;
+	previous_log = emit_log_hook;
 	emit_log_hook = guard_log;
+	previous_analyze = post_parse_analyze_hook;
+	post_parse_analyze_hook = guard_analyzed;
+	if (process_shared_preload_libraries_in_progress)
+	{
+		previous_startup = shmem_startup_hook;
+		shmem_startup_hook = guard_startup;
+	}
+	else
+		guard_startup();
 }
