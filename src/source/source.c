@@ -85,8 +85,8 @@ test_source(const Source *source)
 {
 	SPITupleTable *rows;
 
-	source_run(psprintf("SELECT stage, outcome, detail, hint FROM %s.connkit_test(%s::pg_catalog.name)", quote_identifier(source->schema),
-						quote_literal_cstr(source->name)));
+	source_run(psprintf("SELECT stage, outcome, detail, hint FROM %s.connkit_test(%s::pg_catalog.name)",
+						quote_identifier(source->schema), quote_literal_cstr(source->name)));
 	rows = SPI_tuptable;
 	for (uint64 i = 0; i < rows->numvals; i++)
 	{
