@@ -254,7 +254,10 @@ audit_write_error(AuditEvent *event)
 	}
 	FlushErrorState();
 	audit_write_now(&copy, true);
-	/* lays the error where PG_RE_THROW() takes it from */
+	/*
+	 * Lays the error where PG_RE_THROW() takes it from. Its file and function, which ReThrowError() does not copy, stay in
+	 * the context, which goes with the transaction.
+	 */
 	PG_TRY();
 	{
 		ReThrowError(error);
@@ -264,7 +267,6 @@ audit_write_error(AuditEvent *event)
 		MemoryContextSwitchTo(errors);
 	}
 	PG_END_TRY();
-	MemoryContextDelete(context);
 }
 
 /* What a manifest says of an option. */
