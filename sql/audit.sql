@@ -31,6 +31,7 @@ COMMENT ON COLUMN connkit.audit_log.outcome IS 'ok; refused for want of a right 
 
 CREATE INDEX ON connkit.audit_log (at);
 CREATE INDEX ON connkit.audit_log (object, object_type, at);
+CREATE INDEX ON connkit.audit_log (at) WHERE outcome <> 'ok';
 SELECT pg_extension_config_dump('connkit.audit_log', '');
 SELECT pg_extension_config_dump('connkit.audit_log_id_seq', '');
 

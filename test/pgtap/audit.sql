@@ -8,7 +8,7 @@
 \set source_port `echo "$CK_SOURCE_PGPORT"`
 
 BEGIN;
-SELECT plan(92);
+SELECT plan(93);
 
 -- two organizations, a member of the first, and a stranger; what secrets hold is the word canary
 CREATE ROLE connkit_one;
@@ -112,6 +112,9 @@ SELECT is_empty($$SELECT * FROM pg_temp.news()$$, 'others'' wrappers are none of
 SELECT lives_ok(format('CREATE SERVER big FOREIGN DATA WRAPPER connkit_postgres OPTIONS (host %L)', repeat('ä', 100000)),
 	'an option of 100,000 characters');
 SELECT results_eq($$SELECT length(new_value #>> '{options,host}') FROM pg_temp.news()$$, $$VALUES (500)$$, 'is cut');
+CREATE SERVER url FOREIGN DATA WRAPPER connkit_postgres OPTIONS (host 'https://reader:canary@db.example.com:1/x');
+SELECT results_eq($$SELECT new_value #>> '{options,host}' FROM pg_temp.news()$$, $$VALUES ('https://reader:***@db.example.com:1/x')$$,
+	'a password in a URL');
 CREATE SERVER "äääääääääääääääääääääääääääääää" FOREIGN DATA WRAPPER connkit_null;
 SELECT results_eq($$SELECT object FROM pg_temp.news()$$, $$VALUES (repeat('ä', 31))$$, 'a name of 62 bytes');
 CREATE SCHEMA audit_import;

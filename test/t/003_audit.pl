@@ -241,6 +241,11 @@ $node->safe_psql('postgres', qq{
 is($node->safe_psql('postgres', 'SELECT a FROM one'), '1', 'a secret is used');
 is($node->safe_psql('postgres', q{SELECT count(*) > 0 FROM connkit.audit_log WHERE action = 'use' AND outcome = 'ok'}), 't', 'and that is told');
 is($node->safe_psql('postgres', q{SELECT last_used IS NOT NULL FROM connkit.secret}), 't', 'and noted');
+$node->safe_psql('postgres', q{ALTER SERVER self OPTIONS (SET host '/nowhere', ADD use_remote_estimate 'false')});
+my $uses = q{SELECT count(*) FROM connkit.audit_log WHERE action = 'use'};
+$before = $node->safe_psql('postgres', $uses);
+$node->psql('postgres', 'SELECT a FROM one') for 1 .. 5;
+is($node->safe_psql('postgres', $uses) - $before, 5, 'also where the session ends at once');
 
 # The key in the data directory
 my $finding = q{SELECT count(*) FROM connkit.compliance_report WHERE finding LIKE 'master key%'};
