@@ -213,23 +213,38 @@ secret_set_sealed(const char *owner, const char *name, const char *sealed, Array
 	return version;
 }
 
+/*
+ * The current version of the secret (back 0), or the one before it (1). NULL where there is none, or it is what an earlier
+ * role of the owner's name left behind: that is nobody's but superusers'.
+ */
+static StoredSecret *
+subject_get(const Subject *subject, int back)
+{
+	StoredSecret *stored = store_get(subject->owner, subject->name, back);
+
+	return stored && (superuser() || OidIsValid(store_marked_role(stored->owner, stored->mark))) ? stored : NULL;
+}
+
 bool
 secret_drop(const char *owner, const char *name)
 {
 	Subject		subject = subject_new("drop", name, owner);
 	Oid			types[] = {TEXTOID, TEXTOID};
 	Datum		values[] = {CStringGetTextDatum(subject.owner), CStringGetTextDatum(subject.name)};
-	uint64		versions;
+	bool		there;
 
 	SPI_connect();
-	tables_execute("DELETE FROM connkit.secret_store WHERE owner = $1 AND name = $2", 2, types, values, NULL);
-	versions = SPI_processed;
-	tables_execute("DELETE FROM connkit.secret_grant WHERE owner = $1 AND name = $2", 2, types, values, NULL);
-	tables_execute("DELETE FROM connkit.secret_use WHERE owner = $1 AND name = $2", 2, types, values, NULL);
+	there = subject_get(&subject, 0) != NULL;
+	if (there)
+	{
+		tables_execute("DELETE FROM connkit.secret_store WHERE owner = $1 AND name = $2", 2, types, values, NULL);
+		tables_execute("DELETE FROM connkit.secret_grant WHERE owner = $1 AND name = $2", 2, types, values, NULL);
+		tables_execute("DELETE FROM connkit.secret_use WHERE owner = $1 AND name = $2", 2, types, values, NULL);
+	}
 	SPI_finish();
-	if (versions > 0)
+	if (there)
 		audit_write(&subject.event);
-	return versions > 0;
+	return there;
 }
 
 /* An error in a function whose arguments hold a secret: the statement does not go to the log with it. */
@@ -430,6 +445,8 @@ connkit_drop_secret(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(2) || !PG_GETARG_BOOL(2))
 	{
 		SPI_connect();
+		if (subject_get(&subject, 0) == NULL)
+			no_secret(&subject);
 		tables_execute("SELECT string_agg(u, ', ') FROM connkit.secret AS s, unnest(s.used_by) AS u"
 					   " WHERE s.owner = $1 AND s.name = $2", 2, types, values, NULL);
 		users = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
@@ -461,7 +478,7 @@ connkit_revert_secret(PG_FUNCTION_ARGS)
 	int			version;
 
 	SPI_connect();
-	before = store_get(subject.owner, subject.name, 1);
+	before = subject_get(&subject, 1);
 	if (before == NULL)
 		no_secret(&subject);
 	if (before->message)
@@ -491,7 +508,7 @@ change_grant(FunctionCallInfo fcinfo, const char *action, const char *sql)
 	if (grantee == NULL)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("grantee may not be NULL")));
 	SPI_connect();
-	if (store_get(subject.owner, subject.name, 0) == NULL)
+	if (subject_get(&subject, 0) == NULL)
 		no_secret(&subject);
 	nulls[3] = source ? ' ' : 'n';
 	values[0] = CStringGetTextDatum(subject.owner);

@@ -188,7 +188,8 @@ cut_error(ErrorData *error)
 
 	if (first && quotes_statement(error))
 	{
-		char	   *cut = psprintf("%.*s\"...\"%s", (int) (first - error->message), error->message, last > first ? last + 1 : "");
+		char	   *cut = psprintf("%.*s\"...\"%s", (int) (first - error->message), error->message,
+								   last > first ? last + 1 : "");
 
 		error->message = MemoryContextStrdup(error->assoc_context, cut);
 	}

@@ -189,6 +189,12 @@ store_add(const char *owner, const char *name, const char *value, size_t size, c
 	LockDatabaseObject(store_relation(), hash_combine(lock, hash_bytes((const unsigned char *) owner, strlen(owner))),
 					   0, ExclusiveLock);
 	before = store_get(owner, name, 0);
+	if (before && !OidIsValid(store_marked_role(owner, before->mark)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("an earlier role \"%s\" left a secret \"%s\" behind", owner, name),
+				 errhint("A superuser gives what it left to another role with connkit_reassign_secrets(), or drops it with "
+						 "connkit_drop_secret().")));
 	version = before ? before->version + 1 : 1;
 	if (hosts == NULL && before)
 		hosts = before->hosts;
