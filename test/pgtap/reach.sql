@@ -14,15 +14,16 @@ CREATE ROLE reach_owner;
 CREATE ROLE reach_friend;
 
 -- before the module is loaded, anybody sets anything
+SET connkit.allowed_hosts = '127.*, localhost';
 SET ROLE reach_owner;
-SET connkit.allowed_hosts = 'friend-of.reach.owner';
+SET connkit.denied_addresses = '';
 RESET ROLE;
 SET client_min_messages = error;
 LOAD 'connkit';
 SET client_min_messages = warning;
 
 SELECT * FROM no_plan();
-SELECT is(current_setting('connkit.allowed_hosts'), '*', 'a setting of who is no superuser does not outlive loading');
+SELECT matches(current_setting('connkit.denied_addresses'), '^169', 'a setting of who is no superuser does not outlive loading');
 GRANT USAGE ON FOREIGN DATA WRAPPER connkit_postgres, connkit_mysql, connkit_sqlite TO reach_owner, reach_friend;
 GRANT ALL ON ALL TABLES IN SCHEMA pg_temp TO PUBLIC;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA pg_temp TO PUBLIC;
@@ -55,6 +56,12 @@ EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 	RETURN concat_ws(' ', SQLSTATE, message, detail, hint);
 END$$;
+
+SELECT is(current_setting('connkit.allowed_hosts'), '127.*, localhost', 'one of a superuser does');
+SET ROLE reach_owner;
+SELECT matches((SELECT detail FROM connkit_test('postgres', '{"host": "localhost", "port": 1}', '{"user": "x", "password": "x"}')
+	WHERE outcome = 'failed'), 'is not allowed$', 'but lets nothing pass where it is malformed');
+RESET ROLE;
 
 -- a list of patterns, a host and a port, and whether it passes; what passes is at this machine, or leads nowhere
 CREATE TEMP TABLE reach_case (id serial, allowed text, host text, port int, passes bool, what text);
@@ -389,7 +396,7 @@ SELECT is(pg_temp.http('169.254.169.254', 'reach_owner'), 'denied', 'and do not 
 SELECT skip('no connector that speaks HTTP', 33);
 \endif
 
-RESET connkit.allowed_hosts;
+SET connkit.allowed_hosts = '*';
 SET client_min_messages = error;
 DROP OWNED BY reach_owner, reach_friend CASCADE;
 DROP ROLE reach_owner, reach_friend;
