@@ -96,6 +96,11 @@ store_secret(Source *source, const Mapping *mapping, const CkOption *option, Def
 	char	   *value = strVal(def->arg);
 	ArrayType  *hosts = NULL;
 
+	if (place == NULL && options_get(source->options, "address"))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_STRING_FORMAT),
+				 errmsg("invalid value for option \"%s\"", "address"),
+				 errhint("It is https://host:port, without a user: credentials are bound to the host.")));
 	if (name == NULL)
 		name = new_secret_name(source, option);
 	if (place)

@@ -108,6 +108,10 @@ FROM connkit.connector WHERE name = 'vault';
 SELECT CASE WHEN available THEN is((SELECT hosts FROM connkit.secret WHERE name = 'vault.token'), '{vault.example.com:443}',
 	'has its secrets bound to the host in it') ELSE skip('no connector vault') END
 FROM connkit.connector WHERE name = 'vault';
+SELECT CASE WHEN available THEN is(raised($$SELECT connkit_create_source('v', 'vault', '{"address": "https://u@x.y"}', '{"token": "dear"}')$$),
+	'HV00A: invalid value for option "address" | It is https://host:port, without a user: credentials are bound to the host.',
+	'as an address without one does not') ELSE skip('no connector vault') END
+FROM connkit.connector WHERE name = 'vault';
 SELECT CASE WHEN available THEN lives_ok($$SELECT connkit_drop_source('vault', true)$$, 'and is dropped with them')
 	ELSE skip('no connector vault') END
 FROM connkit.connector WHERE name = 'vault';
