@@ -107,12 +107,20 @@ derive(unsigned char *out, const unsigned char *key, const char *label, const ch
 	sodium_memzero(&state, sizeof(state));
 }
 
+static void
+key_name(Key *key)
+{
+	unsigned char digest[KEY_BYTES];
+
+	derive(digest, key->bytes, LABEL_ID, NULL, NULL, NULL);
+	sodium_bin2hex(key->id, sizeof(key->id), digest, KEYRING_ID_CHARS / 2);
+}
+
 /* One line of the source as a key; false where it is none. */
 static bool
 key_from_line(Key *key, const char *line, size_t length)
 {
 	size_t		size;
-	unsigned char digest[KEY_BYTES];
 	bool		good;
 
 	good = length == 2 * KEY_BYTES &&
@@ -123,8 +131,7 @@ key_from_line(Key *key, const char *line, size_t length)
 								 sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0 && size == KEY_BYTES;
 	if (!good || sodium_is_zero(key->bytes, KEY_BYTES))
 		return false;
-	derive(digest, key->bytes, LABEL_ID, NULL, NULL, NULL);
-	sodium_bin2hex(key->id, sizeof(key->id), digest, KEYRING_ID_CHARS / 2);
+	key_name(key);
 	return true;
 }
 
@@ -212,31 +219,42 @@ keyring_find(const char *id)
 					 "Without it, set the secrets anew.")));
 }
 
-/* Writes a new key file: a fresh key before those of the open ring. */
+/* Adds a key, with its id for people above it, to the text of a key file. */
+static void
+keyring_print(char *text, const Key *key)
+{
+	char		line[2 * KEY_BYTES + KEYRING_ID_CHARS + 5] = "# ";
+
+	strlcat(line, key->id, sizeof(line));
+	strlcat(line, "\n", sizeof(line));
+	sodium_bin2hex(line + strlen(line), 2 * KEY_BYTES + 1, key->bytes, KEY_BYTES);
+	strlcat(line, "\n", sizeof(line));
+	strlcat(text, line, KEYSOURCE_SIZE);
+	sodium_memzero(line, sizeof(line));
+}
+
+/* Writes a new key file: the keys of the open ring but for one, or with a fresh key before them. */
 static bool
 keyring_write(bool create, const char *without)
 {
 	char	   *text = ring->text;
-	unsigned char fresh[KEY_BYTES];
-	volatile bool written;
+	bool		written;
 
 	text[0] = '\0';
-	strlcat(text, "# connkit: master keys, the current one first. Keep a copy away from the database's backups.\n",
-			KEYSOURCE_SIZE);
+	strlcat(text, "# connkit: master keys, the current one first, each below its id. Keep a copy away from the database's "
+			"backups.\n", KEYSOURCE_SIZE);
 	if (without == NULL)
 	{
-		randombytes_buf(fresh, sizeof(fresh));
-		sodium_bin2hex(text + strlen(text), 2 * KEY_BYTES + 1, fresh, KEY_BYTES);
-		strlcat(text, "\n", KEYSOURCE_SIZE);
-		sodium_memzero(fresh, sizeof(fresh));
+		Key			fresh;
+
+		randombytes_buf(fresh.bytes, sizeof(fresh.bytes));
+		key_name(&fresh);
+		keyring_print(text, &fresh);
+		sodium_memzero(&fresh, sizeof(fresh));
 	}
 	for (int i = 0; i < ring->count; i++)
-	{
-		if (without && strcmp(ring->keys[i].id, without) == 0)
-			continue;
-		sodium_bin2hex(text + strlen(text), 2 * KEY_BYTES + 1, ring->keys[i].bytes, KEY_BYTES);
-		strlcat(text, "\n", KEYSOURCE_SIZE);
-	}
+		if (without == NULL || strcmp(ring->keys[i].id, without) != 0)
+			keyring_print(text, &ring->keys[i]);
 	PG_TRY();
 	{
 		written = keysource_write(text, create);
@@ -280,7 +298,9 @@ keyring_current(const char *used_id)
 	static char id[KEYRING_ID_CHARS + 1];
 
 	keyring_open();
-	keyring_read_or_make(used_id);
+	/* a command is not run again while the key that it told is the one in use */
+	if (!keysource_is_command() || used_id == NULL || ring->count == 0 || strcmp(ring->keys[0].id, used_id) != 0)
+		keyring_read_or_make(used_id);
 	strlcpy(id, ring->keys[0].id, sizeof(id));
 	keyring_close();
 	return id;
@@ -325,25 +345,19 @@ keyring_public_key(const char *owner, const char *name, unsigned char *public_ke
 	unsigned char secret_key[crypto_box_SECRETKEYBYTES];
 
 	keyring_open();
-	keyring_read_or_make(NULL);
+	if (ring->count == 0)
+		keyring_read_or_make(NULL);
 	seal_pair(&ring->keys[0], owner, name, public_key, secret_key);
 	keyring_close();
 	sodium_memzero(secret_key, sizeof(secret_key));
 }
 
-char *
-keyring_open_sealed(const char *owner, const char *name, const unsigned char *sealed, size_t size, size_t *length)
+/* Opens it with one of the keys of the open ring. */
+static bool
+open_sealed(const char *owner, const char *name, const unsigned char *sealed, size_t size, char *value)
 {
-	char	   *value;
 	bool		opened = false;
 
-	if (size < crypto_box_SEALBYTES)
-		return NULL;
-	*length = size - crypto_box_SEALBYTES;
-	value = palloc(*length + 1);
-	keyring_open();
-	if (!keyring_read())
-		ring->count = 0;
 	for (int i = 0; i < 2 * ring->count && !opened; i++)
 	{
 		unsigned char public_key[crypto_box_PUBLICKEYBYTES],
@@ -353,6 +367,24 @@ keyring_open_sealed(const char *owner, const char *name, const unsigned char *se
 		opened = crypto_box_seal_open((unsigned char *) value, sealed, size, public_key, secret_key) == 0;
 		sodium_memzero(secret_key, sizeof(secret_key));
 	}
+	return opened;
+}
+
+char *
+keyring_open_sealed(const char *owner, const char *name, const unsigned char *sealed, size_t size, size_t *length)
+{
+	char	   *value;
+	bool		opened;
+
+	if (size < crypto_box_SEALBYTES)
+		return NULL;
+	*length = size - crypto_box_SEALBYTES;
+	value = palloc(*length + 1);
+	keyring_open();
+	/* a command is run again where the keys that it told do not open it */
+	opened = keysource_is_command() && open_sealed(owner, name, sealed, size, value);
+	if (!opened && keyring_read())
+		opened = open_sealed(owner, name, sealed, size, value);
 	keyring_close();
 	value[*length] = '\0';
 	return opened ? value : NULL;

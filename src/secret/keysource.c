@@ -88,7 +88,7 @@ static bool
 read_file(char *text)
 {
 	char	   *path = keysource_path();
-	int			file = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+	int			file = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
 	size_t		size = 0;
 	ssize_t		got;
 
