@@ -35,6 +35,7 @@ AWS = {
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    logins = 0
 
     def setup(self):
         super().setup()
@@ -71,6 +72,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.headers.get("X-Vault-Namespace") == "team":
             return self.way_ok(rest)
         self.reply(404, b'{"errors":[]}')
+
+    # the token of the first login is good no longer when it is used
+    def way_stale(self, rest):
+        if rest.endswith("/login"):
+            Handler.logins += 1
+            token = {"client_token": "token %d" % Handler.logins, "lease_duration": 60}
+            return self.reply(200, json.dumps({"auth": token}).encode())
+        if self.headers.get("X-Vault-Token") != "token 2":
+            return self.reply(403, b'{"errors":["permission denied", "invalid token"]}')
+        self.way_ok(rest)
 
     def way_html(self, rest):
         self.reply(200, b"<html>Log in, canary</html>", Content_Type="text/html")
