@@ -195,12 +195,18 @@ audit_write_now(const AuditEvent *event, bool wait)
 
 	PG_TRY();
 	{
-		Oid			table = IsTransactionState() ? audit_table() : InvalidOid;
+		Oid			table;
+		char	   *entry;
 
+		/* who is quick to cancel leaves a trace too */
+		HOLD_INTERRUPTS();
+		table = IsTransactionState() ? audit_table() : InvalidOid;
+		entry = audit_entry(event);
+		RESUME_INTERRUPTS();
 		if (OidIsValid(table))
-			audit_worker_write(table, audit_entry(event), wait);
+			audit_worker_write(table, entry, wait);
 		else if (!IsTransactionState())
-			audit_log_line(audit_entry(event));
+			audit_log_line(entry);
 	}
 	PG_CATCH();
 	{

@@ -34,7 +34,7 @@
 
 /* Milliseconds that a backend waits: for its turn, for a free worker, for the worker's work, and when it ends. */
 #define TURN_MS 3000
-#define SLOT_MS 200
+#define SLOT_MS 500
 #define WORK_MS 5000
 #define EXIT_MS 1000
 /* Milliseconds that the worker waits for a lock, and that its statement may take. */
@@ -187,14 +187,20 @@ request_start(const char *entry)
 	return true;
 }
 
+static void
+turn_tag(LOCKTAG *turn, Oid table)
+{
+	SET_LOCKTAG_OBJECT(*turn, MyDatabaseId, RelationRelationId, table, 0);
+}
+
 /*
  * Takes the turn of this database: those who wait for their worker go one by one, not to use up the places for workers.
  * False where it does not come in time.
  */
 static bool
-turn_take(LOCKTAG *turn)
+turn_take(LOCKTAG *turn, int ms)
 {
-	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TURN_MS);
+	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
 
 	while (LockAcquire(turn, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 	{
@@ -212,18 +218,25 @@ audit_worker_write(Oid table, const char *entry, bool wait)
 	volatile bool started = false;
 	LOCKTAG		turn;
 
-	SET_LOCKTAG_OBJECT(turn, MyDatabaseId, RelationRelationId, table, 0);
+	turn_tag(&turn, table);
 	PG_TRY();
 	{
 		if (IsUnderPostmaster && !RecoveryInProgress())
 		{
 			if (pending.segment)
 				request_finish(WORK_MS);
-			taken = wait && turn_take(&turn);
-			if (taken || !wait)
+			if (!wait && turn_take(&turn, 0))
+			{
+				/* nobody else is at it: the turn is the worker's */
+				LockRelease(&turn, ExclusiveLock, true);
 				started = request_start(entry);
-			if (started && wait)
-				request_finish(WORK_MS);
+			}
+			else if ((taken = turn_take(&turn, TURN_MS)))
+			{
+				started = request_start(entry);
+				if (started)
+					request_finish(WORK_MS);
+			}
 		}
 	}
 	PG_CATCH();
@@ -277,20 +290,26 @@ static bool
 worker_run(void (*statement) (const char *entry), const char *entry)
 {
 	volatile bool done = false;
-	bool		found;
+	Oid			table;
+	LOCKTAG		turn;
 
 	PG_TRY();
 	{
 		StartTransactionCommand();
 		enable_timeout_after(STATEMENT_TIMEOUT, STATEMENT_MS);
 		PushActiveSnapshot(GetTransactionSnapshot());
-		found = OidIsValid(audit_table());
-		if (found)
+		table = audit_table();
+		if (OidIsValid(table))
+		{
+			/* for all to see that a worker is there; it goes on without where who asked has it */
+			turn_tag(&turn, table);
+			(void) LockAcquire(&turn, ExclusiveLock, false, true);
 			statement(entry);
+		}
 		PopActiveSnapshot();
 		disable_timeout(STATEMENT_TIMEOUT, false);
 		CommitTransactionCommand();
-		done = found;
+		done = OidIsValid(table);
 	}
 	PG_CATCH();
 	{

@@ -206,7 +206,8 @@ guard_log(ErrorData *error)
 
 	if (previous_log)
 		previous_log(error);
-	if (!error->output_to_server)
+	/* entries of the audit log hold no secrets, and have to be whole */
+	if (!error->output_to_server || (error->funcname && strcmp(error->funcname, "audit_log_line") == 0))
 		return;
 	hit = debug_query_string &&
 		(hidden == GetCurrentStatementStartTimestamp() || guard_find(debug_query_string, NULL) != NULL);
