@@ -172,7 +172,9 @@ quotes_statement(const ErrorData *error)
 	int			code = error->sqlerrcode;
 
 	/* the parser's own syntax errors have a position */
-	return (code == ERRCODE_SYNTAX_ERROR && (error->cursorpos > 0 || error->internalpos > 0)) || code == ERRCODE_UNDEFINED_COLUMN || code == ERRCODE_UNDEFINED_TABLE ||
+	if (code == ERRCODE_SYNTAX_ERROR)
+		return error->cursorpos > 0 || error->internalpos > 0;
+	return code == ERRCODE_UNDEFINED_COLUMN || code == ERRCODE_UNDEFINED_TABLE ||
 		code == ERRCODE_INVALID_TEXT_REPRESENTATION || code == ERRCODE_INVALID_DATETIME_FORMAT ||
 		code == ERRCODE_DATETIME_FIELD_OVERFLOW || code == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
 }
