@@ -57,8 +57,8 @@ CREATE FUNCTION connkit.audit_ddl() RETURNS event_trigger AS 'MODULE_PATHNAME', 
 COMMENT ON FUNCTION connkit.audit_ddl() IS 'puts commands on sources and user mappings into the audit log';
 CREATE EVENT TRIGGER connkit_audit_before ON ddl_command_start
 	WHEN TAG IN ('CREATE SERVER', 'ALTER SERVER', 'DROP SERVER', 'CREATE USER MAPPING', 'ALTER USER MAPPING',
-		'DROP USER MAPPING', 'DROP FOREIGN DATA WRAPPER', 'DROP OWNED', 'DROP EXTENSION', 'DROP SCHEMA', 'DROP FUNCTION',
-		'DROP ROUTINE')
+		'DROP USER MAPPING', 'DROP FOREIGN DATA WRAPPER', 'DROP OWNED', 'DROP EXTENSION', 'DROP SCHEMA',
+		'DROP FUNCTION', 'DROP ROUTINE')
 	EXECUTE FUNCTION connkit.audit_ddl();
 CREATE EVENT TRIGGER connkit_audit_dropped ON sql_drop
 	WHEN TAG IN ('DROP SERVER', 'DROP USER MAPPING', 'DROP FOREIGN DATA WRAPPER', 'DROP OWNED', 'DROP EXTENSION',
@@ -66,8 +66,8 @@ CREATE EVENT TRIGGER connkit_audit_dropped ON sql_drop
 	EXECUTE FUNCTION connkit.audit_ddl();
 CREATE EVENT TRIGGER connkit_audit_after ON ddl_command_end
 	WHEN TAG IN ('CREATE SERVER', 'ALTER SERVER', 'DROP SERVER', 'CREATE USER MAPPING', 'ALTER USER MAPPING',
-		'DROP USER MAPPING', 'DROP FOREIGN DATA WRAPPER', 'DROP OWNED', 'DROP EXTENSION', 'DROP SCHEMA', 'DROP FUNCTION',
-		'DROP ROUTINE', 'GRANT', 'REVOKE', 'IMPORT FOREIGN SCHEMA')
+		'DROP USER MAPPING', 'DROP FOREIGN DATA WRAPPER', 'DROP OWNED', 'DROP EXTENSION', 'DROP SCHEMA',
+		'DROP FUNCTION', 'DROP ROUTINE', 'GRANT', 'REVOKE', 'IMPORT FOREIGN SCHEMA')
 	EXECUTE FUNCTION connkit.audit_ddl();
 
 CREATE FUNCTION connkit.master_key_is_exposed() RETURNS boolean
@@ -116,7 +116,8 @@ CREATE VIEW connkit.compliance_report WITH (security_barrier) AS
 		SELECT s.name, s.owner, 'account may write', 'medium', t.warning
 		FROM source AS s
 			CROSS JOIN LATERAL (SELECT l.new_value #>> '{warnings,privileges}' AS warning FROM connkit.audit_log AS l
-				WHERE l.object = s.name AND l.object_type = 'source' AND l.action = 'test' AND l.outcome = 'ok' AND l.at > s.since
+				WHERE l.object = s.name AND l.object_type = 'source' AND l.action = 'test' AND l.outcome = 'ok'
+					AND l.at > s.since
 				ORDER BY l.at DESC LIMIT 1) AS t
 		WHERE t.warning NOT LIKE 'the account may read no%'
 		UNION ALL
@@ -125,11 +126,13 @@ CREATE VIEW connkit.compliance_report WITH (security_barrier) AS
 		WHERE NOT EXISTS (SELECT FROM connkit.audit_log AS l WHERE l.object = s.name AND l.object_type = 'source'
 			AND l.action = 'test' AND l.outcome = 'ok' AND l.at > s.since)
 		UNION ALL
-		SELECT s.name, s.owner, format('%s access', t.outcome), CASE t.outcome WHEN 'refused' THEN 'medium' ELSE 'low' END,
+		SELECT s.name, s.owner, format('%s access', t.outcome),
+			CASE t.outcome WHEN 'refused' THEN 'medium' ELSE 'low' END,
 			format('%s times in 30 days, the last %s', t.times, t.last)
 		FROM source AS s JOIN trouble AS t ON t.object_type = 'source' AND t.object = s.name
 		UNION ALL
-		SELECT NULL, s.owner, format('%s access', t.outcome), CASE t.outcome WHEN 'refused' THEN 'medium' ELSE 'low' END,
+		SELECT NULL, s.owner, format('%s access', t.outcome),
+			CASE t.outcome WHEN 'refused' THEN 'medium' ELSE 'low' END,
 			format('secret %s: %s times in 30 days, the last %s', s.name, t.times, t.last)
 		FROM secret AS s JOIN trouble AS t ON t.object_type = 'secret' AND t.object = s.owner || '/' || s.name
 		UNION ALL
@@ -138,11 +141,14 @@ CREATE VIEW connkit.compliance_report WITH (security_barrier) AS
 		FROM secret AS s
 		WHERE s.last_used IS NULL OR (s.last_used < now() - interval '90 days' AND s.used_by = '{}')
 		UNION ALL
-		SELECT NULL, s.owner, 'old secret', 'medium', format('secret %s: version %s was set %s', s.name, s.version, s.created)
-		FROM secret AS s CROSS JOIN LATERAL coalesce(current_setting('connkit.secret_max_age', true)::integer, 90) AS age(days)
+		SELECT NULL, s.owner, 'old secret', 'medium',
+			format('secret %s: version %s was set %s', s.name, s.version, s.created)
+		FROM secret AS s
+			CROSS JOIN LATERAL coalesce(current_setting('connkit.secret_max_age', true)::integer, 90) AS age(days)
 		WHERE s.provider = 'store' AND age.days > 0 AND s.created < now() - make_interval(days => age.days)
 		UNION ALL
-		SELECT NULL, NULL, 'master key in the data directory', 'high', 'base backups hold the key; set connkit.master_key_file'
+		SELECT NULL, NULL, 'master key in the data directory', 'high',
+			'base backups hold the key; set connkit.master_key_file'
 		WHERE connkit.master_key_is_exposed())
 	SELECT source, organization, finding, severity, detail COLLATE "default" AS detail FROM found;
 COMMENT ON VIEW connkit.compliance_report IS

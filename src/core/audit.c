@@ -1,5 +1,5 @@
 /*
- * audit.c: makes entries of connkit.audit_log, writes them in the transaction at hand, and keeps them from being changed.
+ * audit.c: makes entries of connkit.audit_log, writes them in the transaction at hand, and lets nobody change them.
  */
 #include "postgres.h"
 
@@ -153,9 +153,10 @@ audit_store(const char *entry)
 	SPI_connect();
 	tables_execute("INSERT INTO connkit.audit_log (at, session_role, role, client, application, backend, action,"
 				   " object_type, object, organization, old_value, new_value, outcome, sqlstate, detail)"
-				   " SELECT r.* FROM jsonb_to_record($1) AS r(at timestamptz, session_role name, role name, client text,"
-				   " application text, backend integer, action text, object_type text, object text, organization name,"
-				   " old_value jsonb, new_value jsonb, outcome text, sqlstate text, detail text)", 1, &type, &value, NULL);
+				   " SELECT r.* FROM jsonb_to_record($1) AS r(at timestamptz, session_role name, role name,"
+				   " client text, application text, backend integer, action text, object_type text, object text,"
+				   " organization name, old_value jsonb, new_value jsonb, outcome text, sqlstate text, detail text)",
+				   1, &type, &value, NULL);
 	SPI_finish();
 }
 
@@ -171,8 +172,8 @@ audit_store_use(const char *entry)
 	SPI_connect();
 	/* an owner's name may hold a slash, a secret's may not */
 	tables_execute("INSERT INTO connkit.secret_use AS u (owner, name, last_used)"
-				   " SELECT left(object, -length(n) - 1), n, at FROM jsonb_to_record($1) AS r(at timestamptz, action text,"
-				   " object_type text, object text, outcome text), substring(object FROM '[^/]*$') AS n"
+				   " SELECT left(object, -length(n) - 1), n, at FROM jsonb_to_record($1) AS r(at timestamptz,"
+				   " action text, object_type text, object text, outcome text), substring(object FROM '[^/]*$') AS n"
 				   " WHERE action = 'use' AND object_type = 'secret' AND outcome = 'ok'"
 				   " ON CONFLICT (owner, name) DO UPDATE SET last_used = greatest(u.last_used, excluded.last_used)", 1,
 				   &type, &value, NULL);
@@ -228,7 +229,8 @@ audit_write_now(const AuditEvent *event, bool wait)
 static bool
 is_refusal(int sqlerrcode)
 {
-	return sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE || sqlerrcode == ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED ||
+	return sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE ||
+		sqlerrcode == ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED ||
 		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES;
 }
 
@@ -260,9 +262,10 @@ audit_write_error(AuditEvent *event)
 	}
 	FlushErrorState();
 	audit_write_now(&copy, true);
+
 	/*
-	 * Lays the error where PG_RE_THROW() takes it from. Its file and function, which ReThrowError() does not copy, stay in
-	 * the context, which goes with the transaction.
+	 * Lays the error where PG_RE_THROW() takes it from. Its file and function, which ReThrowError() does not copy, stay
+	 * in the context, which goes with the transaction.
 	 */
 	PG_TRY();
 	{
@@ -411,8 +414,8 @@ connkit_purge_audit_log(PG_FUNCTION_ARGS)
 	purging = true;
 	PG_TRY();
 	{
-		tables_execute("DELETE FROM connkit.audit_log WHERE at < transaction_timestamp() - greatest($1, interval '0')", 1,
-					   &type, &older, NULL);
+		tables_execute("DELETE FROM connkit.audit_log"
+					   " WHERE at < transaction_timestamp() - greatest($1, interval '0')", 1, &type, &older, NULL);
 		deleted = SPI_processed;
 	}
 	PG_CATCH();

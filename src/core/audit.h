@@ -44,8 +44,8 @@ extern void audit_write_now(const AuditEvent *event, bool wait);
 extern void audit_write_error(AuditEvent *event);
 
 /*
- * Options (DefElem) of an object (CK_ON_*) as a JSON object, values replaced by stars unless the manifest has them there
- * and calls them no secret; without a connector, all of a user mapping. Long values are cut.
+ * Options (DefElem) of an object (CK_ON_*) as a JSON object, values replaced by stars unless the manifest has them
+ * there and calls them no secret; without a connector, all of a user mapping. Long values are cut.
  */
 extern Jsonb *audit_options(const CkConnector *connector, List *options, uint32 where);
 

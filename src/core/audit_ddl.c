@@ -1,9 +1,9 @@
 /*
- * audit_ddl.c: event triggers that put CREATE, ALTER, DROP, GRANT and IMPORT on sources and user mappings into the audit
- * log, with what was before and after.
+ * audit_ddl.c: event triggers that put CREATE, ALTER, DROP, GRANT and IMPORT on sources and user mappings into the
+ * audit log, with what was before and after.
  *
- * What was before is read when the command begins, so that nothing has to be kept. Of a secret only its presence is read,
- * and, from the command, that it was set.
+ * What was before is read when the command begins, so that nothing has to be kept. Of a secret only its presence is
+ * read, and, from the command, that it was set.
  */
 #include "postgres.h"
 
@@ -338,6 +338,7 @@ static void
 tell_grant(GrantStmt *statement)
 {
 	bool		is_server = statement->objtype == OBJECT_FOREIGN_SERVER;
+	const char *link = statement->is_grant ? " to" : " from";
 	StringInfoData text;
 	ListCell   *lc;
 
@@ -349,17 +350,18 @@ tell_grant(GrantStmt *statement)
 	{
 		RoleSpec   *role = lfirst_node(RoleSpec, lc);
 
-		appendStringInfo(&text, "%s %s", lc == list_head(statement->grantees) ? (statement->is_grant ? " to" : " from") : ",",
-						 role->roletype == ROLESPEC_PUBLIC ? "public" : GetUserNameFromId(get_rolespec_oid(role, false), true));
+		appendStringInfo(&text, "%s %s", link, role->roletype == ROLESPEC_PUBLIC ? "public" :
+						 GetUserNameFromId(get_rolespec_oid(role, false), true));
+		link = ",";
 	}
 	if (statement->grant_option)
 		appendStringInfoString(&text, statement->is_grant ? " with grant option" : ", the grant option only");
 	foreach(lc, statement->objects)
 	{
 		const char *name = strVal(lfirst(lc));
-		Oid			fdwid = is_server ? GetForeignServerByName(name, false)->fdwid :
-			get_foreign_data_wrapper_oid(name, false);
-		Oid			owner = is_server ? GetForeignServerByName(name, false)->owner : GetForeignDataWrapper(fdwid)->owner;
+		ForeignServer *server = is_server ? GetForeignServerByName(name, false) : NULL;
+		Oid			fdwid = server ? server->fdwid : get_foreign_data_wrapper_oid(name, false);
+		Oid			owner = server ? server->owner : GetForeignDataWrapper(fdwid)->owner;
 		AuditEvent	event = {
 			.action = statement->is_grant ? "grant" : "revoke", .object_type = is_server ? "source" : "wrapper",
 			.object = name, .organization = GetUserNameFromId(owner, true), .detail = text.data
@@ -439,7 +441,8 @@ objects_dropped(void)
 	if (before == NIL)
 		return;
 	SPI_connect();
-	if (SPI_execute("SELECT classid, objid FROM pg_catalog.pg_event_trigger_dropped_objects()", true, 0) != SPI_OK_SELECT)
+	if (SPI_execute("SELECT classid, objid FROM pg_catalog.pg_event_trigger_dropped_objects()", true, 0) !=
+		SPI_OK_SELECT)
 		elog(ERROR, "could not read the dropped objects");
 	objects = SPI_tuptable;
 	count = SPI_processed;
@@ -463,8 +466,8 @@ objects_dropped(void)
 }
 
 /*
- * True while a dump is restored, by the settings that it begins with: its sources are no new ones, and their history comes
- * with it. Only a superuser's session is believed.
+ * True while a dump is restored, by the settings that it begins with: its sources are no new ones, and their history
+ * comes with it. Only a superuser's session is believed.
  */
 static bool
 is_restore(void)

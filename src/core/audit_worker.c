@@ -277,7 +277,8 @@ worker_settings(void)
 {
 	static const char *const settings[][2] = {
 		{"default_transaction_read_only", "off"}, {"default_transaction_isolation", "read committed"},
-		{"default_transaction_deferrable", "off"}, {"synchronous_commit", "local"}, {"session_replication_role", "origin"}
+		{"default_transaction_deferrable", "off"}, {"synchronous_commit", "local"},
+		{"session_replication_role", "origin"}
 	};
 
 	for (int i = 0; i < lengthof(settings); i++)
@@ -285,7 +286,10 @@ worker_settings(void)
 	SetConfigOption("lock_timeout", psprintf("%d", LOCK_MS), PGC_SUSET, PGC_S_OVERRIDE);
 }
 
-/* Runs a statement on the entry in a transaction; false where the table is not there, or it failed and is told in the log. */
+/*
+ * Runs a statement on the entry in a transaction. False where the table is not there, or where it failed, which is told
+ * in the log.
+ */
 static bool
 worker_run(void (*statement) (const char *entry), const char *entry)
 {
