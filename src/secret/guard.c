@@ -215,12 +215,12 @@ guard_log(ErrorData *error)
 		(hidden == GetCurrentStatementStartTimestamp() || guard_find(debug_query_string, NULL) != NULL);
 	if (hit)
 		hide_activity();
-	/* a line of the log about a statement; its detail has parameters, parse trees, plans */
+	/* a line of the log about a statement; if this process runs it, the detail has parameters, parse trees, plans */
 	if (error->elevel < INFO)
 	{
 		hit |= cut_member(error, &error->detail, false);
 		hit |= cut_member(error, &error->message, hit);
-		if (hit)
+		if (hit && debug_query_string)
 			error->detail = NULL;
 	}
 	else if (hit)
@@ -288,6 +288,9 @@ guard_startup(void)
 {
 	if (previous_startup)
 		previous_startup();
+	/* called again when shared memory is made anew after a crash */
+	if (ProcessUtility_hook == guard_utility)
+		return;
 	previous_utility = ProcessUtility_hook;
 	ProcessUtility_hook = guard_utility;
 }
