@@ -556,6 +556,17 @@ options_redact(const CkConnector *connector, const void *parsed, const char *tex
 			begin = found - text + 3;
 			text = psprintf("%.*s***%s", (int) (found - text), text, found + strlen(secret));
 		}
+		/* a text that was cut off may end within one */
+		for (size_t part = secret ? Min(strlen(secret), strlen(text)) : 0; part > 2; part--)
+		{
+			size_t		keep = strlen(text) - part;
+
+			if (strncmp(text + keep, secret, part) == 0)
+			{
+				text = psprintf("%.*s***", (int) keep, text);
+				break;
+			}
+		}
 	}
 	return text;
 }
