@@ -160,6 +160,7 @@ my $config = qq{
 	shared_preload_libraries = 'connkit,pg_stat_statements,auto_explain'
 	fsync = off
 	max_connections = 30
+	restart_after_crash = on
 	listen_addresses = '127.0.0.1'
 	lc_messages = 'C'
 };
@@ -364,6 +365,21 @@ query($client, 'RESET lock_timeout; RESET statement_timeout');
 	like(answer($victim), qr/terminating connection/, 'terminated');
 }
 query($watcher, 'ROLLBACK');
+{
+	# the same by the protocol's function call, which is no statement at all
+	my $function = $node->safe_psql('postgres', q{SELECT 'connkit_set_secret(text,text,name,text[])'::regprocedure::oid});
+	my $call = pack('Nnn', $function, 0, 4) . join('', map { defined $_ ? pack('N', length $_) . $_ : pack('N', 0xffffffff) }
+			'fast', canary('function call'), undef, undef) . pack('n', 0);
+
+	$client->print(message('F', $call));
+	$client->flush;
+	unlike(answer($client), qr/^E/m, 'function call');
+	$call = pack('Nnn', $function, 0, 4) . join('', map { defined $_ ? pack('N', length $_) . $_ : pack('N', 0xffffffff) }
+			'no name', canary('function call, fails'), undef, undef) . pack('n', 0);
+	$client->print(message('F', $call));
+	$client->flush;
+	like(answer($client), qr/invalid name/, 'function call that fails');
+}
 
 #
 # Other roads in
@@ -430,6 +446,8 @@ my $double = fork;
 # a double of a PostgreSQL that tells the password to everybody
 if ($double == 0)
 {
+	my $long = 0;
+
 	while (my $peer = $echo->accept)
 	{
 		my ($head, $body) = ('', '');
@@ -444,6 +462,7 @@ if ($double == 0)
 		$peer->read($head, 5) == 5 or next;
 		$peer->read($body, unpack('xN', $head) - 4);
 		$body =~ s/\0//;
+		$body = 'x' x 1000 . " $body" if $long++ % 2;	# longer than what is kept of it
 		$peer->syswrite(message('E', "SFATAL\0VFATAL\0C28P01\0Mwrong password \"$body\" for you\0D$body in detail\0H$body as hint\0\0"));
 		$peer->close;
 	}
@@ -510,7 +529,9 @@ SKIP:
 }
 is($outcome{good}, '', 'the right password serves');
 like($outcome{wrong}, qr/password authentication failed/, 'the wrong one does not');
-like($outcome{echo}, qr/wrong password "\*\*\*"/, 'what a source says of a password is stars');
+like($outcome{echo}, qr/wrong password "\*\*\*"|x \*\*\*/, 'what a source says of a password is stars');
+unlike($told, qr/x Hid/, 'also where its words are cut off');
+like($told, qr/x \*\*\*/, 'in the middle of it');
 like($outcome{tls}, qr/SSL/, 'no TLS, no password');
 like($outcome{closed}, qr/refused/, 'nobody there');
 like($outcome{silent}, qr/connect_timeout|no answer|in time/, 'nobody answers');
@@ -620,14 +641,27 @@ clean("pg_dumpall", slurp_file("$out/all.sql"), 1);
 like(slurp_file("$out/plain.sql"), qr/PGP|\\\\x[0-9a-f]{60}/, 'dumps have the ciphertext');
 like(slurp_file("$out/plain.sql"), qr/$native/, 'not protected: passwords of user mappings are in dumps');
 
-query($_, 'ROLLBACK') foreach $client, $watcher, $user;
+like(rows('postgres'), qr/audited|native/, 'what connkit keeps tells of the user mappings');
+unlike(rows('postgres'), qr/$mark{Map}/, 'but no password');
+
+# a process that is killed: the postmaster logs what it was at, and all start again
+query($watcher, 'BEGIN; LOCK TABLE connkit.secret_store');
+my $victim = connection($node);
+query($victim, "SET application_name = 'victim'");
+$victim->print(message('Q', "SELECT connkit_set_secret('w', '" . canary('killed') . "')\0"));
+$victim->flush;
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'victim' AND wait_event_type = 'Lock'});
+kill 'KILL', $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE application_name = 'victim'});
+answer($victim);
+$node->poll_query_until('postgres', 'SELECT true');
+like(text_of_files($logs), qr/Failed process was running: SELECT connkit_set_secret\.\.\. \(hidden/, 'a process that is killed');
+close $_ foreach $client, $watcher, $user, $victim;
 $node->safe_psql('postgres', 'SELECT pg_switch_wal(); CHECKPOINT');
 clean('WAL', text_of_files($node->data_dir . '/pg_wal'), 1);
 $node->command_ok([ 'pg_basebackup', '-D', "$out/base", '-X', 'stream', '-c', 'fast', '-h', $node->host, '-p', $port, '-U', 'postgres' ],
 	'base backup');
 clean('base backup', text_of_files("$out/base"), 1);
 ok(!grep({ /connkit\.key/ } map { glob "$out/base/$_" } '*', '*/*'), 'which does not hold the key file');
-close $_ foreach $client, $watcher, $user;
 $node->stop;
 clean('data directory', text_of_files($node->data_dir), 1);
 
