@@ -333,7 +333,8 @@ http_addresses(CkSession *session, CkHttp *http, const Target *target)
 	status = ck_resolve(session, target->host, target->port, addresses, sizeof(addresses));
 	if (status != CK_OK)
 		return status;
-	if (strcmp(addresses, target->host) != 0)
+	/* a host that is an address is looked up by nobody */
+	if (strcmp(addresses, target->host) != 0 && !strchr(target->host, ':'))
 	{
 		snprintf(entry, sizeof(entry), "%s:%d:%s", target->host, target->port, addresses);
 		http->addresses = curl_slist_append(NULL, entry);

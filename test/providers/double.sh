@@ -33,6 +33,13 @@ double_good()
 	fails '28000: .*source "source"' double_read "$1"
 }
 
+# The host of the address may be written like this.
+double_spelt()
+{
+	provider double connkit_vault "address 'http://$1:$DOUBLE_PORT/ok'" "token 'x'"
+	fails '28000: .*source "source"' read_by double x
+}
+
 # A redirect to another host does not get the token.
 double_other()
 {
@@ -152,6 +159,9 @@ test_double()
 	ck_ok "a packed reply" double_good ok
 	ck_ok "the connection is kept" double_kept
 	ck_ok "a namespace" double_namespace
+	for way in 127.0.0.1 127.1 LOCALHOST '[::ffff:127.0.0.1]' '[0:0:0:0:0:ffff:7f00:1]'; do
+		ck_ok "a host that is spelt $way" double_spelt "$way"
+	done
 	ck_ok "another login for a token that has become stale" double_stale
 	ck_ok "a client's certificate" fails '28000: .*source "source"' double_tls_read ok
 	ck_ok "no client's certificate" double_no_certificate
