@@ -1,5 +1,6 @@
 -- secrets.sql: who may set, see, grant, drop and use whose secrets, and where they may be sent.
 \set ECHO none
+SET client_min_messages = warning;
 \set QUIET on
 \pset format unaligned
 \pset tuples_only on
@@ -335,8 +336,70 @@ DO $do$ BEGIN PERFORM make_source('wrongly2', '/one'); END $do$;
 SELECT is(fate('wrongly2'), no_secret('wrongly2'), 'no owner before the name');
 
 --
+-- Rights on all data, and names that hide PostgreSQL's own
+--
+RESET ROLE;
+CREATE ROLE sec_data IN ROLE pg_read_all_data, pg_write_all_data;
+GRANT sec_data TO CURRENT_USER;
+SET LOCAL ROLE sec_data;
+SELECT is_empty('SELECT * FROM connkit.secret_store', 'who reads all data reads no ciphertext');
+SELECT is_empty('UPDATE connkit.secret_store SET hosts = NULL RETURNING 1', 'who writes all data changes no hosts');
+SELECT is_empty('DELETE FROM connkit.secret_store RETURNING 1', 'deletes no secret');
+SELECT is_empty('UPDATE connkit.secret_grant SET grantee = current_user RETURNING 1', 'changes no grant');
+SELECT throws_ok($$INSERT INTO connkit.secret_grant (owner, name, grantee, grantee_mark, granted_by)
+	VALUES ('sec_rival', 'one', 'sec_data', 'x', 'sec_rival')$$, '42501', NULL, 'makes no grant');
+SELECT throws_ok($$INSERT INTO connkit.secret_store (owner, owner_mark, name, version, provider, reference, created_by)
+	VALUES ('sec_data', 'x', 'passwd', 1, 'file', '/etc/passwd', 'x')$$, '42501', NULL, 'makes no link to a file');
+
+RESET ROLE;
+GRANT CREATE ON DATABASE :"DBNAME" TO sec_rival;
+SET LOCAL ROLE sec_rival;
+CREATE SCHEMA sec_evil;
+CREATE FUNCTION sec_evil.equal(text, text) RETURNS boolean LANGUAGE plpgsql AS
+	$$BEGIN RAISE EXCEPTION 'ran as %', current_user; END$$;
+CREATE FUNCTION sec_evil.equal(name, text) RETURNS boolean LANGUAGE plpgsql AS
+	$$BEGIN RAISE EXCEPTION 'ran as %', current_user; END$$;
+CREATE FUNCTION sec_evil.equal(name, name) RETURNS boolean LANGUAGE plpgsql AS
+	$$BEGIN RAISE EXCEPTION 'ran as %', current_user; END$$;
+CREATE FUNCTION sec_evil.left(text, integer) RETURNS text LANGUAGE plpgsql AS
+	$$BEGIN RAISE EXCEPTION 'ran as %', current_user; END$$;
+CREATE FUNCTION sec_evil.pgp_sym_encrypt_bytea(bytea, text, text) RETURNS bytea LANGUAGE plpgsql AS
+	$$BEGIN RAISE EXCEPTION 'ran as %', current_user; END$$;
+CREATE OPERATOR sec_evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = sec_evil.equal);
+CREATE OPERATOR sec_evil.= (LEFTARG = name, RIGHTARG = text, FUNCTION = sec_evil.equal);
+CREATE OPERATOR sec_evil.= (LEFTARG = name, RIGHTARG = name, FUNCTION = sec_evil.equal);
+CREATE FUNCTION sec_evil.hidden() RETURNS void LANGUAGE plpgsql SET search_path = sec_evil, pg_catalog, public AS $$
+BEGIN
+	PERFORM connkit_set_secret('evil', 'x');
+	PERFORM connkit_set_secret('evil', 'y', hosts => '{127.0.0.1}');
+	PERFORM connkit_revert_secret('evil');
+	PERFORM connkit_grant_secret('evil', 'sec_all');
+	PERFORM connkit_public_key('evil');
+	CREATE SERVER evil FOREIGN DATA WRAPPER connkit_postgres OPTIONS (host '127.0.0.1', port '1');
+	CREATE USER MAPPING FOR PUBLIC SERVER evil OPTIONS ("user" 'u', password_secret 'evil');
+	PERFORM connkit_test('evil');
+	PERFORM count(*) FROM connkit.secret;
+	PERFORM count(*) FROM connkit.audit_log;
+	PERFORM count(*) FROM connkit.source;
+	ALTER SERVER evil OPTIONS (SET port '2');
+	DROP SERVER evil CASCADE;
+	PERFORM connkit_revoke_secret('evil', 'sec_all');
+	PERFORM connkit_drop_secret('evil');
+	PERFORM connkit_create_source('evil', 'postgres', '{"host": "127.0.0.1", "port": 1}', '{"user": "u", "password": "p"}');
+	PERFORM connkit_alter_source('evil', '{"port": 2}', '{"password": "q"}');
+	PERFORM connkit_drop_source('evil');
+	PERFORM connkit_restore_source('evil');
+	PERFORM connkit_drop_source('evil', force => true);
+END $$;
+SELECT throws_like($$SELECT set_config('search_path', 'sec_evil, pg_catalog', true), 'a'::text OPERATOR(sec_evil.=) 'b'$$, 'ran as%',
+	'operators of one''s own');
+SELECT lives_ok('SELECT sec_evil.hidden()', 'are not what connkit runs');
+RESET ROLE;
+
+--
 -- A role that comes after another of its name
 --
+SET LOCAL ROLE sec_org;
 DO $do$ BEGIN PERFORM connkit_set_secret('left', 'v1'); END $do$;
 DO $do$ BEGIN PERFORM connkit_set_secret('left', 'v2'); END $do$;
 DO $do$ BEGIN PERFORM connkit_grant_secret('left', 'sec_all'); END $do$;
