@@ -95,6 +95,6 @@ uninstall-connectors:
 
 CONNECTOR_PIECES = $(patsubst %,src/connector/%/connector.sql,$(ALL_CONNECTORS))
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PIECES) $(CONNECTOR_PIECES) Makefile
-	cat $(SQL_PIECES) $(CONNECTOR_PIECES) > $@
+	sed 's/\(FUNCTION\|HANDLER\|VALIDATOR\) connkit_/\1 @extschema@.connkit_/g' $(SQL_PIECES) $(CONNECTOR_PIECES) > $@
 
 -include test/targets.mk

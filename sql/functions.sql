@@ -42,7 +42,7 @@ COMMENT ON FUNCTION connkit_discover(name, text[], text[], text, integer) IS
 
 CREATE FUNCTION connkit_compare_discoveries(before bigint, after bigint)
 	RETURNS TABLE (change text, object text, schema_name text, table_name text, name text, old jsonb, new jsonb)
-	LANGUAGE sql STABLE STRICT AS $$
+	LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 	WITH object AS (
 		SELECT discovery, 'table' AS object, schema_name, table_name, table_name AS name,
 			jsonb_build_object('kind', kind, 'comment', comment) AS told
@@ -77,7 +77,8 @@ $$;
 COMMENT ON FUNCTION connkit_compare_discoveries(bigint, bigint) IS
 	'what was added, removed or changed from one discovery to another; of what changed, the properties that did';
 
-CREATE FUNCTION connkit_import_comments(local_schema name) RETURNS bigint LANGUAGE plpgsql VOLATILE STRICT AS $$
+CREATE FUNCTION connkit_import_comments(local_schema name) RETURNS bigint LANGUAGE plpgsql VOLATILE STRICT
+	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	command text;
 	commands bigint := 0;

@@ -145,5 +145,6 @@ CREATE FUNCTION connkit_forget_master_key(key_id text) RETURNS void
 COMMENT ON FUNCTION connkit_forget_master_key(text) IS
 	'removes a key that no secret is stored under from the master key file; other databases of the cluster may still need '
 	'it; for superusers';
-REVOKE EXECUTE ON FUNCTION connkit_reassign_secrets(name, name), connkit_rotate_master_key(),
-	connkit_forget_master_key(text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION connkit_reassign_secrets(name, name) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION connkit_rotate_master_key() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION connkit_forget_master_key(text) FROM PUBLIC;
