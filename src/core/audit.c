@@ -231,7 +231,7 @@ is_refusal(int sqlerrcode)
 {
 	return sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE ||
 		sqlerrcode == ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED ||
-		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES;
+		sqlerrcode == ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
 }
 
 void

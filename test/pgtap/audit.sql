@@ -8,7 +8,7 @@
 \set source_port `echo "$CK_SOURCE_PGPORT"`
 
 BEGIN;
-SELECT plan(93);
+SELECT plan(95);
 
 -- two organizations, a member of the first, and a stranger; what secrets hold is the word canary
 CREATE ROLE connkit_one;
@@ -188,6 +188,14 @@ SELECT is_empty($$SELECT * FROM connkit.audit_log WHERE organization <> 'connkit
 RESET ROLE;
 SELECT results_eq($$SELECT DISTINCT session_role, client, application, backend FROM connkit.audit_log WHERE role = 'connkit_stranger'$$,
 	$$SELECT session_user, 'local', current_setting('application_name'), pg_backend_pid()$$, 'with who is behind it');
+
+SELECT connkit_set_quota('connkit_one', max_runs => 0) AS ignored \gset
+SET LOCAL ROLE connkit_one;
+SELECT throws_ok($$SELECT * FROM connkit_discover('one_a')$$, '53400', NULL, 'beyond a limit nothing is done');
+SELECT results_eq($$SELECT outcome FROM connkit.audit_log WHERE action = 'discover' ORDER BY id DESC LIMIT 1$$, $$VALUES ('refused')$$,
+	'which is a refusal too');
+RESET ROLE;
+SELECT count(*) AS ignored FROM pg_temp.news() \gset
 
 -- nobody changes it
 SELECT throws_ok($$UPDATE connkit.audit_log SET detail = ''$$, '42501', 'the audit log is only appended to', 'a superuser changes nothing');
