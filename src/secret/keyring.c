@@ -238,7 +238,7 @@ static bool
 keyring_write(bool create, const char *without)
 {
 	char	   *text = ring->text;
-	bool		written;
+	volatile bool written;
 
 	text[0] = '\0';
 	strlcat(text, "# connkit: master keys, the current one first, each below its id. Keep a copy away from the database's "
