@@ -30,6 +30,7 @@
 SecretResolver session_resolve_secrets = NULL;
 
 static int64 cleanup_ms = CLEANUP_MS;
+static int	exit_process = 0;	/* that sessions_exit() is registered in */
 static dlist_head sessions = DLIST_STATIC_INIT(sessions);
 
 Session *
@@ -312,6 +313,8 @@ session_open_alone(Oid serverid, Oid userid)
 	return session;
 }
 
+static void sessions_exit(int code, Datum arg);
+
 /*
  * A new, open session of the server for the user, in the list of all sessions. With may_fail, NULL where it cannot be
  * opened for any other reason than an interrupt.
@@ -330,6 +333,12 @@ session_connect(Oid serverid, Oid userid, bool may_fail)
 			return NULL;
 		}
 		session_raise_refused(session, status);
+	}
+	/* here and not when the module is loaded: that may be in the postmaster, whose children begin without callbacks */
+	if (exit_process != MyProcPid)
+	{
+		exit_process = MyProcPid;
+		before_shmem_exit(sessions_exit, (Datum) 0);
 	}
 	dlist_push_tail(&sessions, &session->node);
 	return session;
@@ -692,5 +701,4 @@ session_init(void)
 	RegisterSubXactCallback(sessions_subxact_callback, NULL);
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, sessions_invalidate, (Datum) 0);
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, sessions_invalidate, (Datum) 0);
-	before_shmem_exit(sessions_exit, (Datum) 0);
 }
