@@ -144,10 +144,10 @@ bool
 keysource_write(const char *text, bool create)
 {
 	char	   *path = keysource_path();
-	char	   *fresh = psprintf("%s.%d.new", path, MyProcPid);
+	char	   *fresh = create ? psprintf("%s.%d.new", path, MyProcPid) : psprintf("%s.new", path);
 	bool		made;
 
-	/* what an earlier process of this number left behind when it crashed */
+	/* what an earlier process left behind when it crashed; files are replaced by one process at a time */
 	unlink(fresh);
 	write_new(fresh, text);
 	if (!create)
