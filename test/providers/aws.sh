@@ -109,17 +109,18 @@ test_aws()
 	ck_ok "no secret key" fails '28000: .*no access key is given' read_by aws shop/db
 	aws_provider "$AWS_KEY" "$AWS_SECRET"
 	ck_ok "a password changed" aws_rotation
-	server_stop moto
+	ck_stop moto
 	ck_ok "a server that is stopped" fails '08001: .*could not connect to "localhost"' read_by aws shop/db
+}
 
-	begins "a double starts again" double_start || return
+# What needs only the double.
+test_aws_double()
+{
 	ck_ok "too many requests" fails '53300: .*asks for fewer requests' aws_double throttled
 	ck_ok "expired credentials" fails '28000: .*the temporary credentials have expired' aws_double expired
 	ck_ok "a clock that is wrong" fails '28000: .*its clock is 9[0-9][0-9] seconds behind' aws_double late
 	ck_ok "an error that is not known" fails 'HV000: .*HTTP status 400' aws_double unheard
 	ck_ok "a page of a proxy" fails '08001: .*HTTP status 502' aws_double html
-	server_stop double
-	server_stop double_tls
 	ck_ok "a region that is none" fails 'HV024: .*region' \
 		eval "provider aws connkit_aws_secrets \"region 'x/y'\" \"access_key_id 'x', secret_access_key 'y'\"; read_by aws x"
 }

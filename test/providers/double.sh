@@ -5,9 +5,9 @@ double_start()
 {
 	DOUBLE_PORT=$(ck_spare_port) DOUBLE_TLS_PORT=$(ck_spare_port)
 	server_start double '(exec 3<>/dev/tcp/127.0.0.1/$DOUBLE_PORT)' \
-		python3 "$CK_TOP/test/providers/double.py" "$DOUBLE_PORT" "$CK_TMP/double.requests" "http://127.0.0.1:$DOUBLE_PORT" &&
+		"$CK_TOP/test/providers/double.py" "$DOUBLE_PORT" "$CK_TMP/double.requests" "http://127.0.0.1:$DOUBLE_PORT" &&
 		server_start double_tls '(exec 3<>/dev/tcp/127.0.0.1/$DOUBLE_TLS_PORT)' \
-			python3 "$CK_TOP/test/providers/double.py" "$DOUBLE_TLS_PORT" "$CK_TMP/double_tls.requests" \
+			"$CK_TOP/test/providers/double.py" "$DOUBLE_TLS_PORT" "$CK_TMP/double_tls.requests" \
 			"http://localhost:$DOUBLE_PORT" "$CK_TMP/tls/server.crt" "$CK_TMP/tls/server.key" "$CK_CA"
 }
 
@@ -205,6 +205,4 @@ test_double()
 	for way in ok e500 short other; do
 		ck_ok "nothing is left behind: $way" double_leaks $way
 	done
-	server_stop double
-	server_stop double_tls
 }

@@ -227,7 +227,7 @@ test_vault()
 
 	ck_ok "a sealed server, and unsealed" vault_sealed
 	vault_provider
-	server_stop vault
+	ck_stop vault
 	ck_ok "a server that is stopped" fails '08001: .*could not connect to "localhost", port [0-9]+: Connection refused' \
 		read_by vault shop/db
 }
