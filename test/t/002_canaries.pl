@@ -574,12 +574,21 @@ SKIP:
 }
 
 #
-# A function of the user's own: no one can tell his argument from any other text, so it is in the log; not so a parameter
-# where the call names connkit's function.
+# A function of the user's own: no one can tell his argument from any other text, so it is in the log.
 #
 go("CREATE FUNCTION wrap(v text) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN connkit_set_secret(''wrapped'', v); END'");
 go("SELECT wrap('$bait wrapped')");
 like(text_of_files($logs), qr/statement: SELECT wrap\('$bait wrapped'\)/, 'not protected: the argument of a function that calls it');
+
+go("CREATE SERVER misplaced FOREIGN DATA WRAPPER connkit_postgres OPTIONS (password '$bait misplaced')", qr/password/);
+like(text_of_files($logs), qr/statement: CREATE SERVER misplaced[^\n]*$bait misplaced/, 'not protected: a password at the wrong object');
+
+# but what is logged once it has called connkit's, and what others see, is hidden
+query($client, "SET log_statement = none; SET log_min_messages = info; SET log_min_error_statement = error; SET debug_print_parse = off; SET debug_print_rewritten = off; SET debug_print_plan = off");
+go("SELECT wrap('" . canary('wrapped, statement not logged') . "')");
+go("SELECT wrap('" . canary('wrapped, fails') . "'), 1 / (random() * 0)::int", qr/division/);
+go("SELECT wrap('" . canary('wrapped, too long') . "' || repeat('x', 70000))", qr/longer/);
+query($client, 'RESET log_statement; RESET log_min_messages; RESET log_min_error_statement; RESET debug_print_parse; RESET debug_print_rewritten; RESET debug_print_plan');
 
 #
 # Without shared_preload_libraries, in a cluster of its own: the text of the first statement is in the log, and that is said.
