@@ -238,6 +238,7 @@ store_encrypt_row(SPITupleTable *rows, uint64 row, const char *key_id, const cha
 		.key_id = SPI_getvalue(rows->vals[row], rows->tupdesc, 4), .mark = SPI_getvalue(rows->vals[row], rows->tupdesc, 6)
 	};
 	const char *owner = new_owner ? new_owner : secret.owner;
+	Oid			role = new_owner ? get_role_oid(new_owner, false) : store_marked_role(secret.owner, secret.mark);
 	bool		isnull;
 	Datum		message = SPI_getbinval(rows->vals[row], rows->tupdesc, 5, &isnull);
 
@@ -257,9 +258,21 @@ store_encrypt_row(SPITupleTable *rows, uint64 row, const char *key_id, const cha
 	values[1] = CStringGetTextDatum(secret.name);
 	values[2] = Int32GetDatum(secret.version);
 	values[5] = CStringGetTextDatum(owner);
-	values[6] = CStringGetTextDatum(new_owner ? store_mark(get_role_oid(new_owner, false)) : secret.mark);
+	/* what came with a dump is the role's of this cluster from now on */
+	values[6] = CStringGetTextDatum(OidIsValid(role) ? store_mark(role) : secret.mark);
 	tables_execute("UPDATE connkit.secret_store SET message = $4, key_id = $5, owner = $6, owner_mark = $7"
 				   " WHERE owner = $1 AND name = $2 AND version = $3", 7, types, values, nulls);
+}
+
+/* Grants that came with a dump are to the roles of this cluster from now on. */
+static void
+store_tie_grants(void)
+{
+	Oid			type = TEXTOID;
+	Datum		cluster = CStringGetTextDatum(psprintf(UINT64_FORMAT ":", GetSystemIdentifier()));
+
+	tables_execute("UPDATE connkit.secret_grant SET grantee_mark = $1 || r.oid FROM pg_roles AS r"
+				   " WHERE r.rolname = grantee AND NOT starts_with(grantee_mark, $1)", 1, &type, &cluster, NULL);
 }
 
 int64
@@ -289,5 +302,7 @@ store_encrypt_all(const char *owner, const char *new_owner)
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
+	if (owner == NULL)
+		store_tie_grants();
 	return count;
 }
