@@ -67,7 +67,7 @@ sub opens
 sub key_id
 {
 	my ($node, $name) = @_;
-	return $node->safe_psql('postgres', "SELECT key_id FROM connkit.secret WHERE name = '$name'");
+	return $node->safe_psql('postgres', "SELECT key_id FROM connkit.secret WHERE owner = 'postgres' AND name = '$name'");
 }
 
 sub write_file
@@ -372,6 +372,8 @@ $main->safe_psql('postgres', q{SELECT connkit_set_secret('c' || i, repeat('x', 1
 #
 # Copies of the cluster: base backup as a standby, dump and restore
 #
+$main->safe_psql('postgres', q{SELECT connkit_set_secret('right', 'the password', owner => 'plain'),
+	connkit_grant_secret('right', 'reader', owner => 'plain')});
 my $wanted = key_id($main, 'right');
 $main->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
@@ -403,7 +405,19 @@ $second->start;
 $second->command_ok([ 'psql', '-Xq', '-d', $second->connstr('postgres'), '-f', $dump ], 'restore once more');
 system_or_bail('cp', '-p', $file, $second->data_dir . '.connkit.key');
 is($second->safe_psql('postgres', 'SELECT i FROM near'), '7', 'with the key, restored secrets work');
-is(opens($second), $main->safe_psql('postgres', 'SELECT count(*) FROM connkit.secret_store'), 'all of them');
+is(opens($second), $main->safe_psql('postgres', q{SELECT count(*) FROM connkit.secret_store WHERE owner = 'postgres'}),
+	'all of them');
+
+# roles there are told by name, until a rotation ties secrets and grants to them
+my $tied = q{SELECT (SELECT count(*) FROM connkit.secret_store WHERE owner_mark LIKE c || ':%'),
+	(SELECT count(*) FROM connkit.secret_grant WHERE grantee_mark LIKE c || ':%') FROM (SELECT system_identifier::text FROM
+	pg_control_system()) AS s(c)};
+$second->safe_psql('postgres', 'SELECT connkit_rotate_master_key()');
+is($second->safe_psql('postgres', $tied), $second->safe_psql('postgres', 'SELECT count(*) FROM connkit.secret_store') . '|1',
+	'a rotation ties secrets and grants to the roles of the new cluster');
+$second->safe_psql('postgres', q{DROP ROLE plain; CREATE ROLE plain;
+	ALTER USER MAPPING FOR PUBLIC SERVER self OPTIONS (SET password_secret 'plain/right')});
+like(fault($second, 'SELECT * FROM near'), qr/names no secret/, 'a role made anew is not the one that they are tied to');
 
 note(sprintf '%.0f seconds', time - $begin);
 done_testing();
