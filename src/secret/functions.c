@@ -606,7 +606,7 @@ connkit_rotate_master_key(PG_FUNCTION_ARGS)
 	used = store_used_key();
 	keyring_rotate(used);
 	event.object = pstrdup(keyring_current(NULL));
-	count = store_encrypt_all(NULL, NULL);
+	count = store_encrypt_all(NULL, NULL, NULL);
 	event.detail = psprintf(INT64_FORMAT " versions of secrets; before: %s", count, used ? used : "none");
 	audit_write(&event);
 	SPI_finish();
@@ -641,6 +641,9 @@ connkit_forget_master_key(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Of a row that names a secret of owner $1: that secret is no longer his. */
+#define MOVED(column) column " NOT IN (SELECT s.name FROM connkit.secret_store AS s WHERE s.owner = $1)"
+
 PG_FUNCTION_INFO_V1(connkit_reassign_secrets);
 
 /*
@@ -652,27 +655,31 @@ connkit_reassign_secrets(PG_FUNCTION_ARGS)
 	char	   *old_owner = NameStr(*PG_GETARG_NAME(0));
 	char	   *new_owner = NameStr(*PG_GETARG_NAME(1));
 	AuditEvent	event = administer("reassign", "secret", old_owner);
-	Oid			types[] = {TEXTOID, TEXTOID};
-	Datum		values[] = {CStringGetTextDatum(old_owner), CStringGetTextDatum(new_owner)};
+	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[3] = {CStringGetTextDatum(old_owner), CStringGetTextDatum(new_owner)};
+	char	   *mark;
 	int64		count;
 
 	(void) get_role_oid(new_owner, false);
 	store_lock(ShareRowExclusiveLock);
 	SPI_connect();
+	/* what a later role of the old name has set is its own */
+	mark = store_left_behind(old_owner);
+	values[2] = CStringGetTextDatum(mark ? mark : "");
 	if (strcmp(old_owner, new_owner) != 0)
 	{
 		tables_execute("SELECT FROM connkit.secret_store AS o JOIN connkit.secret_store AS n USING (name)"
-					   " WHERE o.owner = $1 AND n.owner = $2 LIMIT 1", 2, types, values, NULL);
+					   " WHERE o.owner = $1 AND o.owner_mark <> $3 AND n.owner = $2 LIMIT 1", 3, types, values, NULL);
 		if (SPI_processed > 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_OBJECT),
 					 errmsg("\"%s\" and \"%s\" have secrets of the same name", old_owner, new_owner),
 					 errhint("Drop one of each first.")));
 	}
-	count = store_encrypt_all(old_owner, new_owner);
-	tables_execute("UPDATE connkit.secret_grant SET owner = $2 WHERE owner = $1", 2, types, values, NULL);
-	tables_execute("UPDATE connkit.secret_use SET owner = $2 WHERE owner = $1", 2, types, values, NULL);
-	tables_execute("UPDATE connkit.source_secret SET owner = $2 WHERE owner = $1", 2, types, values, NULL);
+	count = store_encrypt_all(old_owner, mark, new_owner);
+	tables_execute("UPDATE connkit.secret_grant SET owner = $2 WHERE owner = $1 AND " MOVED("name"), 2, types, values, NULL);
+	tables_execute("UPDATE connkit.secret_use SET owner = $2 WHERE owner = $1 AND " MOVED("name"), 2, types, values, NULL);
+	tables_execute("UPDATE connkit.source_secret SET owner = $2 WHERE owner = $1 AND " MOVED("secret"), 2, types, values, NULL);
 	event.organization = new_owner;
 	event.detail = psprintf(INT64_FORMAT " versions of secrets to %s", count, new_owner);
 	audit_write(&event);

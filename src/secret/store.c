@@ -275,12 +275,30 @@ store_tie_grants(void)
 				   " WHERE r.rolname = grantee AND NOT starts_with(grantee_mark, $1)", 1, &type, &cluster, NULL);
 }
 
-int64
-store_encrypt_all(const char *owner, const char *new_owner)
+char *
+store_left_behind(const char *owner)
 {
-	Oid			types[] = {TEXTOID};
-	Datum		values[] = {CStringGetTextDatum(owner ? owner : "")};
-	char		nulls[] = {owner ? ' ' : 'n', '\0'};
+	Oid			role = get_role_oid(owner, true);
+	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[3] = {CStringGetTextDatum(owner)};
+	char	   *mark;
+
+	if (!OidIsValid(role))
+		return NULL;
+	mark = store_mark(role);
+	values[1] = CStringGetTextDatum(mark);
+	values[2] = CStringGetTextDatum(psprintf(UINT64_FORMAT ":", GetSystemIdentifier()));
+	tables_execute("SELECT FROM connkit.secret_store WHERE owner = $1 AND owner_mark <> $2 AND starts_with(owner_mark, $3)"
+				   " LIMIT 1", 3, types, values, NULL);
+	return SPI_processed > 0 ? mark : NULL;
+}
+
+int64
+store_encrypt_all(const char *owner, const char *mark, const char *new_owner)
+{
+	Oid			types[] = {TEXTOID, TEXTOID};
+	Datum		values[] = {CStringGetTextDatum(owner ? owner : ""), CStringGetTextDatum(mark ? mark : "")};
+	char		nulls[] = {owner ? ' ' : 'n', ' ', '\0'};
 	const char *key_id = NULL;
 	SPITupleTable *rows;
 	uint64		count;
@@ -288,7 +306,7 @@ store_encrypt_all(const char *owner, const char *new_owner)
 	MemoryContext context = AllocSetContextCreate(caller, "connkit secrets", ALLOCSET_DEFAULT_SIZES);
 
 	tables_execute("SELECT owner, name, version, key_id, message, owner_mark FROM connkit.secret_store"
-				   " WHERE $1 IS NULL OR owner = $1", 1, types, values, nulls);
+				   " WHERE ($1 IS NULL OR owner = $1) AND owner_mark <> $2", 2, types, values, nulls);
 	rows = SPI_tuptable;
 	count = SPI_processed;
 	if (count > 0)

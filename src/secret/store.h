@@ -36,9 +36,12 @@ extern char *store_open(const StoredSecret *secret, size_t *size);
 extern int	store_add(const char *owner, const char *name, const char *value, size_t size, const char *provider,
 					  const char *reference, ArrayType *hosts);
 
-/* Encrypts all versions of the owner (NULL: of all) anew, under the current master key and for new_owner (NULL: the same).
- * Returns their number. */
-extern int64 store_encrypt_all(const char *owner, const char *new_owner);
+/* The mark of the owner's name now, where an earlier role of that name has left secrets behind; else NULL. */
+extern char *store_left_behind(const char *owner);
+
+/* Encrypts all versions of the owner (NULL: of all), but those with that mark (or NULL), anew, under the current master key
+ * and for new_owner (NULL: the same). Returns their number. */
+extern int64 store_encrypt_all(const char *owner, const char *mark, const char *new_owner);
 
 /* Id of the master key of the newest secret, or NULL. */
 extern char *store_used_key(void);
