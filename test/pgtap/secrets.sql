@@ -417,7 +417,6 @@ SELECT throws_ok($$SELECT connkit_grant_secret('left', 'sec_stranger')$$, '42704
 SELECT throws_ok($$SELECT connkit_drop_secret('left')$$, '42704', NULL, 'and drops nothing');
 SELECT throws_ok($$SELECT connkit_set_secret('left', 'own')$$, '55000', NULL, 'nor puts one of his own in front of it');
 SELECT is(connkit_set_secret('own', 'x'), 1, 'other names are free');
-DO $do$ BEGIN PERFORM connkit_drop_secret('own'); END $do$;
 SET LOCAL ROLE sec_all;
 DO $do$ BEGIN PERFORM make_source('of_all_left', 'sec_org/left'); END $do$;
 SELECT is(fate('of_all_left'), no_secret('of_all_left'), 'old grants do not hold for it');
@@ -426,6 +425,12 @@ SELECT lives_ok($$SELECT connkit_reassign_secrets('sec_org', 'sec_org_old')$$, '
 SET LOCAL ROLE sec_org_old;
 DO $do$ BEGIN PERFORM make_source('regained', 'two'); END $do$;
 SELECT is(fate('regained'), 'used', 'who uses them again');
+SELECT is_empty($$SELECT * FROM connkit.secret WHERE name = 'own'$$, 'but does not get the newcomer''s');
+SET LOCAL ROLE sec_org;
+SELECT is((SELECT string_agg(name, ' ') FROM connkit.secret), 'own', 'who keeps it');
+SELECT is(connkit_set_secret('left', 'x'), 1, 'and has the name for himself now');
+SET LOCAL ROLE sec_all;
+SELECT is(fate('of_all_left'), no_secret('of_all_left'), 'the grant on the other went along with it');
 RESET ROLE;
 
 SELECT * FROM finish();
