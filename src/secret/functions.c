@@ -486,11 +486,12 @@ connkit_revert_secret(PG_FUNCTION_ARGS)
 	/* the value goes back to where it could be sent then */
 	version = store_add(subject.owner, subject.name, value, size, before->provider, before->reference,
 						before->hosts ? before->hosts : construct_empty_array(TEXTOID));
-	subject.event.new_value = describe(version, before->provider, before->reference, before->hosts);
-	SPI_finish();
 	if (value)
 		keyring_wipe(value, size);
+	subject.event.new_value = describe(version, before->provider, before->reference, before->hosts);
 	audit_write(&subject.event);
+	/* all of the above is in the memory that goes with this */
+	SPI_finish();
 	PG_RETURN_INT32(version);
 }
 
