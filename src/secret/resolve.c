@@ -340,38 +340,41 @@ secret_find(const SecretUse *use, const char *named, char **label)
 	return NULL;
 }
 
-/* Host and port of a URL, or false. One with a user in it is none that anybody should send a secret to. */
+/*
+ * Host and port of a URL, or false. Of the ways to write one, only the plainest is taken: what another reader of URLs could
+ * understand otherwise (slashes too few or too many, users, encoded letters) is none to send a secret to.
+ */
 static bool
 url_host(const char *url, char **host, int *port)
 {
-	const char *begin = strstr(url, "://");
-	const char *end;
-	const char *colon;
+	const char *begin;
+	size_t		length;
 
-	if (begin == NULL)
-		return false;
-	*port = pg_strncasecmp(url, "https:", 6) == 0 ? 443 : pg_strncasecmp(url, "http:", 5) == 0 ? 80 : 0;
-	begin += 3;
-	end = begin + strcspn(begin, "/?#\\");
-	if (*port == 0 || memchr(begin, '@', end - begin))
+	if (pg_strncasecmp(url, "https://", 8) == 0)
+		begin = url + 8, *port = 443;
+	else if (pg_strncasecmp(url, "http://", 7) == 0)
+		begin = url + 7, *port = 80;
+	else
 		return false;
 	if (*begin == '[')
 	{
-		const char *bracket = memchr(begin, ']', end - begin);
-
-		if (bracket == NULL)
+		length = strspn(++begin, "0123456789abcdefABCDEF:.");
+		if (begin[length] != ']')
 			return false;
-		*host = pnstrdup(begin + 1, bracket - begin - 1);
-		colon = bracket + 1 < end && bracket[1] == ':' ? bracket + 1 : NULL;
+		url = begin + length + 1;
 	}
 	else
 	{
-		colon = memchr(begin, ':', end - begin);
-		*host = pnstrdup(begin, (colon ? colon : end) - begin);
+		length = strspn(begin, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+		url = begin + length;
 	}
-	if (colon)
-		*port = atoi(colon + 1);
-	return (*host)[0] != '\0' && *port > 0 && *port < 65536;
+	*host = pnstrdup(begin, length);
+	if (*url == ':')
+	{
+		*port = atoi(++url);
+		url += strspn(url, "0123456789");
+	}
+	return length > 0 && (*url == '/' || *url == '\0') && *port > 0 && *port < 65536;
 }
 
 bool
