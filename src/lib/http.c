@@ -288,6 +288,8 @@ http_target(CkSession *session, const char *url, Target *target)
 		curl_url_get(parts, CURLUPART_USER, &user, 0) == CURLUE_NO_USER &&
 		curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
 		(strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
+		/* what lacks a slash is put right by the library, and read in another way by others */
+		strncmp(url + strlen(scheme), "://", 3) == 0 &&
 		curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
 		curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
 		strlen(host) < sizeof(target->host);

@@ -202,6 +202,7 @@ read_provider(SecretUse *use, const StoredSecret *stored, size_t *size)
 	Oid			userid = store_marked_role(stored->owner, stored->mark);
 	CkSecret	secret = {.context = CurrentMemoryContext};
 	const CkConnector *connector;
+	const char *reference;
 	Session    *session;
 	CkStatus	status;
 	char	   *value;
@@ -227,8 +228,9 @@ read_provider(SecretUse *use, const StoredSecret *stored, size_t *size)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("source \"%s\" keeps no secrets", stored->provider)));
+	reference = pg_server_to_any(stored->reference, strlen(stored->reference), PG_UTF8);
 	session = session_open_alone(serverid, userid);
-	status = connector->secret_get(&session->pub, stored->reference, &secret);
+	status = connector->secret_get(&session->pub, reference, &secret);
 	if (status != CK_OK)
 	{
 		session_abandon(session);

@@ -107,6 +107,22 @@ double_bounded()
 	return $status
 }
 
+# A reference is UTF-8 to the server, whatever the database's encoding is.
+double_encoding()
+{
+	: >"$CK_TMP/double.requests"
+	ck_psql postgres -c "DROP DATABASE IF EXISTS providers_latin1" \
+		-c "CREATE DATABASE providers_latin1 TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'"
+	PGCLIENTENCODING=UTF8 ck_psql providers_latin1 -c "CREATE EXTENSION connkit CASCADE" \
+		-c "CREATE SERVER double FOREIGN DATA WRAPPER connkit_vault OPTIONS (address 'http://localhost:$DOUBLE_PORT/ok')" \
+		-c "CREATE USER MAPPING FOR PUBLIC SERVER double OPTIONS (token 'x')" \
+		-c "CREATE SERVER source FOREIGN DATA WRAPPER connkit_postgres OPTIONS (host '127.0.0.1', port '1')" \
+		-c "CREATE USER MAPPING FOR PUBLIC SERVER source OPTIONS (user 'x', password_secret 'linked')" \
+		-c "SELECT connkit_link_secret('linked', 'double', 'é/é')" -c "SELECT count(*) FROM connkit_test('source')"
+	ck_psql postgres -c "DROP DATABASE providers_latin1"
+	grep -q 'data/%C3%A9/%C3%A9 ' "$CK_TMP/double.requests"
+}
+
 # Hundreds of reads in one backend leave no file open, and memory as it was.
 double_leaks()
 {
@@ -162,6 +178,7 @@ test_double()
 	for way in 127.0.0.1 127.1 LOCALHOST '[::ffff:127.0.0.1]' '[0:0:0:0:0:ffff:7f00:1]'; do
 		ck_ok "a host that is spelt $way" double_spelt "$way"
 	done
+	ck_ok "a reference in another encoding" double_encoding
 	ck_ok "another login for a token that has become stale" double_stale
 	ck_ok "a client's certificate" fails '28000: .*source "source"' double_tls_read ok
 	ck_ok "no client's certificate" double_no_certificate
@@ -198,7 +215,8 @@ test_double()
 		'http://[fe80::1]' http://100.100.100.200; do
 		ck_ok "a denied address: $way" double_denied "$way"
 	done
-	for way in localhost ftp://localhost http://user:canary@localhost 'https://localhost/?a=canary' 'http://local host'; do
+	for way in localhost ftp://localhost http://user:canary@localhost 'https://localhost/?a=canary' 'http://local host' \
+		'http:/localhost:1/x://localhost'; do
 		ck_ok "no address: $way" fails 'HV024: ' \
 			eval "provider double connkit_vault \"address '$way'\" \"token 'x'\"; read_by double x"
 	done
