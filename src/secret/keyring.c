@@ -397,7 +397,7 @@ keyring_rotate(const char *used_id)
 	bool		same;
 
 	keyring_open();
-	keyring_read_or_make(NULL);
+	keyring_read_or_make(used_id);
 	same = used_id && strcmp(ring->keys[0].id, used_id) == 0;
 	if (command && same)
 	{

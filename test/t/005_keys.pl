@@ -393,6 +393,8 @@ $copy->command_ok([ 'psql', '-Xq', '-d', $copy->connstr('postgres'), '-f', $dump
 like(fault($copy, 'SELECT * FROM near'), qr/master key $wanted is wanted and not on hand.*is not there.*set the secrets anew/,
 	'without the key: an error that names it');
 like(fault($copy, q{SELECT connkit_set_secret('new', 'x')}), qr/master key $wanted is wanted/, 'and no other key is made in its place');
+like(fault($copy, q{SELECT connkit_rotate_master_key()}), qr/master key $wanted is wanted/, 'nor by rotation');
+ok(!-e $copy->data_dir . '.connkit.key', 'there is no file');
 write_file($copy->data_dir . '.connkit.key', 0600, "$fresh\n");
 like(fault($copy, 'SELECT * FROM near'), qr/master key $wanted is wanted and not on hand.*has other keys/, 'with a wrong one, too');
 is(fault($copy, q{SELECT connkit_set_secret('right', 'the password')}), '', 'set anew under that one');
