@@ -97,7 +97,9 @@ command_follow(int output, pid_t *process, char *text, size_t room)
 	}
 	*process = 0;
 	text[size] = '\0';
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? NULL : "it failed";
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return "it failed";
+	return strlen(text) == size ? NULL : "it printed a NUL character";
 }
 
 /* The command and what it started are gone. */

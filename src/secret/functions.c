@@ -478,9 +478,13 @@ connkit_revert_secret(PG_FUNCTION_ARGS)
 	int			version;
 
 	SPI_connect();
+	if (subject_get(&subject, 0) == NULL)
+		no_secret(&subject);
 	before = subject_get(&subject, 1);
 	if (before == NULL)
-		no_secret(&subject);
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("secret \"%s\" of \"%s\" has no version before the present one", subject.name, subject.owner)));
 	if (before->message)
 		value = store_open(before, &size);
 	/* the value goes back to where it could be sent then */

@@ -117,7 +117,8 @@ SET LOCAL ROLE sec_org;
 SELECT is(connkit_revert_secret('one'), 4, 'the version before comes back as a new one');
 DO $do$ BEGIN PERFORM make_source('reverted', 'one'); END $do$;
 SELECT is(fate('reverted'), 'used', 'and can be used');
-SELECT throws_ok($$SELECT connkit_revert_secret('two')$$, '42704', NULL, 'there is none before the first');
+SELECT throws_ok($$SELECT connkit_revert_secret('two')$$, '42704', 'secret "two" of "sec_org" has no version before the present one',
+	'there is none before the first');
 DO $do$ BEGIN PERFORM connkit_set_secret('many', i::text) FROM generate_series(1, 8) AS i; END $do$;
 RESET ROLE;
 SELECT results_eq($$SELECT array_agg(version ORDER BY version) FROM connkit.secret_store WHERE name = 'many'$$,
@@ -407,6 +408,7 @@ RESET ROLE;
 ALTER ROLE sec_org RENAME TO sec_org_old;
 CREATE ROLE sec_org;
 GRANT sec_org TO CURRENT_USER;
+SELECT throws_ok($$SELECT connkit_load_secret('f', 'command', 'printf "a\0b"')$$, '39000', NULL, 'no half of what a command prints');
 GRANT USAGE ON FOREIGN DATA WRAPPER connkit_postgres TO sec_org;
 SET LOCAL ROLE sec_org;
 SELECT is_empty($$SELECT * FROM connkit.secret$$, 'a newcomer sees nothing of who had his name');
