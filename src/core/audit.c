@@ -225,6 +225,25 @@ audit_write_now(const AuditEvent *event, bool wait)
 	PG_END_TRY();
 }
 
+/* How many times audit_begin() was called without its end, and exit_on_error as it was before. */
+static int	begun = 0;
+static bool exits = false;
+
+void
+audit_begin(void)
+{
+	if (begun++ == 0)
+		exits = ExitOnAnyError;
+	ExitOnAnyError = false;
+}
+
+void
+audit_end(void)
+{
+	if (--begun == 0)
+		ExitOnAnyError = exits;
+}
+
 /* Whether what went wrong is the want of a right, or a limit. */
 static bool
 is_refusal(int sqlerrcode)
@@ -276,6 +295,7 @@ audit_write_error(AuditEvent *event)
 		MemoryContextSwitchTo(errors);
 	}
 	PG_END_TRY();
+	audit_end();
 }
 
 /* What a manifest says of an option. */

@@ -40,7 +40,14 @@ extern void audit_write(const AuditEvent *event);
  */
 extern void audit_write_now(const AuditEvent *event, bool wait);
 
-/* In PG_CATCH(), before PG_RE_THROW(): the same, with outcome and detail taken from the error at hand. */
+/*
+ * Before PG_TRY() and after PG_END_TRY(), where an error is told by audit_write_error(): in between, exit_on_error does not
+ * end the session before that.
+ */
+extern void audit_begin(void);
+extern void audit_end(void);
+
+/* In PG_CATCH(), before PG_RE_THROW(): the same, with outcome and detail taken from the error at hand; ends audit_begin(). */
 extern void audit_write_error(AuditEvent *event);
 
 /*

@@ -485,6 +485,7 @@ connkit_discover(PG_FUNCTION_ARGS)
 	int64		id;
 	int64		tables;
 
+	audit_begin();
 	PG_TRY();
 	{
 		id = discovery_run(fcinfo, serverid, &tables);
@@ -495,6 +496,7 @@ connkit_discover(PG_FUNCTION_ARGS)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	audit_end();
 	event.detail = psprintf(INT64_FORMAT " tables", tables);
 	audit_write(&event);
 	PG_RETURN_INT64(id);

@@ -323,6 +323,7 @@ probe_audited(Probe *probe)
 
 	event.organization = GetUserNameFromId(OidIsValid(probe->serverid) ? GetForeignServer(probe->serverid)->owner :
 										   GetUserId(), true);
+	audit_begin();
 	PG_TRY();
 	{
 		if (OidIsValid(probe->serverid))
@@ -341,6 +342,7 @@ probe_audited(Probe *probe)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	audit_end();
 	event.new_value = probe_value(probe);
 	if (probe->failed)
 	{

@@ -434,6 +434,7 @@ read_audited(SecretUse *use, const StoredSecret *stored, AuditEvent *event)
 	char	   *value;
 	size_t		size;
 
+	audit_begin();
 	PG_TRY();
 	{
 		check_hosts(stored, use);
@@ -445,6 +446,7 @@ read_audited(SecretUse *use, const StoredSecret *stored, AuditEvent *event)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	audit_end();
 	audit_write_now(event, false);
 	return value;
 }

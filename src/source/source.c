@@ -376,6 +376,7 @@ source_call(FunctionCallInfo fcinfo, const char *action, void (*work) (FunctionC
 	error_context_stack = &guard;
 	secret_guard_statement();
 	SPI_connect();
+	audit_begin();
 	PG_TRY();
 	{
 		work(fcinfo, event.object);
@@ -386,6 +387,7 @@ source_call(FunctionCallInfo fcinfo, const char *action, void (*work) (FunctionC
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	audit_end();
 	SPI_finish();
 	error_context_stack = guard.previous;
 	PG_RETURN_VOID();
