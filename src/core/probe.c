@@ -79,8 +79,8 @@ probe_prepare(Probe *probe)
 	use.server_options = probe->server_options;
 	if (session_names_secrets(connector, probe->user_options))
 		probe->user_options = session_resolve_secrets(&use, probe->user_options);
-	probe->session = session_new(connector, probe->source, probe->server_options, probe->user_options, superuser(),
-								 &probe->trace);
+	probe->session = session_new(connector, probe->source, probe->server_options, probe->user_options,
+								 superuser() && superuser_arg(use.owner), &probe->trace);
 	probe->session->bounded = !superuser_arg(use.owner);
 	options_wipe_list(connector, probe->user_options);
 }

@@ -81,7 +81,7 @@ session_new(const CkConnector *connector, const char *source, List *server_optio
 		ereport(ERROR,
 				(errcode(ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
 				 errmsg("a password is required to use source \"%s\"", source),
-				 errdetail("Only superusers may connect with the server's own identity."),
+				 errdetail("The server's own identity is for superusers, at sources that superusers own."),
 				 errhint("Set the option password of the user mapping.")));
 	}
 	return session;
@@ -230,8 +230,9 @@ session_prepare(Oid serverid, Oid userid, bool fresh, bool *cached)
 	ForeignServer *server = GetForeignServer(serverid);
 	Oid			mapping;
 	List	   *user_options = session_user_options(connector, serverid, userid, &mapping);
-	bool		trusted = superuser_arg(userid);
 	bool		bounded = !superuser_arg(server->owner);
+	/* whoever says where the source is must not lead a superuser to where the server's own identity opens */
+	bool		trusted = superuser_arg(userid) && !bounded;
 	Session    *session;
 
 	*cached = false;
@@ -240,7 +241,7 @@ session_prepare(Oid serverid, Oid userid, bool fresh, bool *cached)
 	if (bounded)
 		options_check_paths(connector, server->options);
 	/* a mapping for PUBLIC may be the work of the server's owner */
-	if (!trusted || bounded)
+	if (!trusted)
 		options_check_paths(connector, user_options);
 	if (session_names_secrets(connector, user_options))
 	{
