@@ -62,6 +62,10 @@ CREATE VIEW connkit.secret WITH (security_barrier) AS
 				CROSS JOIN LATERAL pg_options_to_table(m.umoptions) AS o
 			WHERE o.option_name LIKE '%\_secret' AND (o.option_value = s.owner || '/' || s.name
 				OR (o.option_value = s.name AND s.owner IN (pg_get_userbyid(m.umuser), pg_get_userbyid(f.srvowner))))
+				-- who may not use it can name it all the same
+				AND EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE pg_has_role(f.srvowner, r.oid, 'USAGE')
+					AND (r.rolname = s.owner OR EXISTS (SELECT FROM connkit.secret_grant AS g WHERE g.owner = s.owner
+						AND g.name = s.name AND g.grantee = r.rolname AND coalesce(g.source, f.srvname) = f.srvname)))
 			ORDER BY 1) AS used_by,
 		ARRAY(SELECT g.grantee::text FROM connkit.secret_grant AS g WHERE g.owner = s.owner AND g.name = s.name
 			ORDER BY g.grantee COLLATE "C") AS granted_to

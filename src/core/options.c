@@ -135,7 +135,8 @@ unknown_option(const CkConnector *connector, const char *name, uint32 where)
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 			 errmsg("invalid option \"%s\" for a %s of connector \"%s\"", name, where_name(where), connector->name),
-			 errhint("%s", hint)));
+			 errhint("%s", hint),
+			 errhidestmt(elsewhere && (elsewhere->where & CK_SECRET))));
 }
 
 const CkOption *

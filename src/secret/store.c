@@ -186,8 +186,8 @@ store_add(const char *owner, const char *name, const char *value, size_t size, c
 
 	/* before the key is chosen: who rotates sees this row, or this sees his key */
 	store_lock(RowExclusiveLock);
-	LockDatabaseObject(store_relation(), hash_combine(lock, hash_bytes((const unsigned char *) owner, strlen(owner))),
-					   0, ExclusiveLock);
+	/* by the role: another's secret has no name that would hold this one up */
+	LockDatabaseObject(store_relation(), get_role_oid(owner, false), (uint16) lock, ExclusiveLock);
 	before = store_get(owner, name, 0);
 	if (before && !OidIsValid(store_marked_role(owner, before->mark)))
 		ereport(ERROR,
