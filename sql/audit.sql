@@ -35,6 +35,10 @@ CREATE INDEX ON connkit.audit_log (at) WHERE outcome <> 'ok';
 SELECT pg_extension_config_dump('connkit.audit_log', '');
 SELECT pg_extension_config_dump('connkit.audit_log_id_seq', '');
 
+-- row-level security does not hold for pg_statistic, which pg_read_all_data reads
+ALTER TABLE connkit.audit_log ALTER client SET STATISTICS 0, ALTER application SET STATISTICS 0,
+	ALTER old_value SET STATISTICS 0, ALTER new_value SET STATISTICS 0, ALTER detail SET STATISTICS 0;
+
 ALTER TABLE connkit.audit_log ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON connkit.audit_log FOR SELECT USING (role = current_user
 	OR organization IN (SELECT rolname FROM pg_catalog.pg_roles WHERE pg_has_role(oid, 'USAGE')));

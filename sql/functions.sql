@@ -38,7 +38,7 @@ END $$;
 COMMENT ON FUNCTION connkit_discover(name, text[], text[], text, integer) IS
 	'lists what a source holds, and keeps it in connkit.discovered_table, discovered_column, discovered_key and '
 	'discovered_index; include and exclude are patterns of schema.table or table, strategy is conservative, balanced or '
-	'aggressive, keep is the number of discoveries that stay for each source';
+	'aggressive, keep is the number of discoveries that stay for each source and role';
 
 CREATE FUNCTION connkit_compare_discoveries(before bigint, after bigint)
 	RETURNS TABLE (change text, object text, schema_name text, table_name text, name text, old jsonb, new jsonb)

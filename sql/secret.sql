@@ -43,6 +43,9 @@ CREATE TABLE connkit.secret_grant (
 CREATE UNIQUE INDEX ON connkit.secret_grant (owner, name, grantee, coalesce(source, ''));
 COMMENT ON TABLE connkit.secret_grant IS 'roles that may use a secret beside its owner, for one source or (NULL) any';
 
+-- row-level security does not hold for pg_statistic, which pg_read_all_data reads
+ALTER TABLE connkit.secret_store ALTER reference SET STATISTICS 0, ALTER message SET STATISTICS 0,
+	ALTER hosts SET STATISTICS 0;
 ALTER TABLE connkit.secret_store ENABLE ROW LEVEL SECURITY;
 ALTER TABLE connkit.secret_use ENABLE ROW LEVEL SECURITY;
 ALTER TABLE connkit.secret_grant ENABLE ROW LEVEL SECURITY;

@@ -403,7 +403,7 @@ discovery_begin(Discovery *discovery, const char *source, Datum include, Datum e
 	discovery->id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
-/* Counters, and an end of discoveries beyond those to be kept. */
+/* Counters, and an end of the discoveries of that role beyond those to be kept. */
 static void
 discovery_finish(Discovery *discovery, int keep)
 {
@@ -417,8 +417,8 @@ discovery_finish(Discovery *discovery, int keep)
 				   values, NULL);
 	values[1] = Int64GetDatum(keep);
 	tables_execute("DELETE FROM connkit.discovery AS d USING connkit.discovery AS n WHERE n.id = $1 AND"
-				   " d.source = n.source AND d.id NOT IN (SELECT id FROM connkit.discovery WHERE source = n.source"
-				   " ORDER BY id DESC LIMIT $2)", 2, types, values, NULL);
+				   " d.source = n.source AND d.made_by = n.made_by AND d.id NOT IN (SELECT id FROM connkit.discovery"
+				   " WHERE source = n.source AND made_by = n.made_by ORDER BY id DESC LIMIT $2)", 2, types, values, NULL);
 }
 
 /* The arguments are connkit_discover's; *tables is the number of tables found. */
