@@ -10,6 +10,7 @@
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -21,6 +22,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "rewrite/rewriteManip.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -43,6 +45,28 @@ static bool sql_value(RemoteSql *sql, Node *node);
 static bool sql_condition(RemoteSql *sql, Node *node, bool positive);
 static bool sql_single_condition(RemoteSql *sql, Node *node, bool positive);
 
+/*
+ * ERROR where the owner of a foreign table, who says what is read there, may not use its server any more: PostgreSQL asks
+ * only when the table is made.
+ */
+static void
+check_owner(Oid relid, Oid serverid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	if (compat_server_aclcheck(serverid, owner, ACL_USAGE) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the owner of foreign table \"%s\" may not use source \"%s\"", get_rel_name(relid),
+						GetForeignServer(serverid)->servername),
+				 errhint("GRANT USAGE ON FOREIGN SERVER … gives the right.")));
+}
+
 void
 remote_table_init(RemoteTable *table, Oid relid, Oid userid)
 {
@@ -50,6 +74,7 @@ remote_table_init(RemoteTable *table, Oid relid, Oid userid)
 	const CkConnector *connector = registry_connector_of_server(foreign->serverid);
 	void	   *options;
 
+	check_owner(relid, foreign->serverid);
 	memset(table, 0, sizeof(*table));
 	table->relid = relid;
 	table->serverid = foreign->serverid;
