@@ -187,23 +187,42 @@ source_open(FunctionCallInfo fcinfo, const char *name)
 	return source;
 }
 
+/* Whether the mapping names a secret that was made for the source. */
+static bool
+has_own_secret(const Source *source, const Mapping *mapping)
+{
+	ListCell   *lc;
+
+	foreach(lc, mapping->options)
+		if (list_member(source->secrets, makeString(defGetString(lfirst_node(DefElem, lc)))))
+			return true;
+	return false;
+}
+
 /*
- * The user mapping that credentials are for: the one that the call names, else PUBLIC's where there is one or none at all,
- * else the only one.
+ * The user mapping that credentials are for: the one that the call names, else PUBLIC's where there is one or none that is
+ * the owner's doing, else the only one that is. Anybody with USAGE can make one for himself, which gets nothing unasked.
  */
 static Mapping *
 choose_mapping(Source *source, FunctionCallInfo fcinfo, int i)
 {
 	Oid			user = PG_ARGISNULL(i) ? InvalidOid : mapping_user(fcinfo, i);
+	List	   *own = NIL;
 	Mapping    *made;
 	ListCell   *lc;
 
 	foreach(lc, source->mappings)
-		if (((Mapping *) lfirst(lc))->user == user)
-			return lfirst(lc);
-	if (PG_ARGISNULL(i) && list_length(source->mappings) == 1)
-		return linitial(source->mappings);
-	if (PG_ARGISNULL(i) && source->mappings != NIL)
+	{
+		Mapping    *mapping = lfirst(lc);
+
+		if (mapping->user == user)
+			return mapping;
+		if (has_privs_of_role(mapping->user, source->owner) || has_own_secret(source, mapping))
+			own = lappend(own, mapping);
+	}
+	if (PG_ARGISNULL(i) && list_length(own) == 1)
+		return linitial(own);
+	if (PG_ARGISNULL(i) && own != NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
 				 errmsg("source \"%s\" has several user mappings", source->name),
@@ -435,7 +454,10 @@ connkit_source_renamed(PG_FUNCTION_ARGS)
 		"DELETE FROM connkit.secret_grant AS g USING connkit.secret_grant AS h WHERE g.source = $1 AND h.source = $2"
 		" AND (g.owner, g.name, g.grantee) = (h.owner, h.name, h.grantee)",
 		"UPDATE connkit.secret_grant SET source = $2 WHERE source = $1",
-		"UPDATE connkit.source_secret SET source = $2 WHERE source = $1"
+		"UPDATE connkit.source_secret SET source = $2 WHERE source = $1",
+		/* a source may have the name of what is none */
+		"UPDATE connkit.secret_store SET provider = $2 WHERE provider = $1"
+		" AND NOT ARRAY[$1, $2] && '{store,environment,file}'::name[]"
 	};
 	Node	   *command;
 	NameData	names[2];
