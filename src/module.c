@@ -3,7 +3,13 @@
  */
 #include "postgres.h"
 
+/* the header of a session's port would want those of GSSAPI, for a pointer */
+#undef ENABLE_GSS
+
+#include "access/xact.h"
 #include "fmgr.h"
+#include "libpq/libpq-be.h"
+#include "miscadmin.h"
 
 #include "core/audit.h"
 #include "core/compat.h"
@@ -19,9 +25,50 @@ PG_MODULE_MAGIC;
 
 void		_PG_init(void);
 
+/* Whether the text, in which backslashes mean nothing, names a setting of connkit that users may not set. */
+static bool
+names_setting(const char *text)
+{
+	char	   *lower = pstrdup(text);
+	char	   *end = lower;
+
+	for (const char *c = text; *c; c++)
+		if (*c != '\\')
+			*end++ = pg_ascii_tolower((unsigned char) *c);
+	*end = '\0';
+	for (char *name = lower; (name = strstr(name, "connkit.")) != NULL; name++)
+		if (strncmp(name, "connkit.enable_", 15) != 0)
+			return true;
+	return false;
+}
+
+/*
+ * ERROR where a client has begun its session with settings of connkit that are not its to set. PostgreSQL, which did not
+ * know them then, has put them in the place of the server's, and would now go back to the defaults.
+ */
+static void
+refuse_client_settings(void)
+{
+	bool		found = false;
+	ListCell   *lc;
+
+	if (process_shared_preload_libraries_in_progress || MyProcPort == NULL)
+		return;
+	if (MyProcPort->cmdline_options)
+		found = names_setting(MyProcPort->cmdline_options);
+	foreach(lc, MyProcPort->guc_options)
+		found |= names_setting(lfirst(lc));
+	if (found && !(IsTransactionState() && superuser_arg(GetAuthenticatedUserId())))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("a session that begins with settings of connkit cannot use it"),
+				 errhint("Connect without them; superusers set them, for the server, a database or a role.")));
+}
+
 void
 _PG_init(void)
 {
+	refuse_client_settings();
 	DefineCustomStringVariable("connkit.allowed_paths",
 							   "Folders and files that sources of users who are no superusers may name.",
 							   "Absolute paths divided by commas; links are resolved before they are compared.",
