@@ -32,6 +32,7 @@ SecretResolver session_resolve_secrets = NULL;
 static int64 cleanup_ms = CLEANUP_MS;
 static int	exit_process = 0;	/* that sessions_exit() is registered in */
 static dlist_head sessions = DLIST_STATIC_INIT(sessions);
+static uint64 changes = 0;		/* of servers, user mappings and settings that bound sessions */
 
 Session *
 session_new(const CkConnector *connector, const char *source, List *server_options, List *user_options, bool trusted,
@@ -323,6 +324,7 @@ static void sessions_exit(int code, Datum arg);
 static Session *
 session_connect(Oid serverid, Oid userid, bool may_fail)
 {
+	uint64		before = changes;
 	CkStatus	status;
 	Session    *session = session_prepare_open(serverid, userid, &status);
 
@@ -341,6 +343,8 @@ session_connect(Oid serverid, Oid userid, bool may_fail)
 		exit_process = MyProcPid;
 		before_shmem_exit(sessions_exit, (Datum) 0);
 	}
+	/* what it was made by may have changed while its secrets were fetched */
+	session->invalid = changes != before;
 	dlist_push_tail(&sessions, &session->node);
 	return session;
 }
@@ -662,6 +666,7 @@ sessions_invalidate(Datum arg, int cacheid, uint32 hash)
 {
 	dlist_iter	iter;
 
+	changes++;
 	dlist_foreach(iter, &sessions)
 	{
 		Session    *session = dlist_container(Session, node, iter.cur);

@@ -56,6 +56,7 @@ typedef struct Cached
 } Cached;
 
 static dlist_head cache = DLIST_STATIC_INIT(cache);
+static uint64 changes = 0;		/* of servers and user mappings */
 static int	cache_seconds = 300;
 static int	depth = 0;
 
@@ -74,6 +75,7 @@ cache_invalidate(Datum arg, int cacheid, uint32 hash)
 {
 	dlist_mutable_iter iter;
 
+	changes++;
 	dlist_foreach_modify(iter, &cache)
 		cache_drop(dlist_container(Cached, node, iter.cur));
 }
@@ -206,6 +208,7 @@ read_provider(SecretUse *use, const StoredSecret *stored, size_t *size)
 	Session    *session;
 	CkStatus	status;
 	char	   *value;
+	uint64		before = changes;
 
 	if (!OidIsValid(serverid))
 		ereport(ERROR,
@@ -242,7 +245,9 @@ read_provider(SecretUse *use, const StoredSecret *stored, size_t *size)
 	value = pg_any_to_server(secret.value, secret.size, PG_UTF8);
 	*size = strlen(value);
 	secret_check_value(value, *size);
-	cache_put(serverid, userid, stored->reference, value, *size, secret.lifetime_ms);
+	/* not where the provider has changed meanwhile */
+	if (changes == before)
+		cache_put(serverid, userid, stored->reference, value, *size, secret.lifetime_ms);
 	if (value != secret.value)
 		keyring_wipe(secret.value, secret.size);
 	return value;

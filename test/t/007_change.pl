@@ -1,0 +1,40 @@
+# A source that changes while it is connected to, and a backend that ends, with connkit loaded in the postmaster.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'connkit'\nclient_min_messages = warning\nlog_min_messages = debug1\n");
+$node->start;
+my ($host, $port) = ($node->host, $node->port);
+$node->safe_psql('postgres', qq{
+	CREATE DATABASE other;
+	CREATE EXTENSION connkit CASCADE;
+	CREATE SERVER self FOREIGN DATA WRAPPER connkit_postgres OPTIONS (host '$host', port '$port', dbname 'postgres');
+	SELECT connkit_set_secret('password', 'any');
+	CREATE USER MAPPING FOR PUBLIC SERVER self OPTIONS ("user" 'postgres', password_secret 'password');
+	CREATE FOREIGN TABLE place (name text) SERVER self OPTIONS (query 'SELECT current_database()::text AS name');
+});
+
+# The lock holds the session while it reads the secret, between reading the server's options and connecting.
+my $holder = $node->background_psql('postgres');
+$holder->query_safe('BEGIN; LOCK TABLE connkit.secret_store');
+my $reader = $node->background_psql('postgres');
+$reader->query_until(qr/sent/, "\\echo sent\nSELECT name FROM place;\n");
+$node->poll_query_until('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'relation'}, '1');
+$holder->query_safe(q{ALTER SERVER self OPTIONS (SET dbname 'other')});
+$holder->query_safe('COMMIT');
+$holder->quit;
+is(($reader->query('SELECT name FROM place') =~ /(\w+)\s*$/)[0], 'other', 'the next transaction goes where the source is now');
+$reader->quit;
+
+# The backend has ended: so has its connection, as the protocol has it.
+$node->safe_psql('postgres', 'SELECT name FROM place');
+$node->stop;
+unlike(slurp_file($node->logfile), qr/unexpected EOF on client connection/, 'connections are closed when the backend ends');
+done_testing();
