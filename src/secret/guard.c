@@ -27,7 +27,13 @@
 #define MARK "(hidden by connkit)"
 #define HIDDEN "... " MARK
 
-/* Words beside which a secret may stand, or stood. A blank stands for any run of blanks and comments. */
+/* Bytes of prepared statements that one text may have looked through. */
+#define EXECUTE_EFFORT (16 * 1024 * 1024)
+
+/*
+ * Words beside which a secret may stand, or stood. A blank stands for any run of blanks. guard_find() knows
+ * the characters that they begin with.
+ */
 static const char *const guarded[] = {
 	"connkit_set_secret", "connkit_create_source", "connkit_alter_source", "connkit_test", "user mapping", MARK, NULL
 };
@@ -39,26 +45,10 @@ static post_parse_analyze_hook_type previous_analyze = NULL;
 static TimestampTz loaded;
 static TimestampTz hidden = 0;	/* start of the statement that is hidden from pg_stat_activity */
 
-/* What stands behind blanks and comments. */
-static const char *
-blanks_end(const char *text)
-{
-	for (;;)
-	{
-		const char *end;
-
-		if (isspace((unsigned char) *text))
-			text++;
-		else if (text[0] == '-' && text[1] == '-')
-			text += strcspn(text, "\r\n");
-		else if (text[0] == '/' && text[1] == '*' && (end = strstr(text + 2, "*/")) != NULL)
-			text = end + 2;
-		else
-			return text;
-	}
-}
-
-/* What stands behind the words, where text begins with them, else NULL. */
+/*
+ * What stands behind the words, where text begins with them, else NULL. Where a comment stands for a blank, the words are
+ * taken to be there: what follows it is not looked for.
+ */
 static const char *
 words_end(const char *text, const char *words)
 {
@@ -66,11 +56,14 @@ words_end(const char *text, const char *words)
 	{
 		if (*words == ' ')
 		{
-			const char *end = blanks_end(text);
+			const char *begin = text;
 
-			if (end == text)
+			while (isspace((unsigned char) *text))
+				text++;
+			if (strncmp(text, "--", 2) == 0 || strncmp(text, "/*", 2) == 0)
+				return text;
+			if (text == begin)
 				return NULL;
-			text = end;
 		}
 		else if (pg_tolower((unsigned char) *text++) != (unsigned char) *words)
 			return NULL;
@@ -78,19 +71,22 @@ words_end(const char *text, const char *words)
 	return text;
 }
 
-static const char *guard_find(const char *text, const char *until);
+static const char *guard_find(const char *text, const char *until, bool prepared);
 
-/* What stands behind EXECUTE and the name of a prepared statement that is guarded, where text begins so, else NULL. */
+/*
+ * What stands behind EXECUTE and the name of a prepared statement that is guarded, where text begins so, else NULL. Where
+ * more than *effort bytes of such statements have been looked through, all that follow are taken to be guarded.
+ */
 static const char *
-execute_end(const char *text)
+execute_end(const char *text, size_t *effort)
 {
 	const char *name = words_end(text, "execute ");
 	const char *end;
 	char	   *folded;
 	PreparedStatement *statement;
 
-	if (name == NULL)
-		return NULL;
+	if (name == NULL || *name == '-' || *name == '/')
+		return name;
 	if (*name == '"')
 	{
 		name++;
@@ -104,23 +100,34 @@ execute_end(const char *text)
 		*c = pg_tolower((unsigned char) *c);
 	statement = FetchPreparedStatement(folded, false);
 	pfree(folded);
-	return statement && guard_find(statement->plansource->query_string, NULL) ? end : NULL;
+	if (statement == NULL)
+		return NULL;
+	*effort -= Min(*effort, strlen(statement->plansource->query_string));
+	/* a text that names itself, as PREPARE and EXECUTE in one call, is not followed */
+	return *effort == 0 || guard_find(statement->plansource->query_string, NULL, false) ? end : NULL;
 }
 
-/* Where the text, up to its end or until, is to be cut, or NULL where all of it may be shown. */
+/*
+ * Where the text, up to its end or until, is to be cut, or NULL where all of it may be shown. With prepared, the texts of
+ * prepared statements that it executes are looked at too.
+ */
 static const char *
-guard_find(const char *text, const char *until)
+guard_find(const char *text, const char *until, bool prepared)
 {
 	const char *quote = NULL;
+	size_t		effort = EXECUTE_EFFORT;
 
 	for (const char *c = text; c && *c && c != until; c++)
 	{
 		const char *end = NULL;
 
+		/* what the guarded words and EXECUTE begin with; texts may be long, and every statement comes here */
+		if (strchr("cCuU(eE'$", *c) == NULL)
+			continue;
 		for (int i = 0; guarded[i] && end == NULL; i++)
 			end = words_end(c, guarded[i]);
-		if (end == NULL && pg_tolower((unsigned char) *c) == 'e')
-			end = execute_end(c);
+		if (end == NULL && prepared && pg_tolower((unsigned char) *c) == 'e')
+			end = execute_end(c, &effort);
 		/* a value may stand before the words, too */
 		if (end)
 			return quote ? quote : until ? Min(end, until) : end;
@@ -133,7 +140,7 @@ guard_find(const char *text, const char *until)
 char *
 guard_cut(const char *text)
 {
-	const char *end = guard_find(text, NULL);
+	const char *end = guard_find(text, NULL, true);
 
 	return end ? psprintf("%.*s" HIDDEN, (int) (end - text), text) : NULL;
 }
@@ -149,6 +156,21 @@ cut_member(ErrorData *error, char **member, bool hit)
 	if (cut)
 		*member = MemoryContextStrdup(error->assoc_context, cut);
 	return cut != NULL;
+}
+
+/* Whether the client's text is to be cut. It is looked through once, however many statements and messages come of it. */
+static bool
+client_text_is_guarded(void)
+{
+	static const char *text = NULL;
+	static TimestampTz begun = 0;
+	static bool found;
+
+	if (MyBackendType != B_BACKEND || text != debug_query_string || begun != GetCurrentStatementStartTimestamp())
+		found = guard_find(debug_query_string, NULL, true) != NULL;
+	text = debug_query_string;
+	begun = GetCurrentStatementStartTimestamp();
+	return found;
 }
 
 /* The statement at hand shows no more in pg_stat_activity than it may. */
@@ -211,8 +233,7 @@ guard_log(ErrorData *error)
 	/* entries of the audit log hold no secrets, and have to be whole */
 	if (!error->output_to_server || (error->funcname && strcmp(error->funcname, "audit_log_line") == 0))
 		return;
-	hit = debug_query_string &&
-		(hidden == GetCurrentStatementStartTimestamp() || guard_find(debug_query_string, NULL) != NULL);
+	hit = debug_query_string && (hidden == GetCurrentStatementStartTimestamp() || client_text_is_guarded());
 	if (hit)
 		hide_activity();
 	/* a line of the log about a statement; if this process runs it, the detail has parameters, parse trees, plans */
@@ -241,7 +262,8 @@ guard_analyzed(ParseState *state, Query *query, JumbleState *jumble)
 {
 	if (previous_analyze)
 		previous_analyze(state, query, jumble);
-	if (guard_find(state->p_sourcetext, NULL))
+	if (state->p_sourcetext == debug_query_string ? client_text_is_guarded() :
+		guard_find(state->p_sourcetext, NULL, true) != NULL)
 		hide_activity();
 }
 
@@ -253,7 +275,7 @@ guard_utility(PlannedStmt *statement, const char *text, bool read_only, ProcessU
 	int			size = strlen(text);
 	int			begin = Max(statement->stmt_location, 0);
 	int			end = statement->stmt_len > 0 ? begin + statement->stmt_len : size;
-	const char *cut = begin < end && end <= size ? guard_find(text + begin, text + end) : NULL;
+	const char *cut = begin < end && end <= size ? guard_find(text + begin, text + end, true) : NULL;
 
 	if (cut)
 	{
