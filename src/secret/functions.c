@@ -7,6 +7,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "commands/defrem.h"
@@ -20,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
+#include "utils/inval.h"
 #include "utils/json.h"
 #include "utils/syscache.h"
 
@@ -225,6 +227,13 @@ subject_get(const Subject *subject, int back)
 	return stored && (superuser() || OidIsValid(store_marked_role(stored->owner, stored->mark))) ? stored : NULL;
 }
 
+/* Connections that stand were made with what may be used no more: each backend closes its own before its next transaction. */
+static void
+end_sessions(void)
+{
+	CacheInvalidateCatalog(ForeignServerRelationId);
+}
+
 bool
 secret_drop(const char *owner, const char *name)
 {
@@ -240,6 +249,7 @@ secret_drop(const char *owner, const char *name)
 		tables_execute("DELETE FROM connkit.secret_store WHERE owner = $1 AND name = $2", 2, types, values, NULL);
 		tables_execute("DELETE FROM connkit.secret_grant WHERE owner = $1 AND name = $2", 2, types, values, NULL);
 		tables_execute("DELETE FROM connkit.secret_use WHERE owner = $1 AND name = $2", 2, types, values, NULL);
+		end_sessions();
 	}
 	SPI_finish();
 	if (there)
@@ -523,6 +533,8 @@ change_grant(FunctionCallInfo fcinfo, const char *action, const char *sql)
 	values[4] = CStringGetTextDatum(store_mark(get_role_oid(grantee, strcmp(action, "revoke") == 0)));
 	values[5] = CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
 	tables_execute(sql, 6, types, values, nulls);
+	if (strcmp(action, "revoke") == 0)
+		end_sessions();
 	SPI_finish();
 	subject.event.detail = source ? psprintf("role %s, source %s", grantee, source) : psprintf("role %s", grantee);
 	audit_write(&subject.event);
