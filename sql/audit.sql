@@ -16,7 +16,9 @@ CREATE TABLE connkit.audit_log (
 	new_value jsonb,
 	outcome text NOT NULL CHECK (outcome IN ('ok', 'refused', 'failed')),
 	sqlstate text,
-	detail text
+	detail text,
+	role_mark text,
+	organization_mark text
 );
 COMMENT ON TABLE connkit.audit_log IS 'what was done, or tried, with sources and secrets; seen by those who have the '
 	'organization''s role and by who did it';
@@ -25,6 +27,8 @@ COMMENT ON COLUMN connkit.audit_log.role IS 'role that the session had then';
 COMMENT ON COLUMN connkit.audit_log.client IS 'address and port, or local';
 COMMENT ON COLUMN connkit.audit_log.backend IS 'process id of the session';
 COMMENT ON COLUMN connkit.audit_log.organization IS 'role that owns the object';
+COMMENT ON COLUMN connkit.audit_log.role_mark IS 'tells the role from a later one of the same name';
+COMMENT ON COLUMN connkit.audit_log.organization_mark IS 'the same of the organization';
 COMMENT ON COLUMN connkit.audit_log.old_value IS 'before it; secrets are stars';
 COMMENT ON COLUMN connkit.audit_log.new_value IS 'after it; secrets are stars';
 COMMENT ON COLUMN connkit.audit_log.outcome IS 'ok; refused for want of a right or by a limit; failed';
@@ -40,8 +44,11 @@ ALTER TABLE connkit.audit_log ALTER client SET STATISTICS 0, ALTER application S
 	ALTER old_value SET STATISTICS 0, ALTER new_value SET STATISTICS 0, ALTER detail SET STATISTICS 0;
 
 ALTER TABLE connkit.audit_log ENABLE ROW LEVEL SECURITY;
-CREATE POLICY visible ON connkit.audit_log FOR SELECT USING (role = current_user
-	OR organization IN (SELECT rolname FROM pg_catalog.pg_roles WHERE pg_has_role(oid, 'USAGE')));
+-- a role that is made anew under an old name has not done, and does not own, what is told of that
+CREATE POLICY visible ON connkit.audit_log FOR SELECT USING (
+	(role = current_user AND connkit.role_is_mine(role, role_mark))
+	OR (organization IN (SELECT rolname FROM pg_catalog.pg_roles WHERE pg_has_role(oid, 'USAGE'))
+		AND connkit.role_is_mine(organization, organization_mark)));
 GRANT SELECT ON connkit.audit_log TO PUBLIC;
 
 CREATE FUNCTION connkit.audit_guard() RETURNS trigger AS 'MODULE_PATHNAME', 'connkit_audit_guard' LANGUAGE C;

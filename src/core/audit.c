@@ -17,6 +17,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lwlock.h"
+#include "utils/acl.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -24,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "../secret/store.h"
 #include "audit.h"
 #include "compat.h"
 #include "options.h"
@@ -109,6 +111,7 @@ audit_entry(const AuditEvent *event)
 {
 	static const char *const outcomes[] = {[AUDIT_OK] = "ok", [AUDIT_REFUSED] = "refused", [AUDIT_FAILED] = "failed"};
 	StringInfoData entry;
+	Oid			organization;
 
 	initStringInfo(&entry);
 	appendStringInfo(&entry, "{\"at\": \"%s\", \"backend\": %d",
@@ -118,6 +121,10 @@ audit_entry(const AuditEvent *event)
 	{
 		entry_text(&entry, "session_role", GetUserNameFromId(GetSessionUserId(), true), NAMEDATALEN - 1);
 		entry_text(&entry, "role", GetUserNameFromId(GetOuterUserId(), true), NAMEDATALEN - 1);
+		entry_text(&entry, "role_mark", store_mark(GetOuterUserId()), TEXT_BYTES);
+		organization = event->organization ? get_role_oid(event->organization, true) : InvalidOid;
+		if (OidIsValid(organization))
+			entry_text(&entry, "organization_mark", store_mark(organization), TEXT_BYTES);
 	}
 	entry_text(&entry, "client", client_address(), TEXT_BYTES);
 	entry_text(&entry, "application", application_name, TEXT_BYTES);
@@ -152,10 +159,12 @@ audit_store(const char *entry)
 
 	SPI_connect();
 	tables_execute("INSERT INTO connkit.audit_log (at, session_role, role, client, application, backend, action,"
-				   " object_type, object, organization, old_value, new_value, outcome, sqlstate, detail)"
+				   " object_type, object, organization, old_value, new_value, outcome, sqlstate, detail,"
+				   " role_mark, organization_mark)"
 				   " SELECT r.* FROM jsonb_to_record($1) AS r(at timestamptz, session_role name, role name,"
 				   " client text, application text, backend integer, action text, object_type text, object text,"
-				   " organization name, old_value jsonb, new_value jsonb, outcome text, sqlstate text, detail text)",
+				   " organization name, old_value jsonb, new_value jsonb, outcome text, sqlstate text, detail text,"
+				   " role_mark text, organization_mark text)",
 				   1, &type, &value, NULL);
 	SPI_finish();
 }

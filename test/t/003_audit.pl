@@ -217,7 +217,7 @@ like($error, qr/permission denied/, 'a standby refuses');
 is(lines($standby) - $lines, 1, 'and writes a line of the log');
 my ($line) = slurp_file($standby->logfile) =~ /LOG:  connkit audit: (\{.*\})\n(?!.*LOG:  connkit audit)/s;
 is($node->safe_psql('postgres', qq{SELECT string_agg(key, ' ' ORDER BY key) FROM jsonb_object_keys(\$line\$$line\$line\$::jsonb) AS key}),
-	'action application at backend client detail object object_type organization outcome role session_role sqlstate',
+	'action application at backend client detail object object_type organization organization_mark outcome role role_mark session_role sqlstate',
 	'of JSON, with the columns of the table');
 $standby->stop;
 
