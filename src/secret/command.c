@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "utils/timestamp.h"
 
 #include "command.h"
@@ -22,9 +23,18 @@
 
 extern char **environ;
 
-/* Starts the command in a process group of its own; *output gets its standard output. */
-static pid_t
-command_start(const char *command, int *output)
+/* A command that runs. */
+typedef struct Command
+{
+	pid_t		process;		/* 0: it has ended */
+	int			output;			/* its standard output */
+	char	   *text;			/* what was read of it */
+	size_t		room;
+} Command;
+
+/* Starts the command in a process group of its own. */
+static void
+command_start(Command *run, const char *command)
 {
 	char	   *argv[] = {"sh", "-c", (char *) command, NULL};
 	posix_spawn_file_actions_t actions;
@@ -32,7 +42,6 @@ command_start(const char *command, int *output)
 	sigset_t	none,
 				all;
 	int			ends[2];
-	pid_t		process;
 	int			error;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -47,7 +56,7 @@ command_start(const char *command, int *output)
 	posix_spawnattr_setpgroup(&attributes, 0);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &all);
-	error = posix_spawn(&process, "/bin/sh", &actions, &attributes, argv, environ);
+	error = posix_spawn(&run->process, "/bin/sh", &actions, &attributes, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	close(ends[1]);
@@ -57,19 +66,15 @@ command_start(const char *command, int *output)
 		errno = error;
 		ereport(ERROR, (errcode_for_file_access(), errmsg("could not run the command: %m")));
 	}
-	*output = ends[0];
-	return process;
+	run->output = ends[0];
 }
 
-/*
- * Reads what the command prints, until it has ended: *process is 0 then. Returns NULL, or what went wrong; looks at
- * interrupts.
- */
+/* Reads what the command prints, until it has ended. Returns NULL, or what went wrong; looks at interrupts. */
 static const char *
-command_follow(int output, pid_t *process, char *text, size_t room)
+command_follow(Command *run)
 {
 	TimestampTz begin = GetCurrentTimestamp();
-	struct pollfd wait = {.fd = output, .events = POLLIN};
+	struct pollfd wait = {.fd = run->output, .events = POLLIN};
 	size_t		size = 0;
 	int			status = 0;
 	pid_t		ended = 0;
@@ -85,55 +90,58 @@ command_follow(int output, pid_t *process, char *text, size_t room)
 		/* at the end of the output, fd is -1 and this is a short sleep until the process is gone */
 		if (poll(&wait, 1, wait.fd < 0 ? 1 : SLICE_MS) > 0)
 		{
-			got = read(output, text + size, room - 1 - size);
+			got = read(run->output, run->text + size, run->room - 1 - size);
 			if (got == 0)
 				wait.fd = -1;
 			size += Max(got, 0);
-			if (size >= room - 1)
+			if (size >= run->room - 1)
 				return "it printed too much";
 		}
 		if (wait.fd < 0)
-			ended = waitpid(*process, &status, WNOHANG);
+			ended = waitpid(run->process, &status, WNOHANG);
 	}
-	*process = 0;
-	text[size] = '\0';
+	run->process = 0;
+	run->text[size] = '\0';
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return "it failed";
-	return strlen(text) == size ? NULL : "it printed a NUL character";
+	return strlen(run->text) == size ? NULL : "it printed a NUL character";
 }
 
-/* The command and what it started are gone. */
+/* The command, with what it started in its process group, is gone. */
 static void
-command_kill(pid_t process)
+command_end(Command *run)
 {
-	if (process == 0)
+	close(run->output);
+	if (run->process == 0)
 		return;
-	kill(-process, SIGKILL);
-	while (waitpid(process, NULL, 0) < 0 && errno == EINTR)
+	kill(-run->process, SIGKILL);
+	while (waitpid(run->process, NULL, 0) < 0 && errno == EINTR)
 		;
+}
+
+/* The same after an error, and when the backend is ended. */
+static void
+command_abort(int code, Datum arg)
+{
+	Command    *run = (Command *) DatumGetPointer(arg);
+
+	command_end(run);
+	sodium_memzero(run->text, run->room);
 }
 
 const char *
 command_read(const char *command, char *text, size_t room)
 {
-	int			output;
-	volatile pid_t process = command_start(command, &output);
-	const char *fault = NULL;
+	Command		run = {.text = text, .room = room};
+	const char *fault;
 
-	PG_TRY();
+	command_start(&run, command);
+	PG_ENSURE_ERROR_CLEANUP(command_abort, PointerGetDatum(&run));
 	{
-		fault = command_follow(output, (pid_t *) &process, text, room);
+		fault = command_follow(&run);
 	}
-	PG_CATCH();
-	{
-		close(output);
-		command_kill(process);
-		sodium_memzero(text, room);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	close(output);
-	command_kill(process);
+	PG_END_ENSURE_ERROR_CLEANUP(command_abort, PointerGetDatum(&run));
+	command_end(&run);
 	if (fault)
 		sodium_memzero(text, room);
 	return fault;

@@ -1,4 +1,4 @@
-# A source that changes while it is connected to, and a backend that ends, with connkit loaded in the postmaster.
+# A source that changes while it is connected to, and backends that end, with connkit loaded in the postmaster.
 
 use strict;
 use warnings;
@@ -6,6 +6,7 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
@@ -32,6 +33,18 @@ $holder->query_safe('COMMIT');
 $holder->quit;
 is(($reader->query('SELECT name FROM place') =~ /(\w+)\s*$/)[0], 'other', 'the next transaction goes where the source is now');
 $reader->quit;
+
+# A backend that is ended while a command runs
+my $pid_file = $node->basedir . '/command.pid';
+my $caller = $node->background_psql('postgres', on_error_stop => 0);
+$caller->query_until(qr/sent/, "\\echo sent\nSELECT connkit_load_secret('c', 'command', 'echo \$\$ > $pid_file; sleep 60; echo x');\n");
+for (my $i = 0; $i < 100 && !-s $pid_file; $i++) { usleep(100_000); }
+my $pid = 0 + slurp_file($pid_file);
+is(kill(0, $pid), 1, 'a command runs');
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()});
+for (my $i = 0; $i < 50 && kill(0, $pid); $i++) { usleep(100_000); }
+is(kill(0, $pid), 0, 'it ends with the backend');
 
 # The backend has ended: so has its connection, as the protocol has it.
 $node->safe_psql('postgres', 'SELECT name FROM place');
