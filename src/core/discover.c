@@ -305,7 +305,8 @@ discover_walk(CkCatalog *catalog, Oid serverid, Oid userid)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("connector \"%s\" cannot list tables", connector->name),
-				 errhint("Create the foreign tables by hand.")));
+				 errhint((connector->caps & CK_READ) ? "Create the foreign tables by hand." :
+						 "connkit.connector shows the capability \"discover\" of those that do.")));
 	catalog->context = CurrentMemoryContext;
 	catalog->types = discover_text_table("connkit types", sizeof(KnownType));
 	catalog->sql = sql;

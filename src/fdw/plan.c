@@ -293,7 +293,8 @@ fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 	if (!(plan->connector->caps & CK_READ))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("connector \"%s\" cannot read tables", plan->connector->name)));
+				 errmsg("connector \"%s\" cannot read tables", plan->connector->name),
+				 errhint("connkit.connector shows the capability \"read\" of those that do.")));
 	if (limited && root->limit_tuples > 0)
 		sent = rows = Min(rows, clamp_row_est(root->limit_tuples));
 	add_path(rel, (Path *) make_path(root, rel, plan, rows, sent, limited && root->limit_tuples > 0, NIL,
