@@ -101,10 +101,10 @@ CREATE VIEW connkit.compliance_report WITH (security_barrier) AS
 	secret AS MATERIALIZED (
 		SELECT name, owner, version, provider, created, last_used, used_by FROM connkit.secret),
 	trouble AS (
-		SELECT object_type, object, outcome, count(*) AS times, max(at) AS last
+		SELECT object_type, object, organization, outcome, count(*) AS times, max(at) AS last
 		FROM connkit.audit_log
 		WHERE outcome <> 'ok' AND object_type IN ('source', 'secret') AND at > now() - interval '30 days'
-		GROUP BY object_type, object, outcome),
+		GROUP BY object_type, object, organization, outcome),
 	found AS (
 		SELECT s.name AS source, s.owner AS organization, 'secret in clear text' AS finding, 'high' AS severity,
 			format('option %s of the user mapping for %s', o.option_name,
@@ -141,6 +141,7 @@ CREATE VIEW connkit.compliance_report WITH (security_barrier) AS
 			CASE t.outcome WHEN 'refused' THEN 'medium' ELSE 'low' END,
 			format('%s times in 30 days, the last %s', t.times, t.last)
 		FROM source AS s JOIN trouble AS t ON t.object_type = 'source' AND t.object = s.name
+			AND t.organization = s.owner
 		UNION ALL
 		SELECT NULL, s.owner, format('%s access', t.outcome),
 			CASE t.outcome WHEN 'refused' THEN 'medium' ELSE 'low' END,

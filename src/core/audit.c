@@ -25,10 +25,10 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-#include "../secret/store.h"
 #include "audit.h"
 #include "compat.h"
 #include "options.h"
+#include "rolemark.h"
 #include "tables.h"
 
 /* Bytes of a text, of an option's value, and of all values before or after. */
@@ -121,10 +121,10 @@ audit_entry(const AuditEvent *event)
 	{
 		entry_text(&entry, "session_role", GetUserNameFromId(GetSessionUserId(), true), NAMEDATALEN - 1);
 		entry_text(&entry, "role", GetUserNameFromId(GetOuterUserId(), true), NAMEDATALEN - 1);
-		entry_text(&entry, "role_mark", store_mark(GetOuterUserId()), TEXT_BYTES);
+		entry_text(&entry, "role_mark", rolemark_make(GetOuterUserId()), TEXT_BYTES);
 		organization = event->organization ? get_role_oid(event->organization, true) : InvalidOid;
 		if (OidIsValid(organization))
-			entry_text(&entry, "organization_mark", store_mark(organization), TEXT_BYTES);
+			entry_text(&entry, "organization_mark", rolemark_make(organization), TEXT_BYTES);
 	}
 	entry_text(&entry, "client", client_address(), TEXT_BYTES);
 	entry_text(&entry, "application", application_name, TEXT_BYTES);

@@ -11,6 +11,7 @@
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -428,6 +429,7 @@ discovery_run(FunctionCallInfo fcinfo, Oid serverid, int64 *tables)
 	const char *source = NameStr(*PG_GETARG_NAME(0));
 	Strategy	strategy = strategy_from_name(text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	int32		keep = PG_GETARG_INT32(4);
+	Oid			owner;
 	const CkConnector *connector;
 	Discovery	discovery = {
 		.tables = {insert_tables, 6}, .columns = {insert_columns, 11}, .keys = {insert_keys, 9},
@@ -443,7 +445,9 @@ discovery_run(FunctionCallInfo fcinfo, Oid serverid, int64 *tables)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("keep must be 1 or more")));
 	connector = registry_connector_of_server(serverid);
-	quota_begin_run(GetForeignServer(serverid)->owner);
+	owner = GetForeignServer(serverid)->owner;
+	/* who was only lent the source takes none of its owner's runs */
+	quota_begin_run(has_privs_of_role(GetUserId(), owner) ? owner : GetUserId());
 	SPI_connect();
 	discovery.told = GetCurrentTimestamp();
 	discovery.include = patterns_from_array(PG_GETARG_ARRAYTYPE_P(1));

@@ -32,6 +32,7 @@
 #include "reach.h"
 #include "registry.h"
 #include "resolve.h"
+#include "rolemark.h"
 #include "secret.h"
 #include "store.h"
 #include "tables.h"
@@ -224,7 +225,7 @@ subject_get(const Subject *subject, int back)
 {
 	StoredSecret *stored = store_get(subject->owner, subject->name, back);
 
-	return stored && (superuser() || OidIsValid(store_marked_role(stored->owner, stored->mark))) ? stored : NULL;
+	return stored && (superuser() || OidIsValid(rolemark_role(stored->owner, stored->mark))) ? stored : NULL;
 }
 
 /* Connections that stand were made with what may be used no more: each backend closes its own before its next transaction. */
@@ -497,6 +498,8 @@ connkit_revert_secret(PG_FUNCTION_ARGS)
 				 errmsg("secret \"%s\" of \"%s\" has no version before the present one", subject.name, subject.owner)));
 	if (before->message)
 		value = store_open(before, &size);
+	else if (!secret_is_local(before->provider))
+		(void) secret_provider(before);
 	/* the value goes back to where it could be sent then */
 	version = store_add(subject.owner, subject.name, value, size, before->provider, before->reference,
 						before->hosts ? before->hosts : construct_empty_array(TEXTOID));
@@ -530,7 +533,7 @@ change_grant(FunctionCallInfo fcinfo, const char *action, const char *sql)
 	values[1] = CStringGetTextDatum(subject.name);
 	values[2] = CStringGetTextDatum(grantee);
 	values[3] = source ? CStringGetTextDatum(source) : (Datum) 0;
-	values[4] = CStringGetTextDatum(store_mark(get_role_oid(grantee, strcmp(action, "revoke") == 0)));
+	values[4] = CStringGetTextDatum(rolemark_make(get_role_oid(grantee, strcmp(action, "revoke") == 0)));
 	values[5] = CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
 	tables_execute(sql, 6, types, values, nulls);
 	if (strcmp(action, "revoke") == 0)
@@ -575,7 +578,7 @@ PG_FUNCTION_INFO_V1(connkit_role_is_mine);
 Datum
 connkit_role_is_mine(PG_FUNCTION_ARGS)
 {
-	Oid			role = store_marked_role(NameStr(*PG_GETARG_NAME(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	Oid			role = rolemark_role(NameStr(*PG_GETARG_NAME(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)));
 
 	PG_RETURN_BOOL(superuser() || (OidIsValid(role) && has_privs_of_role(GetUserId(), role)));
 }
@@ -617,7 +620,7 @@ connkit_rotate_master_key(PG_FUNCTION_ARGS)
 	int64		count;
 	char	   *used;
 
-	store_lock(ShareRowExclusiveLock);
+	store_lock_soon();
 	lock_keys();
 	SPI_connect();
 	used = store_used_key();
@@ -643,7 +646,7 @@ connkit_forget_master_key(PG_FUNCTION_ARGS)
 	Oid			types[] = {TEXTOID};
 	Datum		values[] = {CStringGetTextDatum(key_id)};
 
-	store_lock(ShareRowExclusiveLock);
+	store_lock_soon();
 	lock_keys();
 	SPI_connect();
 	tables_execute("SELECT FROM connkit.secret_store WHERE key_id = $1 LIMIT 1", 1, types, values, NULL);
@@ -678,7 +681,7 @@ connkit_reassign_secrets(PG_FUNCTION_ARGS)
 	int64		count;
 
 	(void) get_role_oid(new_owner, false);
-	store_lock(ShareRowExclusiveLock);
+	store_lock_soon();
 	SPI_connect();
 	/* what a later role of the old name has set is its own */
 	mark = store_left_behind(old_owner);

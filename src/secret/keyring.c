@@ -36,6 +36,7 @@ typedef struct Keyring
 } Keyring;
 
 static Keyring *ring = NULL;
+static int	locked_process = 0;	/* that the ring is locked in memory in */
 static int	exit_process = 0;	/* that the callback below was registered in */
 
 /* Room for the largest input of a derivation's last part, in hex and in text. */
@@ -77,6 +78,10 @@ keyring_open(void)
 		on_proc_exit(keyring_exit, (Datum) 0);
 	}
 	sodium_mprotect_readwrite(ring);
+	/* what is inherited from the postmaster is not locked in memory yet */
+	if (locked_process != MyProcPid)
+		(void) sodium_mlock(ring, sizeof(Keyring));
+	locked_process = MyProcPid;
 }
 
 static void

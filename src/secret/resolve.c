@@ -37,6 +37,7 @@
 #include "reach.h"
 #include "registry.h"
 #include "resolve.h"
+#include "rolemark.h"
 #include "store.h"
 #include "tables.h"
 
@@ -196,12 +197,36 @@ secret_read_local(const char *provider, const char *reference, size_t *size)
 	return value;
 }
 
+bool
+secret_is_local(const char *provider)
+{
+	return strcmp(provider, SECRET_ENVIRONMENT) == 0 || strcmp(provider, SECRET_FILE) == 0;
+}
+
+Oid
+secret_provider(const StoredSecret *stored)
+{
+	Oid			serverid = get_foreign_server_oid(stored->provider, true);
+
+	if (!OidIsValid(serverid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("secret \"%s\" is kept by source \"%s\", which does not exist", stored->name, stored->provider)));
+	if (stored->provider_mark && !rolemark_is(GetForeignServer(serverid)->owner, stored->provider_mark))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("source \"%s\", which keeps secret \"%s\", has another owner than when it was linked",
+						stored->provider, stored->name),
+				 errhint("Link the secret again with connkit_link_secret(), if that owner is to be trusted with it.")));
+	return serverid;
+}
+
 /* Reads the value from a source that keeps secrets, as the owner of the secret. */
 static char *
 read_provider(SecretUse *use, const StoredSecret *stored, size_t *size)
 {
-	Oid			serverid = get_foreign_server_oid(stored->provider, true);
-	Oid			userid = store_marked_role(stored->owner, stored->mark);
+	Oid			serverid = secret_provider(stored);
+	Oid			userid = rolemark_role(stored->owner, stored->mark);
 	CkSecret	secret = {.context = CurrentMemoryContext};
 	const CkConnector *connector;
 	const char *reference;
@@ -210,10 +235,6 @@ read_provider(SecretUse *use, const StoredSecret *stored, size_t *size)
 	char	   *value;
 	uint64		before = changes;
 
-	if (!OidIsValid(serverid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("secret \"%s\" is kept by source \"%s\", which does not exist", stored->name, stored->provider)));
 	if (compat_server_aclcheck(serverid, userid, ACL_USAGE) != ACLCHECK_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -233,6 +254,7 @@ read_provider(SecretUse *use, const StoredSecret *stored, size_t *size)
 				 errmsg("source \"%s\" keeps no secrets", stored->provider)));
 	reference = pg_server_to_any(stored->reference, strlen(stored->reference), PG_UTF8);
 	session = session_open_alone(serverid, userid);
+	session->pub.deadline_ms = session_host()->now_ms() + session->common.connect_timeout_ms;
 	status = connector->secret_get(&session->pub, reference, &secret);
 	if (status != CK_OK)
 	{
@@ -260,7 +282,7 @@ read_secret(SecretUse *use, const StoredSecret *stored, size_t *size)
 
 	if (strcmp(stored->provider, SECRET_STORE) == 0)
 		return store_open(stored, size);
-	if (strcmp(stored->provider, SECRET_ENVIRONMENT) == 0 || strcmp(stored->provider, SECRET_FILE) == 0)
+	if (secret_is_local(stored->provider))
 		return secret_read_local(stored->provider, stored->reference, size);
 	if (depth >= MAX_DEPTH)
 		ereport(ERROR,
@@ -286,7 +308,7 @@ secret_usable(const StoredSecret *stored, Oid role, const char *source)
 {
 	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID};
 	Datum		values[] = {CStringGetTextDatum(stored->owner), CStringGetTextDatum(stored->name), CStringGetTextDatum(source)};
-	Oid			owner = store_marked_role(stored->owner, stored->mark);
+	Oid			owner = rolemark_role(stored->owner, stored->mark);
 
 	if (!OidIsValid(owner))
 		return false;
@@ -296,7 +318,7 @@ secret_usable(const StoredSecret *stored, Oid role, const char *source)
 				   " AND (source IS NULL OR source = $3)", 3, types, values, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		Oid			grantee = store_marked_role(SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1),
+		Oid			grantee = rolemark_role(SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1),
 												SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2));
 
 		if (OidIsValid(grantee) && has_privs_of_role(role, grantee))
@@ -387,18 +409,18 @@ url_host(const char *url, char **host, int *port)
 bool
 secret_host(const CkConnector *connector, List *server_options, char **host, int *port)
 {
-	const char *text[3] = {NULL, NULL, NULL};	/* host, port, address */
-	const char *names[3] = {"host", "port", "address"};
+	const char *text[4] = {NULL, NULL, NULL, NULL};
+	const char *const names[] = {"host", "port", "address", "endpoint"};
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 	{
 		text[i] = options_get(server_options, names[i]);
 		for (const CkOption *o = connector->options; o->name && text[i] == NULL; o++)
 			if (strcmp(o->name, names[i]) == 0 && (o->where & CK_ON_SERVER))
 				text[i] = o->initial;
 	}
-	if (text[2])
-		return url_host(text[2], host, port);
+	if (text[2] || text[3])
+		return url_host(text[2] ? text[2] : text[3], host, port);
 	if (text[0] == NULL)
 		return false;
 	*host = pstrdup(text[0]);

@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 #include "session.h"
+#include "store.h"
 
 /* Names of providers beside the store and sources that keep secrets. */
 #define SECRET_ENVIRONMENT "environment"
@@ -16,6 +17,12 @@
 
 /* The SecretResolver of session.h. */
 extern List *secret_resolve(SecretUse *use, List *user_options);
+
+/* True for the providers that are no sources. */
+extern bool secret_is_local(const char *provider);
+
+/* Oid of the source that keeps the secret. ERROR where it is not there, or has another owner than when it was linked. */
+extern Oid	secret_provider(const StoredSecret *stored);
 
 /* Reads a value from the server's environment or a file; palloc'd. ERROR where it is not there, or no text. */
 extern char *secret_read_local(const char *provider, const char *reference, size_t *size);

@@ -7,8 +7,10 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "commands/defrem.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -16,14 +18,19 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "keyring.h"
+#include "resolve.h"
+#include "rolemark.h"
 #include "store.h"
 #include "tables.h"
 
 /* Versions of a secret that are kept. */
 #define VERSIONS_KEPT 5
+/* Milliseconds to wait for a lock on the whole table. */
+#define LOCK_MS 10000
 
 /* The key is as long as a key can be: nothing is won by stretching it. */
 #define PGP_OPTIONS "cipher-algo=aes256, s2k-mode=1, compress-algo=0"
@@ -40,22 +47,21 @@ store_lock(LOCKMODE mode)
 	LockRelationOid(store_relation(), mode);
 }
 
-char *
-store_mark(Oid role)
+void
+store_lock_soon(void)
 {
-	return psprintf(UINT64_FORMAT ":%u", GetSystemIdentifier(), role);
-}
+	TimestampTz begin = GetCurrentTimestamp();
 
-Oid
-store_marked_role(const char *name, const char *mark)
-{
-	Oid			role = get_role_oid(name, true);
-	char	   *cluster = psprintf(UINT64_FORMAT ":", GetSystemIdentifier());
-
-	/* a mark of another cluster came with a dump, and names are all that it can bring */
-	if (OidIsValid(role) && strncmp(mark, cluster, strlen(cluster)) == 0 && strcmp(mark, store_mark(role)) != 0)
-		return InvalidOid;
-	return role;
+	while (!ConditionalLockRelationOid(store_relation(), ShareRowExclusiveLock))
+	{
+		if (TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), LOCK_MS))
+			ereport(ERROR,
+					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					 errmsg("other transactions are setting secrets"),
+					 errhint("Try again when they have ended; pg_locks shows who holds connkit.secret_store.")));
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(20000);
+	}
 }
 
 /* Calls one of pgcrypto's functions by its symbol: neither key nor value pass through SQL. */
@@ -88,7 +94,7 @@ store_get(const char *owner, const char *name, int back)
 	Datum		value;
 	bool		isnull;
 
-	tables_execute("SELECT version, provider, reference, key_id, owner_mark, message, hosts FROM connkit.secret_store"
+	tables_execute("SELECT version, provider, reference, key_id, owner_mark, message, hosts, provider_mark FROM connkit.secret_store"
 				   " WHERE owner = $1 AND name = $2 ORDER BY version DESC OFFSET $3 LIMIT 1", 3, types, values, NULL);
 	if (SPI_processed == 0)
 		return NULL;
@@ -100,6 +106,7 @@ store_get(const char *owner, const char *name, int back)
 	secret->reference = column(3);
 	secret->key_id = column(4);
 	secret->mark = column(5);
+	secret->provider_mark = column(8);
 	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 6, &isnull);
 	if (!isnull)
 		secret->message = DatumGetByteaPCopy(value);
@@ -177,11 +184,13 @@ int
 store_add(const char *owner, const char *name, const char *value, size_t size, const char *provider,
 		  const char *reference, ArrayType *hosts)
 {
-	Oid			types[] = {TEXTOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, BYTEAOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID};
-	Datum		values[10] = {CStringGetTextDatum(owner), CStringGetTextDatum(name)};
-	char		nulls[] = "          ";
+	Oid			types[] = {TEXTOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, BYTEAOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID,
+	TEXTOID};
+	Datum		values[11] = {CStringGetTextDatum(owner), CStringGetTextDatum(name)};
+	char		nulls[] = "           ";
 	uint32		lock = hash_bytes((const unsigned char *) name, strlen(name));
 	StoredSecret *before;
+	Oid			serverid;
 	int			version;
 
 	/* before the key is chosen: who rotates sees this row, or this sees his key */
@@ -189,7 +198,7 @@ store_add(const char *owner, const char *name, const char *value, size_t size, c
 	/* by the role: another's secret has no name that would hold this one up */
 	LockDatabaseObject(store_relation(), get_role_oid(owner, false), (uint16) lock, ExclusiveLock);
 	before = store_get(owner, name, 0);
-	if (before && !OidIsValid(store_marked_role(owner, before->mark)))
+	if (before && !OidIsValid(rolemark_role(owner, before->mark)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("an earlier role \"%s\" left a secret \"%s\" behind", owner, name),
@@ -207,6 +216,10 @@ store_add(const char *owner, const char *name, const char *value, size_t size, c
 	values[3] = CStringGetTextDatum(provider);
 	if (reference)
 		values[4] = CStringGetTextDatum(reference);
+	serverid = reference && !secret_is_local(provider) ? get_foreign_server_oid(provider, false) : InvalidOid;
+	nulls[10] = OidIsValid(serverid) ? ' ' : 'n';
+	if (OidIsValid(serverid))
+		values[10] = CStringGetTextDatum(rolemark_make(GetForeignServer(serverid)->owner));
 	if (value)
 	{
 		const char *key_id = keyring_current(store_used_key());
@@ -216,9 +229,10 @@ store_add(const char *owner, const char *name, const char *value, size_t size, c
 	}
 	values[7] = PointerGetDatum(hosts);
 	values[8] = CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
-	values[9] = CStringGetTextDatum(store_mark(get_role_oid(owner, false)));
+	values[9] = CStringGetTextDatum(rolemark_make(get_role_oid(owner, false)));
 	tables_execute("INSERT INTO connkit.secret_store (owner, name, version, provider, reference, message, key_id, hosts,"
-				   " created_by, owner_mark) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", 10, types, values, nulls);
+				   " created_by, owner_mark, provider_mark) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", 11,
+				   types, values, nulls);
 	values[2] = Int32GetDatum(version - VERSIONS_KEPT);
 	tables_execute("DELETE FROM connkit.secret_store WHERE owner = $1 AND name = $2 AND version <= $3", 3, types, values,
 				   NULL);
@@ -238,7 +252,7 @@ store_encrypt_row(SPITupleTable *rows, uint64 row, const char *key_id, const cha
 		.key_id = SPI_getvalue(rows->vals[row], rows->tupdesc, 4), .mark = SPI_getvalue(rows->vals[row], rows->tupdesc, 6)
 	};
 	const char *owner = new_owner ? new_owner : secret.owner;
-	Oid			role = new_owner ? get_role_oid(new_owner, false) : store_marked_role(secret.owner, secret.mark);
+	Oid			role = new_owner ? get_role_oid(new_owner, false) : rolemark_role(secret.owner, secret.mark);
 	bool		isnull;
 	Datum		message = SPI_getbinval(rows->vals[row], rows->tupdesc, 5, &isnull);
 
@@ -259,7 +273,7 @@ store_encrypt_row(SPITupleTable *rows, uint64 row, const char *key_id, const cha
 	values[2] = Int32GetDatum(secret.version);
 	values[5] = CStringGetTextDatum(owner);
 	/* what came with a dump is the role's of this cluster from now on */
-	values[6] = CStringGetTextDatum(OidIsValid(role) ? store_mark(role) : secret.mark);
+	values[6] = CStringGetTextDatum(OidIsValid(role) ? rolemark_make(role) : secret.mark);
 	tables_execute("UPDATE connkit.secret_store SET message = $4, key_id = $5, owner = $6, owner_mark = $7"
 				   " WHERE owner = $1 AND name = $2 AND version = $3", 7, types, values, nulls);
 }
@@ -285,7 +299,7 @@ store_left_behind(const char *owner)
 
 	if (!OidIsValid(role))
 		return NULL;
-	mark = store_mark(role);
+	mark = rolemark_make(role);
 	values[1] = CStringGetTextDatum(mark);
 	values[2] = CStringGetTextDatum(psprintf(UINT64_FORMAT ":", GetSystemIdentifier()));
 	tables_execute("SELECT FROM connkit.secret_store WHERE owner = $1 AND owner_mark <> $2 AND starts_with(owner_mark, $3)"

@@ -16,6 +16,7 @@ typedef struct StoredSecret
 	char	   *name;
 	int			version;
 	char	   *provider;
+	char	   *provider_mark;	/* of the owner of the source that is the provider, or NULL */
 	char	   *reference;		/* NULL where the provider is the store */
 	bytea	   *message;		/* else NULL */
 	char	   *key_id;			/* else NULL */
@@ -49,10 +50,7 @@ extern char *store_used_key(void);
 /* Holds off changes of the table by others until the transaction ends. */
 extern void store_lock(LOCKMODE mode);
 
-/* Tells a role from a later one of the same name, within one cluster; palloc'd. */
-extern char *store_mark(Oid role);
-
-/* The role of that name, if it is the one that the mark was made for; else InvalidOid. */
-extern Oid	store_marked_role(const char *name, const char *mark);
+/* The same for ShareRowExclusiveLock, which who sets secrets would queue behind: ERROR where it is not to be had soon. */
+extern void store_lock_soon(void);
 
 #endif							/* CONNKIT_STORE_H */
