@@ -25,19 +25,26 @@ PG_MODULE_MAGIC;
 
 void		_PG_init(void);
 
-/* Whether the text, in which backslashes mean nothing, names a setting of connkit that users may not set. */
+/* Whether the text begins with the name of a setting of connkit that users may not set. */
 static bool
 names_setting(const char *text)
 {
-	char	   *lower = pstrdup(text);
-	char	   *end = lower;
+	return pg_strncasecmp(text, "connkit.", 8) == 0 && pg_strncasecmp(text, "connkit.enable_", 15) != 0;
+}
 
-	for (const char *c = text; *c; c++)
+/* Whether one of the options, in which backslashes mean nothing, does: it stands behind -c or --, or a blank. */
+static bool
+options_name_setting(const char *options)
+{
+	char	   *plain = pstrdup(options);
+	char	   *end = plain;
+
+	for (const char *c = options; *c; c++)
 		if (*c != '\\')
-			*end++ = pg_ascii_tolower((unsigned char) *c);
+			*end++ = *c;
 	*end = '\0';
-	for (char *name = lower; (name = strstr(name, "connkit.")) != NULL; name++)
-		if (strncmp(name, "connkit.enable_", 15) != 0)
+	for (const char *c = plain + 1; c < end; c++)
+		if ((c[-1] == 'c' || c[-1] == '-' || isspace((unsigned char) c[-1])) && names_setting(c))
 			return true;
 	return false;
 }
@@ -50,14 +57,19 @@ static void
 refuse_client_settings(void)
 {
 	bool		found = false;
+	bool		is_name = true;
 	ListCell   *lc;
 
 	if (process_shared_preload_libraries_in_progress || MyProcPort == NULL)
 		return;
 	if (MyProcPort->cmdline_options)
-		found = names_setting(MyProcPort->cmdline_options);
+		found = options_name_setting(MyProcPort->cmdline_options);
+	/* names and values by turns: an application may have any name */
 	foreach(lc, MyProcPort->guc_options)
-		found |= names_setting(lfirst(lc));
+	{
+		found |= is_name && names_setting(lfirst(lc));
+		is_name = !is_name;
+	}
 	if (found && !(IsTransactionState() && superuser_arg(GetAuthenticatedUserId())))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

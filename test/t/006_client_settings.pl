@@ -36,13 +36,18 @@ my $test = q{SELECT detail FROM connkit_test('postgres', '{"host": "127.0.0.1", 
 my $make = 'CREATE SERVER one FOREIGN DATA WRAPPER connkit_postgres';
 like(say('anna', '', $test), qr/not allowed/, 'a host that is not allowed');
 like(say('anna', '', $make), qr/0 sources at most/, 'a quota');
-for my $options ('-c connkit.allowed_hosts=*', '--connkit.allowed_hosts=*', '-c CONN\\kit.allowed_hosts=*')
+for my $options ('-c connkit.allowed_hosts=*', '-cconnkit.allowed_hosts=*', '--connkit.allowed_hosts=*',
+	'-c CONN\\kit.allowed_hosts=*')
 {
 	like(say('anna', $options, $test), qr/cannot use it/, "and $options");
 }
 like(say('anna', '-c connkit.max_sources_per_organization=9', $make), qr/cannot use it/, 'and the quota');
 like(say('anna', '-c connkit.enable_lookup_join=off -c work_mem=1MB', 'SHOW connkit.enable_lookup_join;' . $test), qr/off\s.*not allowed/s,
 	'what users may set, they do');
+{
+	local $ENV{PGAPPNAME} = 'connkit.sync';
+	like(say('anna', '-c search_path=connkit.x,public', $test), qr/not allowed/, 'names that only look like it are no settings');
+}
 like(say('postgres', '-c connkit.allowed_hosts=*', $test . '; SHOW connkit.allowed_hosts'), qr/refused.*\*/s, 'superusers set all');
 $node->stop;
 done_testing();
