@@ -289,7 +289,17 @@ audit_write_error(AuditEvent *event)
 		memcpy(copy.new_value, event->new_value, VARSIZE(event->new_value));
 	}
 	FlushErrorState();
-	audit_write_now(&copy, true);
+	PG_TRY();
+	{
+		audit_write_now(&copy, true);
+	}
+	PG_CATCH();
+	{
+		/* a cancel */
+		audit_end();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 
 	/*
 	 * Lays the error where PG_RE_THROW() takes it from. Its file and function, which ReThrowError() does not copy, stay

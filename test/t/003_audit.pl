@@ -128,6 +128,12 @@ is(lines() - $lines, 1, 'and the entry is a line of the log');
 like($error, qr/statement timeout/, 'the user need not wait so long');
 $node->poll_query_until('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'connkit audit'}, '0');
 is(lines() - $lines, 2, 'and the entry is not lost');
+$lines++;
+($status, $out, $error) = $node->psql('postgres', "SET exit_on_error = on; SET statement_timeout = 300; SET ROLE stranger;
+	DO \$\$ BEGIN PERFORM connkit_test('s'); EXCEPTION WHEN query_canceled THEN RAISE WARNING 'cancelled'; END \$\$;
+	RESET statement_timeout; SELECT 1 / 0", on_error_stop => 0);
+like($error, qr/cancelled.*FATAL:  division by zero/s, 'after that, what ends a session does so again');
+$node->poll_query_until('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'connkit audit'}, '0');
 my $waiting = session("SET application_name = 'waits'; $try");
 $node->poll_query_until('postgres',
 	q{SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'connkit audit' AND wait_event_type = 'Lock'},
