@@ -193,7 +193,7 @@ my $loud = qq{
 };
 
 mkdir $logs;
-$node->init(extra => ['--wal-segsize=4'], allows_streaming => 1);
+$node->init(extra => ['--wal-segsize=4', '--encoding=UTF8', '--locale=C'], allows_streaming => 1);
 $node->append_conf('postgresql.conf', $config . "connkit.allowed_paths = '" . $node->basedir . "'");
 # the password that sources take, as far as they take one
 my $right = canary('password of the source');

@@ -20,7 +20,7 @@ sub cluster
 	my ($name, %more) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init(extra => [ '--wal-segsize=1' ], allows_streaming => 1);
+	$node->init(extra => [ '--wal-segsize=1', '--encoding=UTF8', '--locale=C' ], allows_streaming => 1);
 	$node->append_conf('postgresql.conf', "fsync = off\nlisten_addresses = '127.0.0.1'\nmax_connections = 30\n" .
 		"log_statement = none\nrestart_after_crash = on\nautovacuum = off\nmin_wal_size = 8MB\n" . ($more{conf} // ''));
 	unlink $node->data_dir . '/pg_hba.conf';
