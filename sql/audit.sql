@@ -169,3 +169,6 @@ COMMENT ON COLUMN connkit.compliance_report.source IS 'NULL: it is of a secret, 
 COMMENT ON COLUMN connkit.compliance_report.organization IS 'role that owns the source or secret';
 COMMENT ON COLUMN connkit.compliance_report.severity IS 'high, medium or low';
 GRANT SELECT ON connkit.compliance_report TO PUBLIC;
+COMMENT ON EVENT TRIGGER connkit_audit_before IS 'remembers options before they change';
+COMMENT ON EVENT TRIGGER connkit_audit_dropped IS 'tells the audit log of sources and user mappings that are dropped';
+COMMENT ON EVENT TRIGGER connkit_audit_after IS 'tells the audit log of sources and user mappings that are made or changed';

@@ -197,3 +197,4 @@ CREATE EVENT TRIGGER connkit_source_dropped ON sql_drop
 	WHEN TAG IN ('DROP SERVER', 'DROP FOREIGN DATA WRAPPER', 'DROP OWNED', 'DROP EXTENSION', 'DROP SCHEMA', 'DROP FUNCTION',
 		'DROP ROUTINE')
 	EXECUTE FUNCTION connkit.source_dropped();
+COMMENT ON EVENT TRIGGER connkit_source_dropped IS 'forgets what was kept of a source that is dropped';

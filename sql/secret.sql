@@ -21,7 +21,8 @@ CREATE TABLE connkit.secret_store (
 COMMENT ON TABLE connkit.secret_store IS 'secrets as ciphertext, or where they are kept; nobody but connkit reads it';
 COMMENT ON COLUMN connkit.secret_store.owner_mark IS 'tells the owner from a later role of the same name';
 COMMENT ON COLUMN connkit.secret_store.provider IS 'store, environment, file, or the name of a source that keeps secrets';
-COMMENT ON COLUMN connkit.secret_store.provider_mark IS 'tells the owner of that source from the owner of a later one of its name';
+COMMENT ON COLUMN connkit.secret_store.provider_mark IS
+	'tells the owner of that source from the owner of a later one of its name';
 COMMENT ON COLUMN connkit.secret_store.message IS 'OpenPGP message, for a key that is derived for this owner, name and version';
 COMMENT ON COLUMN connkit.secret_store.key_id IS 'id of the master key';
 

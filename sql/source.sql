@@ -68,3 +68,5 @@ CREATE FUNCTION connkit.source_renamed() RETURNS event_trigger AS 'MODULE_PATHNA
 COMMENT ON FUNCTION connkit.source_renamed() IS 'keeps what connkit''s tables say of a source that is renamed';
 CREATE EVENT TRIGGER connkit_source_renamed ON ddl_command_end WHEN TAG IN ('ALTER SERVER')
 	EXECUTE FUNCTION connkit.source_renamed();
+COMMENT ON EVENT TRIGGER connkit_check_sources IS 'refuses a source too many';
+COMMENT ON EVENT TRIGGER connkit_source_renamed IS 'keeps what belongs to a source that is renamed';

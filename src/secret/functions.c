@@ -258,9 +258,8 @@ secret_drop(const char *owner, const char *name)
 	return there;
 }
 
-/* An error in a function whose arguments hold a secret: the statement does not go to the log with it. */
-static void
-hide_statement(void *arg)
+void
+secret_hide_statement(void *arg)
 {
 	errhidestmt(true);
 }
@@ -268,7 +267,7 @@ hide_statement(void *arg)
 /* Runs while arguments hold a secret. */
 #define GUARDED(call) \
 	do { \
-		ErrorContextCallback guard = {.callback = hide_statement, .previous = error_context_stack}; \
+		ErrorContextCallback guard = {.callback = secret_hide_statement, .previous = error_context_stack}; \
 		error_context_stack = &guard; \
 		secret_guard_statement(); \
 		call; \

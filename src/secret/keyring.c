@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <sodium.h>
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "utils/memutils.h"
@@ -286,6 +287,14 @@ keyring_read_or_make(const char *used_id)
 		(void) keyring_find(used_id);	/* raises the error */
 	}
 	ring->count = 0;
+	if (RecoveryInProgress())
+	{
+		keyring_close();
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("this standby has no master key"),
+				 errhint("Copy the primary's master key file, or set connkit.master_key_command.")));
+	}
 	if (keyring_write(true, NULL))
 		ereport(LOG,
 				(errmsg("connkit: a master key was made in file \"%s\"", keysource_path()),

@@ -59,7 +59,7 @@ read_command(char *text)
 
 /* ERROR where others than the server's user, and root, may read the open file. */
 static void
-check_file(const char *path, int file)
+check_file(int file)
 {
 	struct stat status;
 	mode_t		open_to;
@@ -99,7 +99,7 @@ read_file(char *text)
 				(errcode_for_file_access(),
 				 errmsg("could not open the master key file: %m"),
 				 errhint("It must be readable for the user that the server runs as.")));
-	check_file(path, file);
+	check_file(file);
 	while ((got = read(file, text + size, KEYSOURCE_SIZE - 1 - size)) > 0)
 		size += got;
 	CloseTransientFile(file);

@@ -254,7 +254,6 @@ read_provider(SecretUse *use, const StoredSecret *stored, size_t *size)
 				 errmsg("source \"%s\" keeps no secrets", stored->provider)));
 	reference = pg_server_to_any(stored->reference, strlen(stored->reference), PG_UTF8);
 	session = session_open_alone(serverid, userid);
-	session->pub.deadline_ms = session_host()->now_ms() + session->common.connect_timeout_ms;
 	status = connector->secret_get(&session->pub, reference, &secret);
 	if (status != CK_OK)
 	{

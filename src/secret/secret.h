@@ -27,6 +27,9 @@ extern void secret_check_name(const char *name);
  * pg_stat_activity, and warns where the server log has it. */
 extern void secret_guard_statement(void);
 
+/* An ErrorContextCallback for functions whose arguments hold a secret: errors take no statement to the log. */
+extern void secret_hide_statement(void *arg);
+
 extern void secret_init(void);
 
 #endif							/* CONNKIT_SECRET_H */

@@ -367,13 +367,6 @@ source_restore(FunctionCallInfo fcinfo, const char *name)
 		source_run(psprintf("ALTER SERVER %s OPTIONS (DROP disabled)", quote_identifier(name)));
 }
 
-/* An error while arguments may hold credentials: the statement does not go to the log with it. */
-static void
-hide_statement(void *arg)
-{
-	errhidestmt(true);
-}
-
 /*
  * Does the work with SPI connected. What was done is told in the audit log by the native statements' event triggers; what
  * was not, by this.
@@ -382,7 +375,7 @@ static Datum
 source_call(FunctionCallInfo fcinfo, const char *action, void (*work) (FunctionCallInfo, const char *))
 {
 	AuditEvent	event = {.action = action, .object_type = "source"};
-	ErrorContextCallback guard = {.callback = hide_statement, .previous = error_context_stack};
+	ErrorContextCallback guard = {.callback = secret_hide_statement, .previous = error_context_stack};
 	ForeignServer *server;
 
 	if (PG_ARGISNULL(0))

@@ -39,6 +39,22 @@ RESET ROLE;
 SELECT connkit_link_secret('on_disk', 'file', '/etc/hostname') \g /dev/null
 ALTER SERVER file RENAME TO ck_vault;
 SELECT is((SELECT provider FROM connkit.secret WHERE name = 'on_disk'), 'file', 'nor from there');
+-- what is made under the name of a provider that is gone
+SET LOCAL ROLE ck_acme;
+CREATE SERVER ck_kept FOREIGN DATA WRAPPER connkit_vault OPTIONS (address 'https://vault.example.com');
+SELECT connkit_link_secret('squatted', 'ck_kept', 'path') \g /dev/null
+CREATE SERVER ck_reader FOREIGN DATA WRAPPER connkit_postgres OPTIONS (host '127.0.0.1', port '1');
+CREATE USER MAPPING FOR PUBLIC SERVER ck_reader OPTIONS (user 'u', password_secret 'squatted');
+DROP SERVER ck_kept;
+SET LOCAL ROLE ck_guest;
+CREATE SERVER ck_kept FOREIGN DATA WRAPPER connkit_vault OPTIONS (address 'http://127.0.0.1:1');
+CREATE USER MAPPING FOR PUBLIC SERVER ck_kept OPTIONS (token 'x');
+GRANT USAGE ON FOREIGN SERVER ck_kept TO ck_acme;
+SET LOCAL ROLE ck_acme;
+SELECT throws_like($$SELECT connkit_test('ck_reader')$$, '%another owner than when it was linked', 'another''s source gets no references');
+SELECT connkit_link_secret('squatted', 'ck_kept', 'path') \g /dev/null
+SELECT is((SELECT outcome FROM connkit_test('ck_reader') WHERE stage = 'options'), 'failed', 'unless it is linked anew');
+RESET ROLE;
 \endif
 SELECT * FROM finish();
 ROLLBACK;
