@@ -95,7 +95,8 @@ store_get(const char *owner, const char *name, int back)
 	bool		isnull;
 
 	tables_execute("SELECT version, provider, reference, key_id, owner_mark, message, hosts, provider_mark"
-				   " FROM connkit.secret_store WHERE owner = $1 AND name = $2 ORDER BY version DESC OFFSET $3 LIMIT 1", 3, types, values, NULL);
+				   " FROM connkit.secret_store WHERE owner = $1 AND name = $2 ORDER BY version DESC OFFSET $3 LIMIT 1",
+				   3, types, values, NULL);
 	if (SPI_processed == 0)
 		return NULL;
 	secret = palloc0(sizeof(StoredSecret));
