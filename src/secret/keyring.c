@@ -202,19 +202,32 @@ keyring_read(void)
 			 errhint("A master key is a line of 32 bytes in hex (64 digits) or base64 (44 characters).")));
 }
 
+/* Says for which key the source of keys is read, whatever is wrong with it. */
+static void
+wanted_context(void *arg)
+{
+	errcontext("reading master key %s", (const char *) arg);
+}
+
 /* The key of that id, in the open ring; read again where it is not there. ERROR, with the ring closed, if that fails. */
 static const Key *
 keyring_find(const char *id)
 {
 	bool		there = true;
+	ErrorContextCallback wanted = {
+		.callback = wanted_context, .arg = (void *) id, .previous = error_context_stack
+	};
 
 	for (int attempt = 0; attempt < 2; attempt++)
 	{
 		for (int i = 0; i < ring->count; i++)
 			if (strcmp(ring->keys[i].id, id) == 0)
 				return &ring->keys[i];
-		if (attempt == 0)
-			there = keyring_read();
+		if (attempt > 0)
+			break;
+		error_context_stack = &wanted;
+		there = keyring_read();
+		error_context_stack = wanted.previous;
 	}
 	keyring_close();
 	ereport(ERROR,

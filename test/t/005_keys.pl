@@ -395,6 +395,8 @@ like(fault($copy, 'SELECT * FROM near'), qr/master key $wanted is wanted and not
 like(fault($copy, q{SELECT connkit_set_secret('new', 'x')}), qr/master key $wanted is wanted/, 'and no other key is made in its place');
 like(fault($copy, q{SELECT connkit_rotate_master_key()}), qr/master key $wanted is wanted/, 'nor by rotation');
 ok(!-e $copy->data_dir . '.connkit.key', 'there is no file');
+write_file($copy->data_dir . '.connkit.key', 0600, substr($fresh, 0, 62) . "\n");
+like(fault($copy, 'SELECT * FROM near'), qr/line 1 is no master key.*reading master key $wanted/, 'with one that is cut off, too');
 write_file($copy->data_dir . '.connkit.key', 0600, "$fresh\n");
 like(fault($copy, 'SELECT * FROM near'), qr/master key $wanted is wanted and not on hand.*has other keys/, 'with a wrong one, too');
 is(fault($copy, q{SELECT connkit_set_secret('right', 'the password')}), '', 'set anew under that one');
