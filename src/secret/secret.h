@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 #include "utils/array.h"
+#include "audit.h"
 
 /*
  * Stores a value as the next version of the owner's secret and returns that version. hosts: text[] of patterns (see
@@ -26,6 +27,9 @@ extern void secret_check_name(const char *name);
 /* To be called first by functions that take a secret in their arguments: takes the statement's text out of
  * pg_stat_activity, and warns where the server log has it. */
 extern void secret_guard_statement(void);
+
+/* Refuses what the event tells of, 42501, and says so in the audit log. */
+extern void secret_refuse(AuditEvent *event, const char *message, const char *hint);
 
 /* An ErrorContextCallback for functions whose arguments hold a secret: errors take no statement to the log. */
 extern void secret_hide_statement(void *arg);
