@@ -101,10 +101,12 @@ CREATE VIEW connkit.compliance_report WITH (security_barrier) AS
 	secret AS MATERIALIZED (
 		SELECT name, owner, version, provider, created, last_used, used_by FROM connkit.secret),
 	trouble AS (
-		SELECT object_type, object, organization, outcome, count(*) AS times, max(at) AS last
+		-- a secret's name begins with its organization
+		SELECT object_type, object, CASE object_type WHEN 'source' THEN organization END AS organization, outcome,
+			count(*) AS times, max(at) AS last
 		FROM connkit.audit_log
 		WHERE outcome <> 'ok' AND object_type IN ('source', 'secret') AND at > now() - interval '30 days'
-		GROUP BY object_type, object, organization, outcome),
+		GROUP BY 1, 2, 3, 4),
 	found AS (
 		SELECT s.name AS source, s.owner AS organization, 'secret in clear text' AS finding, 'high' AS severity,
 			format('option %s of the user mapping for %s', o.option_name,

@@ -235,7 +235,7 @@ keyring_find(const char *id)
 			 errmsg("master key %s is wanted and not on hand", id),
 			 there ? errdetail("%s has other keys.", keysource_name()) : errdetail("%s is not there.", keysource_name()),
 			 errhint("Put the key with that id back: a line of the file, or of what connkit.master_key_command prints. "
-					 "Without it, set the secrets anew.")));
+					 "Without it, drop what is stored under it and set the secrets anew.")));
 }
 
 /* Adds a key, with its id for people above it, to the text of a key file. */

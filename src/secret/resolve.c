@@ -211,7 +211,8 @@ secret_provider(const StoredSecret *stored)
 	if (!OidIsValid(serverid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("secret \"%s\" is kept by source \"%s\", which does not exist", stored->name, stored->provider)));
+				 errmsg("secret \"%s\" is kept by source \"%s\", which does not exist", stored->name, stored->provider),
+				 errhint("Create that source, or link the secret anew with connkit_link_secret().")));
 	if (stored->provider_mark && !rolemark_is(GetForeignServer(serverid)->owner, stored->provider_mark))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
