@@ -281,6 +281,14 @@ scan_holds(MysqlScan *own, uint32_t column, unsigned long length)
 #endif
 }
 
+/* A value's length is a lie: nothing more can be had by this connection. */
+static CkStatus
+scan_fail_length(CkScan *scan, const Cell *cell)
+{
+	((MysqlSession *) scan->session->state)->broken = true;
+	return ck_fail(scan->session, CK_ERR_PROTOCOL, "column \"%s\": the value is longer than the row", cell->name);
+}
+
 /* Reads what did not fit into the buffers, which are made bigger for the rows to come. */
 static CkStatus
 scan_refetch(CkScan *scan)
@@ -298,10 +306,7 @@ scan_refetch(CkScan *scan)
 		if (!cell->buffer)
 			return ck_fail(session, CK_ERR_DATA, "column \"%s\": the value does not fit its type", cell->name);
 		if (!scan_holds(own, i, cell->length))
-		{
-			((MysqlSession *) session->state)->broken = true;
-			return ck_fail(session, CK_ERR_PROTOCOL, "column \"%s\": the value is longer than the row", cell->name);
-		}
+			return scan_fail_length(scan, cell);
 		if (!cell_grow(cell, &own->binds[i]))
 			return ck_fail(session, CK_ERR_MEMORY, "out of memory");
 		bind = own->binds[i];
@@ -339,8 +344,13 @@ mysql_scan_next(CkScan *scan, CkRow *row)
 	scan->bytes += own->fixed_bytes;
 	for (uint32_t i = 0; status == CK_OK && i < scan->ncolumns; i++)
 	{
-		scan->bytes += own->cells[i].length;
-		status = cell_put(session, &own->cells[i], row, i);
+		Cell	   *cell = &own->cells[i];
+
+		/* some versions of the library take the mark of NULL for the length of what is not NULL */
+		if (cell->buffer && !cell->null && cell->length > cell->size)
+			return scan_fail_length(scan, cell);
+		scan->bytes += cell->length;
+		status = cell_put(session, cell, row, i);
 	}
 	return status;
 }
