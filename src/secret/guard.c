@@ -26,6 +26,7 @@
 
 #define MARK "(hidden by connkit)"
 #define HIDDEN "... " MARK
+#define COMMENT "/*" HIDDEN "*/"
 
 /* Bytes of prepared statements that one text may have looked through. */
 #define EXECUTE_EFFORT (16 * 1024 * 1024)
@@ -267,25 +268,35 @@ guard_analyzed(ParseState *state, Query *query, JumbleState *jumble)
 		hide_activity();
 }
 
-/* What others that look on are told of a command: as much text as it has, up to where it is to be cut. */
-static void
-guard_utility(PlannedStmt *statement, const char *text, bool read_only, ProcessUtilityContext context,
-			  ParamListInfo params, QueryEnvironment *environment, DestReceiver *destination, QueryCompletion *completion)
+/*
+ * What others that look on are told of a statement: as much text as it has, up to where it is to be cut. They may read its
+ * words once more, and look for those that the parser has found: no quoted name and no comment is cut within, and there
+ * are no words behind.
+ */
+static const char *
+guard_text(const PlannedStmt *statement, const char *text)
 {
 	int			size = strlen(text);
 	int			begin = Max(statement->stmt_location, 0);
 	int			end = statement->stmt_len > 0 ? begin + statement->stmt_len : size;
 	const char *cut = begin < end && end <= size ? guard_find(text + begin, text + end, true) : NULL;
+	char	   *copy;
 
-	if (cut)
-	{
-		char	   *copy = pstrdup(text);
+	if (cut == NULL)
+		return text;
+	while (begin < cut - text && text[begin] != '"' && strncmp(text + begin, "--", 2) != 0 &&
+		   strncmp(text + begin, "/*", 2) != 0)
+		begin++;
+	/* the mark is whole, since it tells that EXECUTE of such a statement is guarded */
+	copy = psprintf("%.*s" COMMENT "%*s", begin, text, Max(end - begin - (int) strlen(COMMENT), 0), "");
+	return copy;
+}
 
-		begin = cut - text;
-		memset(copy + begin, ' ', end - begin);
-		memcpy(copy + begin, HIDDEN, Min(end - begin, (int) strlen(HIDDEN)));
-		text = copy;
-	}
+static void
+guard_utility(PlannedStmt *statement, const char *text, bool read_only, ProcessUtilityContext context,
+			  ParamListInfo params, QueryEnvironment *environment, DestReceiver *destination, QueryCompletion *completion)
+{
+	text = guard_text(statement, text);
 	if (previous_utility)
 		previous_utility(statement, text, read_only, context, params, environment, destination, completion);
 	else
