@@ -10,6 +10,7 @@
 
 #include "access/xact.h"
 #include "commands/prepare.h"
+#include "executor/executor.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "parser/analyze.h"
@@ -41,6 +42,7 @@ static const char *const guarded[] = {
 
 static emit_log_hook_type previous_log = NULL;
 static ProcessUtility_hook_type previous_utility = NULL;
+static ExecutorStart_hook_type previous_start = NULL;
 static shmem_startup_hook_type previous_startup = NULL;
 static post_parse_analyze_hook_type previous_analyze = NULL;
 static TimestampTz loaded;
@@ -303,6 +305,23 @@ guard_utility(PlannedStmt *statement, const char *text, bool read_only, ProcessU
 		standard_ProcessUtility(statement, text, read_only, context, params, environment, destination, completion);
 }
 
+/* The same of a query: who has forgotten it since it was parsed takes its text at its end. */
+static void
+guard_start(QueryDesc *query, int flags)
+{
+	MemoryContext caller;
+
+	if (previous_start)
+		previous_start(query, flags);
+	else
+		standard_ExecutorStart(query, flags);
+	if (query->sourceText == debug_query_string && !client_text_is_guarded())
+		return;
+	caller = MemoryContextSwitchTo(query->estate->es_query_cxt);
+	query->sourceText = guard_text(query->plannedstmt, query->sourceText);
+	MemoryContextSwitchTo(caller);
+}
+
 void
 secret_guard_statement(void)
 {
@@ -336,6 +355,8 @@ guard_init(void)
 	emit_log_hook = guard_log;
 	previous_analyze = post_parse_analyze_hook;
 	post_parse_analyze_hook = guard_analyzed;
+	previous_start = ExecutorStart_hook;
+	ExecutorStart_hook = guard_start;
 	if (process_shared_preload_libraries_in_progress)
 	{
 		previous_startup = shmem_startup_hook;

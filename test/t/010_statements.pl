@@ -42,5 +42,12 @@ $node->reload;
 $node->psql('postgres', q{PREPARE p AS SELECT * FROM "connkit_test"($1); EXECUTE p('canary')});
 unlike(slurp_file($node->logfile), qr/EXECUTE p.*canary/, 'EXECUTE of a statement that was cut at a quoted name');
 
+# Who has forgotten a query while it ran takes its text once more.
+$node->safe_psql('postgres', "SELECT pg_stat_statements_reset(), connkit_set_secret('a', 'canary1')");
+$node->safe_psql('postgres', "DO \$\$ BEGIN PERFORM pg_stat_statements_reset(), connkit_set_secret('a', 'canary2'); END \$\$");
+my $texts = $node->safe_psql('postgres', 'SELECT query FROM pg_stat_statements');
+like($texts, qr/connkit_set_secret.*hidden by connkit/, 'what was forgotten while it ran is there again');
+unlike($texts, qr/canary/, 'without its secrets');
+
 $node->stop;
 done_testing();
