@@ -150,11 +150,11 @@ CREATE FUNCTION connkit_rotate_master_key() RETURNS bigint
 COMMENT ON FUNCTION connkit_rotate_master_key() IS
 	'stores all secrets of this database under a new master key and returns the number of versions; for superusers';
 
-CREATE FUNCTION connkit_forget_master_key(key_id text) RETURNS void
+CREATE FUNCTION connkit_forget_master_key(key_id text, force boolean DEFAULT false) RETURNS void
 	AS 'MODULE_PATHNAME', 'connkit_forget_master_key' LANGUAGE C VOLATILE STRICT;
-COMMENT ON FUNCTION connkit_forget_master_key(text) IS
+COMMENT ON FUNCTION connkit_forget_master_key(text, boolean) IS
 	'removes a key that no secret is stored under from the master key file; other databases of the cluster may still need '
 	'it; for superusers';
 REVOKE EXECUTE ON FUNCTION connkit_reassign_secrets(name, name) FROM PUBLIC;
 REVOKE EXECUTE ON FUNCTION connkit_rotate_master_key() FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION connkit_forget_master_key(text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION connkit_forget_master_key(text, boolean) FROM PUBLIC;

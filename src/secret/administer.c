@@ -73,7 +73,7 @@ connkit_rotate_master_key(PG_FUNCTION_ARGS)
 PG_FUNCTION_INFO_V1(connkit_forget_master_key);
 
 /*
- * connkit_forget_master_key(key_id)
+ * connkit_forget_master_key(key_id, force)
  */
 Datum
 connkit_forget_master_key(PG_FUNCTION_ARGS)
@@ -92,6 +92,14 @@ connkit_forget_master_key(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("secrets are stored under master key %s", key_id),
 				 errhint("connkit_rotate_master_key() stores them under a new one.")));
+	tables_execute("SELECT FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate"
+				   " AND datname <> current_database() LIMIT 1", 0, NULL, NULL, NULL);
+	if (SPI_processed > 0 && !PG_GETARG_BOOL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("other databases of the cluster may need master key %s", key_id),
+				 errhint("Look for it in connkit.secret (key_id) of each database that has connkit, and in backups to be kept; "
+						 "then call this with force => true.")));
 	audit_write(&event);
 	SPI_finish();
 	keyring_forget(key_id);

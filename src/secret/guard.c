@@ -315,7 +315,7 @@ guard_start(QueryDesc *query, int flags)
 		previous_start(query, flags);
 	else
 		standard_ExecutorStart(query, flags);
-	if (query->sourceText == debug_query_string && !client_text_is_guarded())
+	if (query->sourceText == NULL || (query->sourceText == debug_query_string && !client_text_is_guarded()))
 		return;
 	caller = MemoryContextSwitchTo(query->estate->es_query_cxt);
 	query->sourceText = guard_text(query->plannedstmt, query->sourceText);

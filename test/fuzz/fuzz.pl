@@ -377,7 +377,14 @@ sub wires
 	my $end = time + $share * $ENV{CK_FUZZ_SECONDS};
 	my @sources = grep { /^(?:postgres|mysql)$/ } @connectors;
 	my (%made, %faults, @children);
+	my ($library) = qx(pkg-config --modversion libmariadb 2>/dev/null) =~ /^3\.3\.(\d+)/;
 
+	# that crash is the library's own
+	if (defined $library && $library < 20 && grep { $_ eq 'mysql' } @sources)
+	{
+		printf "ok %d - damaged replies of mysql # SKIP MariaDB Connector/C before 3.3.20 crashes on lengths that lie\n", ++$number;
+		@sources = grep { $_ ne 'mysql' } @sources;
+	}
 	return if $only && $only ne 'wire' || !@sources;
 	for my $worker (defined $only_round ? $only_round % $workers : 0 .. $workers - 1)
 	{

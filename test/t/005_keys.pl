@@ -280,8 +280,9 @@ $main->safe_psql('postgres', q{SELECT connkit_set_secret('later', 'x')});
 isnt(key_id($main, 'later'), $after, 'but its key is there, and new secrets take it');
 is(opens($main), '5', 'all open');
 like(fault($main, q{SELECT connkit_forget_master_key('} . key_id($main, 'later') . q{')}), qr/stored under/, 'not forgotten either');
-like(fault($main, q{SELECT connkit_forget_master_key('feedfeedfeedfeed')}), qr/there is no master key/, 'nor one that is not there');
-is(fault($main, "SELECT connkit_forget_master_key('$before')"), '', 'an old one is');
+like(fault($main, q{SELECT connkit_forget_master_key('feedfeedfeedfeed', true)}), qr/there is no master key/, 'nor one that is not there');
+like(fault($main, "SELECT connkit_forget_master_key('$before')"), qr/other databases of the cluster may need/, 'an old one is not without a word');
+is(fault($main, "SELECT connkit_forget_master_key('$before', true)"), '', 'with it, it is');
 unlike(slurp_file($file), qr/$before/, 'and gone from the file');
 
 # a session that read the keys before
@@ -357,7 +358,7 @@ $main->safe_psql('postgres', q{SELECT connkit_set_secret('c' || i, repeat('x', 1
 		{
 			opens($main, 'two');
 			my ($first, @old) = slurp_file($file) =~ /^# ([0-9a-f]{16})$/mg;
-			$main->safe_psql('postgres', join('', map { "SELECT connkit_forget_master_key('$_');" } @old));
+			$main->safe_psql('postgres', join('', map { "SELECT connkit_forget_master_key('$_', true);" } @old));
 		}
 	}
 	is($lost, 0, "60 crashes: all $count secrets open after each");
