@@ -281,8 +281,10 @@ isnt(key_id($main, 'later'), $after, 'but its key is there, and new secrets take
 is(opens($main), '5', 'all open');
 like(fault($main, q{SELECT connkit_forget_master_key('} . key_id($main, 'later') . q{')}), qr/stored under/, 'not forgotten either');
 like(fault($main, q{SELECT connkit_forget_master_key('feedfeedfeedfeed', true)}), qr/there is no master key/, 'nor one that is not there');
+$main->safe_psql('postgres', 'CREATE DATABASE another');
 like(fault($main, "SELECT connkit_forget_master_key('$before')"), qr/other databases of the cluster may need/, 'an old one is not without a word');
 is(fault($main, "SELECT connkit_forget_master_key('$before', true)"), '', 'with it, it is');
+$main->safe_psql('postgres', 'DROP DATABASE another');
 unlike(slurp_file($file), qr/$before/, 'and gone from the file');
 
 # a session that read the keys before
