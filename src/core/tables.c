@@ -14,7 +14,10 @@
 
 #include "tables.h"
 
-/* Who owns the tables: who made the extension. */
+/*
+ * Who owns the tables: who made the extension. ERROR where that is no superuser any more: he could change who may use what,
+ * and have triggers run with the rights of those who write to the tables.
+ */
 static Oid
 tables_owner(void)
 {
@@ -26,6 +29,11 @@ tables_owner(void)
 		elog(ERROR, "connkit's tables are not there");
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
+	if (!superuser_arg(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("connkit's tables belong to role \"%s\", which is no superuser", GetUserNameFromId(owner, true)),
+				 errhint("See what was done to them, and give them to a superuser with REASSIGN OWNED.")));
 	return owner;
 }
 
