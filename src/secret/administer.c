@@ -83,6 +83,12 @@ connkit_forget_master_key(PG_FUNCTION_ARGS)
 	Oid			types[] = {TEXTOID};
 	Datum		values[] = {CStringGetTextDatum(key_id)};
 
+	/* the file does not roll back: a rotation in this transaction could, to the key that is forgotten */
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("a master key is not forgotten in a transaction that has changed something"),
+				 errhint("Commit first.")));
 	store_lock_soon();
 	lock_keys();
 	SPI_connect();
