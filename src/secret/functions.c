@@ -246,6 +246,8 @@ secret_drop(const char *owner, const char *name)
 		tables_execute("DELETE FROM connkit.secret_store WHERE owner = $1 AND name = $2", 2, types, values, NULL);
 		tables_execute("DELETE FROM connkit.secret_grant WHERE owner = $1 AND name = $2", 2, types, values, NULL);
 		tables_execute("DELETE FROM connkit.secret_use WHERE owner = $1 AND name = $2", 2, types, values, NULL);
+		/* what is set under the name later was not made for the source */
+		tables_execute("DELETE FROM connkit.source_secret WHERE owner = $1 AND secret = $2", 2, types, values, NULL);
 		end_sessions();
 	}
 	SPI_finish();
