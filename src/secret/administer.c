@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -108,6 +109,8 @@ connkit_forget_master_key(PG_FUNCTION_ARGS)
 						 "then call this with force => true.")));
 	audit_write(&event);
 	SPI_finish();
+	/* a rotation that was committed without waiting for the disk must be there before its old key goes */
+	XLogFlush(GetXLogInsertRecPtr());
 	keyring_forget(key_id);
 	PG_RETURN_VOID();
 }
