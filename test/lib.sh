@@ -140,7 +140,7 @@ ck_prefix()
 # Copies the source tree, without what was built in it.
 ck_copy_tree()
 {
-	tar -C "$CK_TOP" -c --exclude-vcs --exclude='*.o' --exclude='*.so' --exclude='*.bc' . |
+	tar -C "$CK_TOP" -c --exclude-vcs --exclude='*.o' --exclude='*.so' --exclude='*.bc' --exclude=./connkit_seal . |
 		tar -x -C "$1" --no-same-owner
 }
 
