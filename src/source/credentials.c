@@ -202,6 +202,16 @@ credentials_check(const CkConnector *connector, List *credentials)
 					(errcode(ERRCODE_SYNTAX_ERROR),
 					 errmsg("options \"%s\" and \"%s\" exclude each other", base->name, def->defname)));
 	}
+	for (const CkOption *o = connector->options; o->name; o++)
+	{
+		DefElem    *one = change_find(credentials, NULL, o->name);
+		DefElem    *other = o->alias ? change_find(credentials, NULL, o->alias) : NULL;
+
+		if (one && one->arg && other && other->arg)
+			ereport(ERROR,
+					(errcode(ERRCODE_SYNTAX_ERROR),
+					 errmsg("options \"%s\" and \"%s\" are the same", o->name, o->alias)));
+	}
 }
 
 void

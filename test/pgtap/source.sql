@@ -144,6 +144,8 @@ SELECT is(raised($$SELECT connkit_create_source('new', 'postgres', '[1]')$$),
 	'22023: options must be a JSON object | For example: {"host": "db.example.com", "port": 3306}.', 'options that are no object');
 SELECT is(raised($$SELECT connkit_create_source('new', 'postgres', '{"host": ["a"]}')$$),
 	'22023: options: option "host" must be a string, a number or a boolean | ', 'an option that is a list');
+SELECT is(raised($$SELECT connkit_create_source('new', 'postgres', '{}', '{"user": "u", "username": "u"}')$$),
+	'42601: options "user" and "username" are the same | ', 'an option by both its names');
 SELECT is(raised($$SELECT connkit_create_source('new', 'postgres', '{}', '{"password": {"sealed": 1}}')$$),
 	'22023: credentials: option "password" must be a string, a number or a boolean | Or, for a sealed secret, {"sealed": "base64"}.',
 	'a sealed credential of another form');
