@@ -6,13 +6,13 @@
 EXTENSION = connkit
 EXTVERSION = 0.1.0
 MODULE_big = connkit
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c src/fdw/*.c src/secret/*.c src/source/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c src/fdw/*.c src/secret/*.c src/source/*.c src/sync/*.c src/worker/*.c)))
 PG_CPPFLAGS = -Isrc/include -Isrc/core
 SHLIB_LINK += -lsodium
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 
 # The install script is the pieces in this order, then the connectors' own.
-SQL_PIECES = sql/extension.sql sql/catalog.sql sql/functions.sql sql/secret.sql sql/source.sql sql/audit.sql
+SQL_PIECES = sql/extension.sql sql/catalog.sql sql/functions.sql sql/secret.sql sql/source.sql sql/sync.sql sql/audit.sql
 CONNECTOR_DIRS = $(sort $(wildcard src/connector/*/connector.mk))
 ALL_CONNECTORS = $(patsubst src/connector/%/connector.mk,%,$(CONNECTOR_DIRS))
 CONNECTORS ?= $(ALL_CONNECTORS)
@@ -23,7 +23,7 @@ REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --expecteddir=. --load-extension=pgcrypto
 EXTRA_CLEAN = connkit_seal $(CONNECTOR_MODULES) $(CONNECTOR_OBJS) \
 	src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/*.bc src/core/*.bc src/fdw/*.bc src/secret/*.bc \
-	src/source/*.bc
+	src/source/*.bc src/sync/*.bc src/worker/*.bc
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -85,7 +85,7 @@ install-seal: connkit_seal
 uninstall-seal:
 	rm -f '$(DESTDIR)$(bindir)/connkit_seal'
 
-$(OBJS): $(wildcard src/include/*.h src/core/*.h src/fdw/*.h src/secret/*.h src/source/*.h)
+$(OBJS): $(wildcard src/include/*.h src/core/*.h src/fdw/*.h src/secret/*.h src/source/*.h src/sync/*.h src/worker/*.h)
 
 install-connectors: connectors
 	$(MKDIR_P) '$(DESTDIR)$(pkglibdir)'

@@ -55,7 +55,8 @@ connector_includes()
 	done | nothing
 }
 
-# core knows no other part, fdw and secret know core, source knows core and secret; none knows a connector.
+# core knows no other part; fdw, secret and sync know core, source knows core and secret, worker knows core and sync; none
+# knows a connector.
 upward_includes()
 {
 	local names=(src/connector/*/)
@@ -66,6 +67,8 @@ upward_includes()
 		grep -nE '^#include "(\.\./)?(secret|source|sync|worker|health|connector)/' src/fdw/*.[ch]
 		grep -nE '^#include "(\.\./)?(fdw|source|sync|worker|health|connector)/' src/secret/*.[ch]
 		grep -nE '^#include "(\.\./)?(fdw|sync|worker|health|connector)/' src/source/*.[ch]
+		grep -nE '^#include "(\.\./)?(fdw|secret|source|worker|health|connector)/' src/sync/*.[ch]
+		grep -nE '^#include "(\.\./)?(fdw|secret|source|connector)/' src/worker/*.[ch]
 		grep -nE "connkit_($names)\>" src/core/*.[ch] src/fdw/*.[ch]
 	} | nothing
 }

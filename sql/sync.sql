@@ -1,0 +1,193 @@
+-- sync.sql: definitions of synchronisation, their state, and their runs
+
+CREATE TABLE connkit.sync (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	name text NOT NULL UNIQUE,
+	owner name NOT NULL,
+	owner_mark text NOT NULL,
+	source name NOT NULL,
+	schema_name text,
+	table_name text,
+	query text,
+	query_columns text,
+	target_schema name NOT NULL,
+	target_table name NOT NULL,
+	mode text NOT NULL CHECK (mode IN ('full_refresh', 'incremental', 'merge', 'history')),
+	write text NOT NULL CHECK (write IN ('replace', 'append', 'merge')),
+	cursor_column text,
+	initial_value text,
+	lookback text,
+	half_open boolean NOT NULL DEFAULT false,
+	key_columns text[],
+	columns text[],
+	mapping jsonb,
+	filter text,
+	deletes text NOT NULL DEFAULT 'ignore' CHECK (deletes IN ('ignore', 'soft', 'hard')),
+	deleted_column name NOT NULL DEFAULT 'deleted_at',
+	policy jsonb NOT NULL DEFAULT '{}',
+	max_rejected bigint NOT NULL DEFAULT 0 CHECK (max_rejected >= 0),
+	chunk_rows bigint NOT NULL DEFAULT 1000000 CHECK (chunk_rows >= 0),
+	replace_rows boolean NOT NULL DEFAULT false,
+	create_indexes boolean NOT NULL DEFAULT false,
+	search_path text NOT NULL,
+	paused boolean NOT NULL DEFAULT false,
+	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	CHECK ((table_name IS NULL) <> (query IS NULL)),
+	CHECK ((query IS NULL) = (query_columns IS NULL))
+);
+COMMENT ON TABLE connkit.sync IS 'syncs: from a table or query of a source into a local table; by connkit_create_sync()';
+COMMENT ON COLUMN connkit.sync.owner IS 'role whose rights its runs have';
+COMMENT ON COLUMN connkit.sync.owner_mark IS 'tells the role from a later one of the same name';
+COMMENT ON COLUMN connkit.sync.schema_name IS 'schema at the source; NULL is its default';
+COMMENT ON COLUMN connkit.sync.query_columns IS 'columns that the query returns: names and local types';
+COMMENT ON COLUMN connkit.sync.mode IS 'full_refresh and merge read all rows; incremental those that the cursor says are new; '
+	'history keeps every version';
+COMMENT ON COLUMN connkit.sync.write IS 'replace, append, or merge by key';
+COMMENT ON COLUMN connkit.sync.cursor_column IS 'column of the source that grows with every change';
+COMMENT ON COLUMN connkit.sync.initial_value IS 'the first run reads rows whose cursor is this or more';
+COMMENT ON COLUMN connkit.sync.lookback IS 'interval or number: how far behind the position rows are read again';
+COMMENT ON COLUMN connkit.sync.half_open IS 'rows at the greatest cursor value are left for a later run';
+COMMENT ON COLUMN connkit.sync.key_columns IS 'columns of the source; NULL: its own key';
+COMMENT ON COLUMN connkit.sync.columns IS 'columns of the source that are taken; NULL: all';
+COMMENT ON COLUMN connkit.sync.mapping IS 'columns of the target, and the expression over the source''s columns that each one is';
+COMMENT ON COLUMN connkit.sync.filter IS 'condition on the source''s columns';
+COMMENT ON COLUMN connkit.sync.deletes IS 'what becomes of rows that the source has no longer: ignore, soft (marked), hard (deleted)';
+COMMENT ON COLUMN connkit.sync.deleted_column IS 'column of the target that says when a row was missed first, where deletes is soft';
+COMMENT ON COLUMN connkit.sync.policy IS 'for a kind of change of the source''s table (added, dropped, renamed, retyped, '
+	'nullability, key): evolve, freeze, discard_column or discard_row';
+COMMENT ON COLUMN connkit.sync.max_rejected IS 'rows that a run may reject before it fails';
+COMMENT ON COLUMN connkit.sync.chunk_rows IS 'rows that a run in the background commits at once; 0: all';
+COMMENT ON COLUMN connkit.sync.replace_rows IS 'replace deletes and inserts rows, and does not exchange the table''s storage';
+COMMENT ON COLUMN connkit.sync.search_path IS 'for expressions and types of the definition: of who created it';
+
+CREATE TABLE connkit.sync_state (
+	sync bigint PRIMARY KEY REFERENCES connkit.sync ON DELETE CASCADE,
+	position text,
+	seen bytea,
+	seen_columns text[],
+	tail bigint NOT NULL DEFAULT 0,
+	shape jsonb,
+	shape_version integer NOT NULL DEFAULT 0,
+	made_target boolean NOT NULL DEFAULT false,
+	last_run bigint
+) WITH (fillfactor = 50);
+COMMENT ON TABLE connkit.sync_state IS 'how far syncs have come; written in the transaction that writes their rows';
+COMMENT ON COLUMN connkit.sync_state.position IS 'greatest cursor value that was read';
+COMMENT ON COLUMN connkit.sync_state.seen IS 'hashes of the rows that were read at the position, lookback included';
+COMMENT ON COLUMN connkit.sync_state.seen_columns IS 'columns that were hashed';
+COMMENT ON COLUMN connkit.sync_state.tail IS 'number of rows at the position';
+COMMENT ON COLUMN connkit.sync_state.shape IS 'columns of the source as of the last run, and what became of them';
+COMMENT ON COLUMN connkit.sync_state.shape_version IS 'grows with every change of the shape';
+COMMENT ON COLUMN connkit.sync_state.made_target IS 'the target was made by the sync';
+
+CREATE TABLE connkit.sync_run (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	sync bigint,
+	sync_name text NOT NULL,
+	owner name NOT NULL,
+	owner_mark text NOT NULL,
+	source name NOT NULL,
+	trigger text NOT NULL CHECK (trigger IN ('call', 'background', 'schedule', 'after')),
+	state text NOT NULL CHECK (state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'skipped')),
+	requested_by name NOT NULL DEFAULT session_user,
+	queued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	not_before timestamptz,
+	started_at timestamptz,
+	ended_at timestamptz,
+	attempt integer NOT NULL DEFAULT 1,
+	retries integer NOT NULL DEFAULT 0,
+	timeout interval,
+	pid integer,
+	rows_read bigint NOT NULL DEFAULT 0,
+	inserted bigint NOT NULL DEFAULT 0,
+	updated bigint NOT NULL DEFAULT 0,
+	deleted bigint NOT NULL DEFAULT 0,
+	rejected bigint NOT NULL DEFAULT 0,
+	bytes bigint NOT NULL DEFAULT 0,
+	milliseconds bigint NOT NULL DEFAULT 0,
+	chunks bigint NOT NULL DEFAULT 0,
+	schema_changes bigint NOT NULL DEFAULT 0,
+	position text,
+	sqlstate text,
+	message text,
+	detail text,
+	hint text
+);
+COMMENT ON TABLE connkit.sync_run IS 'runs of syncs, and those that wait for their turn';
+COMMENT ON COLUMN connkit.sync_run.sync IS 'id of the sync, which may have been dropped';
+COMMENT ON COLUMN connkit.sync_run.trigger IS 'call of connkit_sync(); the same with background; schedule; after another sync';
+COMMENT ON COLUMN connkit.sync_run.not_before IS 'when a retry may begin';
+COMMENT ON COLUMN connkit.sync_run.retries IS 'attempts that may follow one that failed for a transient reason';
+COMMENT ON COLUMN connkit.sync_run.timeout IS 'longest time of an attempt';
+COMMENT ON COLUMN connkit.sync_run.pid IS 'process that runs it, or did';
+COMMENT ON COLUMN connkit.sync_run.bytes IS 'received from the source';
+COMMENT ON COLUMN connkit.sync_run.chunks IS 'transactions in which it stored rows';
+COMMENT ON COLUMN connkit.sync_run.position IS 'position of the sync after it';
+CREATE INDEX ON connkit.sync_run (sync, id DESC);
+CREATE INDEX ON connkit.sync_run (state) WHERE state IN ('queued', 'running');
+
+CREATE TABLE connkit.schema_change (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	sync bigint NOT NULL REFERENCES connkit.sync ON DELETE CASCADE,
+	run bigint,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	shape_version integer NOT NULL,
+	kind text NOT NULL CHECK (kind IN ('added', 'dropped', 'renamed', 'retyped', 'nullability', 'key')),
+	column_name text,
+	old jsonb,
+	new jsonb,
+	action text NOT NULL
+);
+COMMENT ON TABLE connkit.schema_change IS 'changes of the sources'' tables that runs have met';
+COMMENT ON COLUMN connkit.schema_change.action IS 'what became of it in the target';
+CREATE INDEX ON connkit.schema_change (sync, id);
+
+CREATE TABLE connkit.rejected_row (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	sync bigint NOT NULL REFERENCES connkit.sync ON DELETE CASCADE,
+	run bigint,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	sqlstate text NOT NULL,
+	reason text NOT NULL,
+	column_name text,
+	source_row jsonb NOT NULL,
+	replayed_at timestamptz
+);
+COMMENT ON TABLE connkit.rejected_row IS 'rows that could not be put into their targets';
+COMMENT ON COLUMN connkit.rejected_row.source_row IS 'the row as the source gave it';
+COMMENT ON COLUMN connkit.rejected_row.replayed_at IS 'when connkit_replay_rejected() brought it into the target';
+CREATE INDEX ON connkit.rejected_row (sync, id);
+
+SELECT pg_extension_config_dump('connkit.sync', '');
+SELECT pg_extension_config_dump('connkit.sync_id_seq', '');
+SELECT pg_extension_config_dump('connkit.sync_state', '');
+SELECT pg_extension_config_dump('connkit.sync_run', '');
+SELECT pg_extension_config_dump('connkit.sync_run_id_seq', '');
+SELECT pg_extension_config_dump('connkit.schema_change', '');
+SELECT pg_extension_config_dump('connkit.schema_change_id_seq', '');
+SELECT pg_extension_config_dump('connkit.rejected_row', '');
+SELECT pg_extension_config_dump('connkit.rejected_row_id_seq', '');
+
+-- row-level security does not hold for pg_statistic, which pg_read_all_data reads
+ALTER TABLE connkit.rejected_row ALTER source_row SET STATISTICS 0, ALTER reason SET STATISTICS 0;
+
+ALTER TABLE connkit.sync ENABLE ROW LEVEL SECURITY;
+ALTER TABLE connkit.sync_state ENABLE ROW LEVEL SECURITY;
+ALTER TABLE connkit.sync_run ENABLE ROW LEVEL SECURITY;
+ALTER TABLE connkit.schema_change ENABLE ROW LEVEL SECURITY;
+ALTER TABLE connkit.rejected_row ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON connkit.sync FOR SELECT USING (connkit.role_is_mine(owner, owner_mark));
+CREATE POLICY visible ON connkit.sync_state FOR SELECT USING (sync IN (SELECT s.id FROM connkit.sync AS s));
+CREATE POLICY visible ON connkit.sync_run FOR SELECT USING (connkit.role_is_mine(owner, owner_mark));
+CREATE POLICY visible ON connkit.schema_change FOR SELECT USING (sync IN (SELECT s.id FROM connkit.sync AS s));
+CREATE POLICY visible ON connkit.rejected_row FOR SELECT USING (sync IN (SELECT s.id FROM connkit.sync AS s));
+GRANT SELECT ON connkit.sync, connkit.sync_state, connkit.sync_run, connkit.schema_change, connkit.rejected_row TO PUBLIC;
+
+CREATE FUNCTION connkit_sync(sync text, atomic boolean DEFAULT false)
+	RETURNS TABLE (run bigint, sync_name text, target text, outcome text, rows_read bigint, inserted bigint, updated bigint,
+		deleted bigint, rejected bigint, bytes bigint, milliseconds bigint, "position" text, schema_changes bigint,
+		message text)
+	AS 'MODULE_PATHNAME', 'connkit_sync' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION connkit_sync(text, boolean) IS
+	'runs a sync, or all syncs of a source, in the transaction at hand; one that fails is undone and does not undo the '
+	'others, unless atomic';

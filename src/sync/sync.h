@@ -1,0 +1,314 @@
+/*
+ * sync.h: synchronisation: from a table or query of a source into a local table, rows and position in one transaction.
+ *
+ * definition.c  the definitions: connkit_create_sync() and its like, and reading one
+ * describe.c    what the source's table looks like now
+ * evolve.c      what has changed in it, and what becomes of that in the target
+ * target.c      the local table: made where it is missing, looked at where it is there
+ * read.c        rows of the source, by the executor over a foreign table of the moment
+ * load.c        rows into a heap, many at a time
+ * replace.c     a table's storage exchanged for one that was loaded beside it
+ * apply.c       rows of a stage into the target: append, merge, history, deletions
+ * position.c    how far a sync has come, and which rows at that point it has already
+ * reject.c      rows that the target does not take
+ * run.c         one run of one sync: the order of all that; connkit_sync()
+ * record.c      connkit.sync_run and what else is told of a run
+ */
+#ifndef CONNKIT_SYNC_H
+#define CONNKIT_SYNC_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "utils/elog.h"
+#include "utils/jsonb.h"
+
+typedef enum SyncMode
+{
+	SYNC_FULL_REFRESH,			/* reads all; replaces what is there, or appends */
+	SYNC_INCREMENTAL,			/* reads what its cursor column says is new; appends or merges by key */
+	SYNC_MERGE,					/* reads all, merges by key */
+	SYNC_HISTORY				/* keeps every version of a row: valid_from, valid_to, is_current */
+} SyncMode;
+
+typedef enum SyncWrite
+{
+	SYNC_REPLACE,
+	SYNC_APPEND,
+	SYNC_UPSERT					/* "merge" */
+} SyncWrite;
+
+typedef enum SyncDeletes
+{
+	SYNC_DELETES_IGNORE,
+	SYNC_DELETES_SOFT,			/* deleted_column is set to the time of the run that missed the row; history: closed */
+	SYNC_DELETES_HARD
+} SyncDeletes;
+
+/* What becomes of a change of the source's table. */
+typedef enum SyncPolicy
+{
+	POLICY_EVOLVE,				/* the target follows */
+	POLICY_FREEZE,				/* the run fails and tells the difference */
+	POLICY_DISCARD_COLUMN,		/* the column is left out */
+	POLICY_DISCARD_ROW			/* rows that need the change are rejected */
+} SyncPolicy;
+
+typedef enum ChangeKind
+{
+	CHANGE_ADDED,
+	CHANGE_DROPPED,
+	CHANGE_RENAMED,				/* dropped and added, of one type and in one place: told as such, treated as both */
+	CHANGE_RETYPED,
+	CHANGE_NULLABILITY,
+	CHANGE_KEY,
+	CHANGE_KINDS
+} ChangeKind;
+
+/* What becomes of a column of the source; decided when it was first seen or has changed, and kept in the state. */
+typedef enum ColumnFate
+{
+	COLUMN_TAKEN,
+	COLUMN_LEFT_OUT,
+	COLUMN_REJECTS				/* rows in which it is not NULL are rejected; else left out */
+} ColumnFate;
+
+/* A column of the source's table or query. */
+typedef struct SyncColumn
+{
+	char	   *name;
+	char	   *source_type;
+	char	   *local_type;		/* as SQL writes it */
+	bool		not_null;
+	int			key;			/* place in the primary key, or else the first unique key of columns that are not null; 0: none */
+	char	   *comment;		/* or NULL */
+	ColumnFate	fate;
+	char	   *target;			/* column of the target that takes it: its own name, or of a variant */
+} SyncColumn;
+
+/* A column of the target that the sync writes. */
+typedef struct SyncField
+{
+	char	   *name;
+	char	   *expression;		/* SQL over the columns of the source; a quoted name for a plain column */
+	SyncColumn *column;			/* the column that it is, or NULL for an expression */
+	char	   *type;			/* SQL type that a target made for it has; NULL: that of the expression */
+	bool		not_null;		/* of a target made for it */
+	int			key;			/* place in the sync's key, or 0 */
+} SyncField;
+
+/* A definition, its state, and what a run finds out; all in one memory context. */
+typedef struct Sync
+{
+	MemoryContext context;
+	int64		id;
+	char	   *name;
+	Oid			owner;			/* runs have this role's rights */
+	char	   *source;
+	Oid			serverid;
+	char	   *schema_name;	/* NULL: the source's default */
+	char	   *table_name;		/* NULL: it reads a query */
+	char	   *query;
+	char	   *query_columns;	/* "id bigint, name text": what the query returns */
+	char	   *target_schema;
+	char	   *target_table;
+	SyncMode	mode;
+	SyncWrite	write;
+	char	   *cursor_column;	/* of the source, or NULL */
+	char	   *initial_value;	/* of the cursor: the first run reads from there; or NULL */
+	char	   *lookback;		/* interval or number: what is read again behind the position; or NULL */
+	bool		half_open;		/* rows at the greatest cursor value are left for a later run */
+	List	   *key_columns;	/* char *, of the source; NIL: the source's own key */
+	List	   *take_columns;	/* char *; NIL: all */
+	Jsonb	   *mapping;		/* {"target column": "expression"} or NULL */
+	char	   *filter;			/* condition on the source's columns, or NULL */
+	SyncDeletes deletes;
+	char	   *deleted_column;
+	SyncPolicy	policy[CHANGE_KINDS];
+	int64		max_rejected;	/* rows that a run may reject; more: it fails */
+	int64		chunk_rows;		/* rows of a transaction in the background; 0: all in one */
+	bool		replace_rows;	/* replace by DELETE and INSERT, also where the storage could be exchanged */
+	bool		create_indexes; /* the source's indexes on a target made by the sync */
+	char	   *search_path;	/* for expressions and types: of who created the sync */
+	bool		paused;
+
+	/* the state, written in the transaction that writes the rows */
+	char	   *position;		/* cursor value as text; NULL: none yet */
+	bytea	   *seen;			/* hashes of the rows from position - lookback on (position.c), or NULL */
+	List	   *seen_columns;	/* char *, what was hashed */
+	int64		tail;			/* rows at the position */
+	List	   *shape;			/* SyncColumn, as of the last run; NIL: none yet */
+	int			shape_version;
+	bool		made_target;	/* the sync made the target */
+	int64		last_run;		/* id, or 0 */
+
+	/* found out by a run */
+	List	   *columns;		/* SyncColumn, of now, with their fate */
+	List	   *fields;			/* SyncField, in the target's order where it was there */
+	bool		source_keyed;	/* the key is unique at the source: no key comes twice in one snapshot */
+	Oid			target;
+	bool		new_target;		/* made by this run: no key, no index yet */
+} Sync;
+
+typedef enum RunState
+{
+	RUN_QUEUED,
+	RUN_RUNNING,
+	RUN_SUCCEEDED,
+	RUN_FAILED,
+	RUN_CANCELLED,
+	RUN_SKIPPED					/* another run of the sync was under way, or it is paused */
+} RunState;
+
+/* One run: a row of connkit.sync_run. */
+typedef struct SyncRun
+{
+	int64		id;				/* 0: not recorded yet */
+	int64		sync;
+	const char *trigger;		/* "call", "background", "schedule", "after" */
+	RunState	state;
+	int			attempt;
+	TimestampTz started;		/* of the transaction at hand */
+	int64		rows_read;
+	int64		inserted;
+	int64		updated;
+	int64		deleted;
+	int64		rejected;
+	int64		bytes;			/* received from the source */
+	int64		milliseconds;
+	int64		chunks;			/* transactions */
+	int64		schema_changes;
+	bool		careful;		/* rows are converted one by one, so that bad ones can be rejected */
+} SyncRun;
+
+/*
+ * definition.c
+ */
+
+/* The sync of that id or name with its state, in a context of its own below the current one. NULL where there is none that
+ * the current role may see; ERROR with missing_ok false. */
+extern Sync *sync_read(int64 id, bool missing_ok);
+extern int64 sync_lookup(const char *name);
+/* Ids of the syncs of a source that the current role may run, in the order of their names. */
+extern List *sync_of_source(const char *source);
+
+/* ERROR unless the role may run and change the sync: it has its owner's rights. */
+extern void sync_check_owner(const Sync *sync, Oid role);
+
+/*
+ * describe.c
+ */
+
+/* The columns of the sync's table or query as they are now: sets sync->columns (every fate COLUMN_TAKEN, target its own
+ * name) and sync->source_keyed. ERROR where the table is not there. */
+extern void describe_source(Sync *sync);
+
+/* Columns as the JSON of connkit.sync_state.shape, and back. */
+extern Jsonb *shape_to_json(List *columns);
+extern List *shape_from_json(Jsonb *json);
+
+/*
+ * evolve.c
+ */
+
+/*
+ * Compares sync->shape with sync->columns, tells connkit.schema_change what is different, and does what the policies say:
+ * ERROR, changes of the target, or another fate or target of the column. Counts into the run. With no shape (first run) and
+ * a target that is there, columns that the target lacks are as added ones. sync->target may be invalid (made later).
+ */
+extern void evolve(Sync *sync, SyncRun *run);
+
+/*
+ * target.c
+ */
+
+/* Builds sync->fields from sync->columns, the mapping, and the key. ERROR where mode, key or cursor do not go together. */
+extern void target_fields(Sync *sync);
+
+/* The target's oid, locked; invalid where it is not there. ERROR where it is nothing that rows can be put into. */
+extern Oid	target_find(Sync *sync, LOCKMODE lockmode);
+
+/* Makes the target: columns, not null, comments; no key and no indexes, that target_finish() makes after the load. */
+extern void target_make(Sync *sync);
+extern void target_finish(Sync *sync);
+
+/* True where rows may be put into the heap without SQL: a plain table without triggers, rules, row-level security and
+ * children. */
+extern bool target_is_plain(Oid target);
+
+/* A temporary table with the fields' columns in the target's types, and with_cursor: a last column connkit_cursor of the
+ * cursor's type. No constraints. Dropped with the run. */
+extern Oid	target_stage(Sync *sync, bool with_cursor);
+
+/* "schema"."table" */
+extern char *target_name(Oid relation);
+
+/*
+ * replace.c
+ */
+
+/* Why the table's storage cannot be exchanged (a clause: "it has row triggers"), or NULL. */
+extern const char *replace_obstacle(Oid target);
+
+/* A heap of the target's layout to be loaded, dropped columns and all; the target is locked against writers, not readers. */
+extern Oid	replace_begin(Oid target);
+/* Builds the target's indexes on it. */
+extern void replace_build(Oid target, Oid heap);
+/* Exchanges the storage, checks foreign keys that concern the table, and drops the old one. Readers wait from here to the
+ * end of the transaction. */
+extern void replace_finish(Oid target, Oid heap);
+
+/*
+ * apply.c: SQL as the current user, SPI connected
+ */
+
+/* Puts the rows of the stage into the target as the sync's mode says, and counts them into the run. */
+extern void apply_stage(Sync *sync, SyncRun *run, Oid stage);
+
+/* Deletes, marks or closes the rows of the target whose keys are not in the table keys (columns named as the fields). */
+extern void apply_deletes(Sync *sync, SyncRun *run, Oid keys);
+
+/*
+ * reject.c
+ */
+
+/* Writes the row, a JSON object of the source's columns, to connkit.rejected_row with the error that was caught, and counts
+ * it. ERROR where these are more than the sync allows. */
+extern void reject_row(Sync *sync, SyncRun *run, Jsonb *row, const char *column, ErrorData *error);
+
+/*
+ * record.c
+ */
+
+/* Takes the lock that a run of the sync holds, to the end of the transaction or, with session, until sync_unlock(). False:
+ * another run has it. */
+extern bool sync_lock(int64 sync, bool session);
+extern void sync_unlock(int64 sync);
+
+/* Writes the run's row (a new one where id is 0), with the error of a failed one. */
+extern void record_run(Sync *sync, SyncRun *run, ErrorData *error);
+
+/* Writes the state. */
+extern void record_state(Sync *sync);
+
+/* Tells those who LISTEN to connkit: {"run": …, "sync": …, "state": …}. */
+extern void record_notify(Sync *sync, SyncRun *run, ErrorData *error);
+
+/* True where trying again may help: connection, time-out, too many connections, deadlock. */
+extern bool record_is_transient(int sqlerrcode);
+
+/*
+ * run.c
+ */
+
+/*
+ * One transaction's part of a run, as the current user; in the background it ends after chunk_rows rows. Everything, state and
+ * run's row too, is written in the transaction at hand. True: there is more to do.
+ */
+extern bool run_step(Sync *sync, SyncRun *run, bool background);
+
+/* Called now and then by a run with its figures so far; set by worker/, or NULL. */
+typedef void (*SyncProgress) (const Sync *sync, const SyncRun *run);
+extern SyncProgress sync_progress;
+
+#endif							/* CONNKIT_SYNC_H */
