@@ -20,6 +20,7 @@
 #include "postgres.h"
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
+#include "storage/lockdefs.h"
 #include "utils/elog.h"
 #include "utils/jsonb.h"
 
