@@ -186,11 +186,12 @@ typedef struct SyncRun
  * definition.c
  */
 
-/* The sync of that id or name with its state, in a context of its own below the current one. NULL where there is none that
+/* The sync of that id with its state, in a context of its own below the current one. NULL where there is none that
  * the current role may see; ERROR with missing_ok false. */
 extern Sync *sync_read(int64 id, bool missing_ok);
+/* Id of the sync of that name; 0 where there is none that the current role may see. */
 extern int64 sync_lookup(const char *name);
-/* Ids of the syncs of a source that the current role may run, in the order of their names. */
+/* Ids (int64 *) of the syncs of a source that the current role may run, in the order of their names. */
 extern List *sync_of_source(const char *source);
 
 /* ERROR unless the role may run and change the sync: it has its owner's rights. */
