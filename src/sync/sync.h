@@ -96,6 +96,7 @@ typedef struct SyncField
 	char	   *type;			/* SQL type that a target made for it has; NULL: that of the expression */
 	bool		not_null;		/* of a target made for it */
 	int			key;			/* place in the sync's key, or 0 */
+	bool		rejects;		/* not written: rows in which it is not NULL are rejected */
 } SyncField;
 
 /* A definition, its state, and what a run finds out; all in one memory context. */
@@ -132,6 +133,7 @@ typedef struct Sync
 	bool		create_indexes; /* the source's indexes on a target made by the sync */
 	char	   *search_path;	/* for expressions and types: of who created the sync */
 	bool		paused;
+	char	   *comment;		/* the table's at the source, or NULL; set by describe_source() */
 
 	/* the state, written in the transaction that writes the rows */
 	char	   *position;		/* cursor value as text; NULL: none yet */
@@ -180,6 +182,12 @@ typedef struct SyncRun
 	int64		chunks;			/* transactions */
 	int64		schema_changes;
 	bool		careful;		/* rows are converted one by one, so that bad ones can be rejected */
+	int64		step_rows;		/* read by the transaction at hand */
+	char	   *from;			/* cursor value where the next transaction of this run goes on; NULL: position - lookback */
+	char	   *until;			/* half open: the cursor value where this run ends */
+	Oid			heap;			/* loaded beside the target, whose storage it becomes at the end */
+	Oid			source_table;	/* the foreign table of the moment */
+	Oid			stage;			/* temporary table of what was read */
 } SyncRun;
 
 /*
@@ -295,6 +303,8 @@ extern void record_state(Sync *sync);
 
 /* Tells those who LISTEN to connkit: {"run": …, "sync": …, "state": …}. */
 extern void record_notify(Sync *sync, SyncRun *run, ErrorData *error);
+
+extern const char *record_state_name(RunState state);
 
 /* True where trying again may help: connection, time-out, too many connections, deadlock. */
 extern bool record_is_transient(int sqlerrcode);

@@ -1,0 +1,369 @@
+/*
+ * target.c: the local table of a sync: made where it is missing, looked at where it is there.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/catalog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am_d.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/ruleutils.h"
+
+#include "sync.h"
+
+/* Room for new versions of rows beside the old ones, in targets whose rows change. */
+#define FILLFACTOR 85
+
+static void
+run_sql(const char *sql, int expected)
+{
+	int			result = SPI_execute(sql, false, 0);
+
+	if (result != expected)
+		elog(ERROR, "SPI_execute failed (%s): %s", SPI_result_code_string(result), sql);
+}
+
+char *
+target_name(Oid relation)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
+}
+
+static bool
+names_contain(List *names, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+		if (strcmp(lfirst(lc), name) == 0)
+			return true;
+	return false;
+}
+
+static SyncColumn *
+column_named(Sync *sync, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, sync->columns)
+	{
+		SyncColumn *column = lfirst(lc);
+
+		if (strcmp(column->name, name) == 0)
+			return column;
+	}
+	return NULL;
+}
+
+static void
+add_field(Sync *sync, const char *name, const char *expression, SyncColumn *column)
+{
+	SyncField  *field = palloc0(sizeof(SyncField));
+	ListCell   *lc;
+
+	foreach(lc, sync->fields)
+		if (strcmp(((SyncField *) lfirst(lc))->name, name) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("sync \"%s\" fills column \"%s\" of its target twice", sync->name, name),
+					 errhint("Give one of them another name in the mapping.")));
+	field->name = pstrdup(name);
+	field->column = column;
+	field->expression = pstrdup(expression ? expression : quote_identifier(column->name));
+	field->type = column ? column->local_type : NULL;
+	field->not_null = column && column->not_null;
+	sync->fields = lappend(sync->fields, field);
+}
+
+/* The mapping's entries: fields, and *plain the columns that they name and that so have another name, or null: none. */
+static void
+mapped_fields(Sync *sync, bool add, List **plain)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&sync->mapping->root);
+	JsonbValue	value;
+	JsonbIteratorToken token;
+	char	   *name = NULL;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		char	   *expression;
+		SyncColumn *column;
+
+		if (token == WJB_KEY)
+			name = pnstrdup(value.val.string.val, value.val.string.len);
+		if (token != WJB_VALUE)
+			continue;
+		if (value.type == jbvNull)
+		{
+			*plain = lappend(*plain, name);
+			continue;
+		}
+		expression = pnstrdup(value.val.string.val, value.val.string.len);
+		column = column_named(sync, expression);
+		if (column)
+			*plain = lappend(*plain, expression);
+		/* a column that is left out, by a change of the source's table, is so under another name too */
+		if (add && (column == NULL || column->fate == COLUMN_TAKEN))
+			add_field(sync, name, column ? NULL : expression, column);
+	}
+}
+
+/* Numbers the fields that are the key. */
+static void
+key_fields(Sync *sync)
+{
+	int			place = 0;
+	int			keys = 0;
+	ListCell   *lc;
+
+	foreach(lc, sync->key_columns)
+	{
+		const char *name = lfirst(lc);
+		bool		found = false;
+		ListCell   *lf;
+
+		place++;
+		foreach(lf, sync->fields)
+		{
+			SyncField  *field = lfirst(lf);
+
+			if (field->column && strcmp(field->column->name, name) == 0)
+			{
+				field->key = place;
+				found = true;
+			}
+		}
+		if (!found)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("key column \"%s\" of sync \"%s\" is not among the columns that it takes", name, sync->name),
+					 errhint("Change key_columns, columns or mapping with connkit_alter_sync().")));
+	}
+	if (sync->key_columns == NIL)
+	{
+		foreach(lc, sync->columns)
+			keys += ((SyncColumn *) lfirst(lc))->key > 0;
+		foreach(lc, sync->fields)
+		{
+			SyncField  *field = lfirst(lc);
+
+			if (field->column && !field->rejects)
+				field->key = field->column->key;
+			place += field->key > 0;
+		}
+		/* a part of a key is none */
+		if (place < keys)
+			foreach(lc, sync->fields)
+				((SyncField *) lfirst(lc))->key = place = 0;
+	}
+	else
+		sync->source_keyed = false;
+	if (place == 0 && (sync->write == SYNC_UPSERT || sync->mode == SYNC_HISTORY))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("sync \"%s\" needs a key, and its source has none", sync->name),
+				 errhint("Name the columns that tell its rows apart: connkit_alter_sync(…, '{\"key_columns\": […]}').")));
+}
+
+void
+target_fields(Sync *sync)
+{
+	MemoryContext caller = MemoryContextSwitchTo(sync->context);
+	List	   *plain = NIL;
+	ListCell   *lc;
+
+	sync->fields = NIL;
+	if (sync->mapping)
+		mapped_fields(sync, false, &plain);
+	foreach(lc, sync->take_columns)
+		if (column_named(sync, lfirst(lc)) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("the source of sync \"%s\" has no column \"%s\"", sync->name, (char *) lfirst(lc)),
+					 errhint("Change columns with connkit_alter_sync().")));
+	foreach(lc, sync->columns)
+	{
+		SyncColumn *column = lfirst(lc);
+
+		if ((sync->take_columns && !names_contain(sync->take_columns, column->name)) ||
+			names_contain(plain, column->name))
+			continue;
+		if (column->fate == COLUMN_TAKEN)
+			add_field(sync, column->target, NULL, column);
+		else if (column->fate == COLUMN_REJECTS)
+		{
+			add_field(sync, psprintf("connkit_rejects %s", column->name), NULL, column);
+			((SyncField *) llast(sync->fields))->rejects = true;
+		}
+	}
+	if (sync->mapping)
+		mapped_fields(sync, true, &plain);
+	if (sync->fields == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("sync \"%s\" takes no column of its source", sync->name)));
+	if (sync->cursor_column && column_named(sync, sync->cursor_column) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("the source of sync \"%s\" has no column \"%s\" to be its cursor", sync->name,
+						sync->cursor_column),
+				 errhint("Change cursor_column with connkit_alter_sync().")));
+	key_fields(sync);
+	MemoryContextSwitchTo(caller);
+}
+
+Oid
+target_find(Sync *sync, LOCKMODE lockmode)
+{
+	RangeVar   *name = makeRangeVar(sync->target_schema, sync->target_table, -1);
+	Oid			target = RangeVarGetRelid(name, lockmode, true);
+	char		kind;
+
+	sync->target = target;
+	if (!OidIsValid(target))
+		return target;
+	kind = get_rel_relkind(target);
+	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("target %s of sync \"%s\" is no table", target_name(target), sync->name)));
+	if (IsSystemClassByRelid(target))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("target %s of sync \"%s\" is a system catalog", target_name(target), sync->name)));
+	if (pg_class_aclcheck(target, GetUserId(), ACL_INSERT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(kind), get_rel_name(target));
+	return target;
+}
+
+/* Names of the key's columns in their order, divided by commas; NULL where there is none. */
+static char *
+key_list(Sync *sync)
+{
+	StringInfoData list;
+	ListCell   *lc;
+	int			place = 0;
+
+	initStringInfo(&list);
+	for (bool found = true; found;)
+	{
+		found = false;
+		place++;
+		foreach(lc, sync->fields)
+		{
+			SyncField  *field = lfirst(lc);
+
+			if (field->key != place)
+				continue;
+			appendStringInfo(&list, "%s%s", place > 1 ? ", " : "", quote_identifier(field->name));
+			found = true;
+		}
+	}
+	return list.len > 0 ? list.data : NULL;
+}
+
+void
+target_make(Sync *sync)
+{
+	char	   *name = quote_qualified_identifier(sync->target_schema, sync->target_table);
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE TABLE %s (", name);
+	foreach(lc, sync->fields)
+	{
+		SyncField  *field = lfirst(lc);
+
+		if (!field->rejects)
+			appendStringInfo(&sql, "%s%s %s%s", sql.data[sql.len - 1] == '(' ? "" : ", ", quote_identifier(field->name),
+							 field->type, field->not_null || field->key ? " NOT NULL" : "");
+	}
+	if (sync->mode == SYNC_HISTORY)
+		appendStringInfoString(&sql, ", valid_from timestamptz NOT NULL, valid_to timestamptz, is_current boolean NOT NULL");
+	else if (sync->deletes == SYNC_DELETES_SOFT)
+		appendStringInfo(&sql, ", %s timestamptz", quote_identifier(sync->deleted_column));
+	appendStringInfoChar(&sql, ')');
+	if (sync->write == SYNC_UPSERT)
+		appendStringInfo(&sql, " WITH (fillfactor = %d)", FILLFACTOR);
+	run_sql(sql.data, SPI_OK_UTILITY);
+	if (sync->comment)
+		run_sql(psprintf("COMMENT ON TABLE %s IS %s", name, quote_literal_cstr(sync->comment)), SPI_OK_UTILITY);
+	foreach(lc, sync->fields)
+	{
+		SyncField  *field = lfirst(lc);
+
+		if (field->column && field->column->comment && !field->rejects)
+			run_sql(psprintf("COMMENT ON COLUMN %s.%s IS %s", name, quote_identifier(field->name),
+							 quote_literal_cstr(field->column->comment)), SPI_OK_UTILITY);
+	}
+	(void) target_find(sync, AccessExclusiveLock);
+	sync->new_target = sync->made_target = true;
+}
+
+void
+target_finish(Sync *sync)
+{
+	char	   *keys = key_list(sync);
+
+	/* rows that are appended may have one key many times */
+	if (keys && sync->write != SYNC_APPEND)
+		run_sql(psprintf("ALTER TABLE %s ADD PRIMARY KEY (%s%s)", target_name(sync->target), keys,
+						 sync->mode == SYNC_HISTORY ? ", valid_from" : ""), SPI_OK_UTILITY);
+}
+
+bool
+target_is_plain(Oid target)
+{
+	Relation	relation = table_open(target, NoLock);
+	bool		plain = relation->rd_rel->relkind == RELKIND_RELATION && relation->rd_rel->relam == HEAP_TABLE_AM_OID &&
+	!relation->rd_rel->relhassubclass && !relation->rd_rel->relhasrules && !relation->rd_rel->relispartition &&
+	relation->trigdesc == NULL && check_enable_rls(target, InvalidOid, true) != RLS_ENABLED;
+
+	table_close(relation, NoLock);
+	return plain;
+}
+
+Oid
+target_stage(Sync *sync, bool with_cursor)
+{
+	char	   *name = psprintf("connkit_stage_" INT64_FORMAT, sync->id);
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE TEMPORARY TABLE pg_temp.%s (", name);
+	foreach(lc, sync->fields)
+	{
+		SyncField  *field = lfirst(lc);
+		AttrNumber	number = get_attnum(sync->target, field->name);
+		Oid			type;
+		int32		typmod;
+		Oid			collation;
+
+		if (field->rejects)
+			continue;
+		get_atttypetypmodcoll(sync->target, number, &type, &typmod, &collation);
+		appendStringInfo(&sql, "%s%s %s", sql.data[sql.len - 1] == '(' ? "" : ", ", quote_identifier(field->name),
+						 format_type_extended(type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+		if (OidIsValid(collation))
+			appendStringInfo(&sql, " COLLATE %s",
+							 generate_collation_name(collation));
+	}
+	if (with_cursor)
+		appendStringInfo(&sql, ", connkit_cursor %s", column_named(sync, sync->cursor_column)->local_type);
+	appendStringInfoChar(&sql, ')');
+	run_sql(sql.data, SPI_OK_UTILITY);
+	return RangeVarGetRelid(makeRangeVar("pg_temp", name, -1), NoLock, false);
+}
