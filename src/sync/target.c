@@ -238,7 +238,7 @@ target_find(Sync *sync, LOCKMODE lockmode)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("target %s of sync \"%s\" is no table", target_name(target), sync->name)));
-	if (IsSystemClassByRelid(target))
+	if (IsCatalogRelationOid(target))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("target %s of sync \"%s\" is a system catalog", target_name(target), sync->name)));
