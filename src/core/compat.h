@@ -263,6 +263,17 @@ compat_parse_type(const char *text, Oid *type, int32 *typmod)
 #endif
 }
 
+/* Entries in the table's indexes for a row that was inserted. */
+static inline void
+compat_insert_index_tuples(ResultRelInfo *info, TupleTableSlot *slot, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	list_free(ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL, false));
+#else
+	list_free(ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL));
+#endif
+}
+
 /* Memory for what the check hook of a setting leaves behind. */
 #if PG_VERSION_NUM >= 160000
 #define compat_guc_malloc(elevel, size) guc_malloc(elevel, size)
@@ -271,5 +282,23 @@ compat_parse_type(const char *text, Oid *type, int32 *typmod)
 #define compat_guc_malloc(elevel, size) malloc(size)
 #define compat_guc_free(p) free(p)
 #endif
+
+/* Calls request(), in which shared memory may be asked for, while the library is preloaded: at once, or from 15 on by a hook,
+ * of which the one before is returned for request() to call. */
+typedef void (*compat_shmem_hook) (void);
+
+static inline compat_shmem_hook
+compat_hook_shmem_request(compat_shmem_hook request)
+{
+#if PG_VERSION_NUM >= 150000
+	compat_shmem_hook previous = shmem_request_hook;
+
+	shmem_request_hook = request;
+	return previous;
+#else
+	request();
+	return NULL;
+#endif
+}
 
 #endif							/* CONNKIT_COMPAT_H */

@@ -9,10 +9,14 @@
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "registry.h"
 #include "scan.h"
+
+uint64		scan_bytes = 0;
+ScanRejecter scan_rejecter = NULL;
 
 void
 scan_detach(SourceScan *scan)
@@ -20,6 +24,8 @@ scan_detach(SourceScan *scan)
 	if (!scan->open)
 		return;
 	scan->open = false;
+	scan_bytes += scan->pub.bytes - scan->bytes_told;
+	scan->bytes_told = scan->pub.bytes;
 	dlist_delete(&scan->node);
 	scan->session->pub.connector->scan_close(&scan->pub);
 }
@@ -232,6 +238,105 @@ scan_convert(SourceScan *scan, const int *places, Datum *values, bool *isnull)
 	error_context_stack = context.previous;
 }
 
+/* The text of one value of the row at hand, in its local type or, where it cannot be that, as the source gave it. */
+static char *
+scan_value_text(SourceScan *scan, int column)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	const CkValue *value = &scan->row.values[column];
+	char	   *volatile text = NULL;
+
+	if (value->type == CK_NULL)
+		return NULL;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		Oid			output;
+		bool		is_varlena;
+
+		getTypeOutputInfo(scan->readers[column].type, &output, &is_varlena);
+		text = OidOutputFunctionCall(output, value_read(&scan->readers[column], value));
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		text = NULL;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return text ? text : value_raw_text(value);
+}
+
+/* What the source gave for the row at hand, as far as JSON can say it. */
+static Jsonb *
+scan_row_json(SourceScan *scan)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	value;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (uint32 i = 0; i < scan->row.ncolumns; i++)
+	{
+		char	   *text = scan_value_text(scan, i);
+
+		value.type = jbvString;
+		value.val.string.val = pstrdup(scan->readers[i].column);
+		value.val.string.len = strlen(value.val.string.val);
+		pushJsonbValue(&state, WJB_KEY, &value);
+		value.type = text ? jbvString : jbvNull;
+		value.val.string.val = text;
+		value.val.string.len = text ? strlen(text) : 0;
+		pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* Converts the row at hand in a subtransaction; false: it cannot be converted, and scan_rejecter was told. */
+static bool
+scan_convert_or_reject(SourceScan *scan, Datum *values, bool *isnull)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool good = true;
+	ErrorContextCallback *contexts = error_context_stack;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		scan_convert(scan, scan->attributes, values, isnull);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		error_context_stack = contexts;
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION &&
+			ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+			ReThrowError(error);
+		scan_rejecter(scan_row_json(scan), scan->converting >= 0 ? scan->readers[scan->converting].column : NULL, error);
+		scan->converting = -1;
+		good = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return good;
+}
+
 /* The connector's next row; false at the end. */
 static bool
 scan_fetch(SourceScan *scan)
@@ -295,9 +400,17 @@ scan_next(SourceScan *scan, Datum *values, bool *isnull)
 				(errcode(ERRCODE_FDW_ERROR),
 				 errmsg("rows of a scan were lost when its connection was needed by another query, which failed"),
 				 errhint("Roll back and try the transaction again.")));
-	if (!scan_fetch(scan))
-		return false;
-	scan_convert(scan, scan->attributes, values, isnull);
+	do
+	{
+		if (!scan_fetch(scan))
+			return false;
+		if (scan_rejecter == NULL)
+		{
+			scan_convert(scan, scan->attributes, values, isnull);
+			return true;
+		}
+	}
+	while (!scan_convert_or_reject(scan, values, isnull));
 	return true;
 }
 

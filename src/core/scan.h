@@ -7,6 +7,7 @@
 #include "postgres.h"
 #include "access/tupdesc.h"
 #include "portability/instr_time.h"
+#include "utils/jsonb.h"
 #include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
@@ -35,6 +36,7 @@ typedef struct SourceScan
 	ValueReader *readers;		/* one a column */
 	int		   *attributes;		/* 0-based place of each column in the caller's arrays */
 	uint64		rows;
+	uint64		bytes_told;		/* of pub.bytes, into scan_bytes */
 	bool		timed;			/* count the time spent waiting for the connector */
 	instr_time	remote_time;
 	const char *relation;		/* name for errors, or NULL */
@@ -71,5 +73,16 @@ extern void scan_detach(SourceScan *scan);
 
 /* Reads the rest of the scan into a tuplestore, so that its session is free for another. */
 extern void scan_spool(SourceScan *scan);
+
+/* Received by all scans of this backend that have ended. */
+extern uint64 scan_bytes;
+
+/*
+ * Set by who can do without rows whose values cannot be converted: every row is then converted in a subtransaction of its
+ * own, and one that cannot be is told, as a JSON object of what the source gave, with the column (or NULL) and the error, and
+ * left out.
+ */
+typedef void (*ScanRejecter) (Jsonb *row, const char *column, ErrorData *error);
+extern ScanRejecter scan_rejecter;
 
 #endif							/* CONNKIT_SCAN_H */

@@ -640,3 +640,38 @@ value_within(const CkValue *value, const CkSqlLimits *limits)
 			return true;
 	}
 }
+
+char *
+value_raw_text(const CkValue *value)
+{
+	char	   *hex;
+
+	switch (value->type)
+	{
+		case CK_BOOL:
+		case CK_INT64:
+		case CK_UINT64:
+		case CK_FLOAT32:
+		case CK_FLOAT64:
+			return value_text(value);
+		case CK_DATE:
+			return psprintf(INT64_FORMAT " days since 1970-01-01", value->u.i);
+		case CK_TIME:
+		case CK_TIMESTAMP:
+		case CK_TIMESTAMPTZ:
+			return psprintf(INT64_FORMAT " microseconds since 1970-01-01", value->u.i);
+		case CK_TEXT:
+		case CK_JSON:
+		case CK_NUMERIC:
+			if (GetDatabaseEncoding() == PG_UTF8 && memchr(value->u.p, '\0', value->size) == NULL &&
+				pg_verify_mbstr(PG_UTF8, value->u.p, value->size, true))
+				return pnstrdup(value->u.p, value->size);
+			/* FALLTHROUGH */
+		default:
+			hex = palloc(2 * (Size) value->size + 3);
+			hex[0] = '\\';
+			hex[1] = 'x';
+			hex[2 + hex_encode(value->u.p, value->size, hex + 2)] = '\0';
+			return hex;
+	}
+}

@@ -45,6 +45,9 @@ extern bool value_type_is_native(Oid type);
 /* A parameter for the source: *value borrows from the current memory context. */
 extern void value_from_datum(CkValue *value, Oid type, Datum datum, bool isnull, bool native);
 
+/* What a connector put, for people: its text, or its bytes in hexadecimal; never an ERROR. */
+extern char *value_raw_text(const CkValue *value);
+
 /* True where the source can be told this value. */
 extern bool value_within(const CkValue *value, const CkSqlLimits *limits);
 
