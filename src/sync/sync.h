@@ -250,6 +250,9 @@ extern bool target_is_plain(Oid target);
  * cursor's type. No constraints. Dropped with the run. */
 extern Oid	target_stage(Sync *sync, bool with_cursor);
 
+/* Runs a statement that makes a temporary table of that name, also within a security-restricted operation. */
+extern Oid	target_make_temporary(const char *sql, const char *name);
+
 /* "schema"."table" */
 extern char *target_name(Oid relation);
 

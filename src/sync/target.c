@@ -336,6 +336,20 @@ target_is_plain(Oid target)
 }
 
 Oid
+target_make_temporary(const char *sql, const char *name)
+{
+	Oid			user;
+	int			context;
+
+	/* no user's code runs in this */
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, context & ~SECURITY_RESTRICTED_OPERATION);
+	run_sql(sql, SPI_OK_UTILITY);
+	SetUserIdAndSecContext(user, context);
+	return RangeVarGetRelid(makeRangeVar("pg_temp", pstrdup(name), -1), NoLock, false);
+}
+
+Oid
 target_stage(Sync *sync, bool with_cursor)
 {
 	char	   *name = psprintf("connkit_stage_" INT64_FORMAT, sync->id);
@@ -363,7 +377,6 @@ target_stage(Sync *sync, bool with_cursor)
 	}
 	if (with_cursor)
 		appendStringInfo(&sql, ", connkit_cursor %s", column_named(sync, sync->cursor_column)->local_type);
-	appendStringInfoChar(&sql, ')');
-	run_sql(sql.data, SPI_OK_UTILITY);
-	return RangeVarGetRelid(makeRangeVar("pg_temp", name, -1), NoLock, false);
+	appendStringInfoString(&sql, ") USING heap");
+	return target_make_temporary(sql.data, name);
 }
