@@ -17,7 +17,7 @@ for purpose in "${@:-build test}"; do
 			demo) packages+=" $build $servers" ;;
 			test) packages+=" $build $servers g++ curl pgtap postgresql-15-pgtap
 				libtap-parser-sourcehandler-pgtap-perl libipc-run-perl" ;;
-			bench) packages+=" $build $servers postgresql-15-mysql-fdw" ;;
+			bench) packages+=" $build $servers postgresql-15-mysql-fdw pgloader python3-venv" ;;
 			valgrind) packages+=" valgrind libc6-dbg" ;;
 			versions) packages+=" debootstrap" ;;
 			*) echo "setup.sh: unknown purpose \"$word\"" >&2; exit 2 ;;

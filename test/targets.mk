@@ -4,7 +4,7 @@
 #   make demo           shows connkit at work on a MariaDB, a PostgreSQL and an SQLite source; leaves it running
 #   make demo-stop      ends that
 #   make test           every suite; SUITES="sql header" chooses
-#   make bench          speed against postgres_fdw and mysql_fdw
+#   make bench          speed against others, of reading and of syncs; SUITES="sync" chooses
 #   make lint           the rules of style that a program can check; make format mends trailing blanks and line ends
 #   make asan           the suites with the address and undefined-behaviour sanitizers
 #   make valgrind       a short suite under valgrind
@@ -31,7 +31,7 @@ contract:
 
 bench:
 	@test/setup.sh bench
-	@test/bench/run.sh
+	@test/bench/run.sh $(SUITES)
 
 lint:
 	@test/lint/run.sh
