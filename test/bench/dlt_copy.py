@@ -1,4 +1,4 @@
-"""dlt_copy.py: one full replace of a table by dlt: source URL, source schema, target URL, target schema, working folder."""
+"""dlt_copy.py: one full replace of a table by dlt: source and its schema, target and its schema, folder."""
 
 import sys
 

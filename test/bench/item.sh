@@ -1,4 +1,4 @@
-# item.sh: the table that the benches read, of 8 columns and about 150 bytes a row; functions, to be sourced after lib.sh.
+# item.sh: the table that the benches read, of 8 columns and 150 bytes a row; functions, to be sourced behind lib.sh.
 
 ITEM_COLUMNS="id bigint NOT NULL, n integer, price numeric(12,2), ratio double precision, name varchar(40), note text,
 	made timestamp, live boolean"

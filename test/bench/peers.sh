@@ -1,4 +1,4 @@
-# peers.sh: programs that do what a sync does, from the package registries, once, into a cache; functions, to be sourced.
+# peers.sh: programs that do what a sync does, from package registries, once, into a cache; functions, to be sourced.
 
 CK_PEERS=${XDG_CACHE_HOME:-$HOME/.cache}/connkit/peers
 CK_DLT=1.31.0

@@ -114,7 +114,8 @@ line()
 			ratio=$(awk -v a="$tps" -v b="$(median "$CK_TMP/lookup/$2")" 'BEGIN {printf "%.2f", b ? a / b : 0}')
 	fi
 	awk -v name="$1" -v ms="$ms" -v peer="$peer_ms" -v rows="$BENCH_ROWS" -v tps="$tps" -v ratio="$ratio" 'BEGIN {
-		printf "%-20s %8d %12.0f %8.2f %12s %8s\n", name, ms, ms ? rows * 1000 / ms : 0, ms ? peer / ms : 0, tps, ratio}'
+		printf "%-20s %8d %12.0f %8.2f %12s %8s\n", name, ms, ms ? rows * 1000 / ms : 0, ms ? peer / ms : 0, tps,
+			ratio}'
 }
 
 echo
