@@ -11,9 +11,15 @@
 #error "connkit supports PostgreSQL 14 to 18"
 #endif
 
+#include "access/relation.h"
 #include "access/stratnum.h"
+#include "access/table.h"
+#include "catalog/index.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_foreign_data_wrapper.h"
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_publication.h"
+#include "commands/cluster.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
 #include "funcapi.h"
@@ -26,7 +32,9 @@
 #include "storage/latch.h"
 #include "storage/lock.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/pg_locale.h"
+#include "utils/relcache.h"
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -274,6 +282,16 @@ compat_insert_index_tuples(ResultRelInfo *info, TupleTableSlot *slot, EState *es
 #endif
 }
 
+static inline bool
+compat_relation_ownercheck(Oid relation, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relation, role);
+#else
+	return pg_class_ownercheck(relation, role);
+#endif
+}
+
 /* Memory for what the check hook of a setting leaves behind. */
 #if PG_VERSION_NUM >= 160000
 #define compat_guc_malloc(elevel, size) guc_malloc(elevel, size)
@@ -300,5 +318,99 @@ compat_hook_shmem_request(compat_shmem_hook request)
 	return NULL;
 #endif
 }
+
+/* Whether changes of the table's rows are published. */
+static inline bool
+compat_is_published(Relation rel)
+{
+	PublicationActions *actions;
+#if PG_VERSION_NUM >= 150000
+	PublicationDesc published;
+
+	RelationBuildPublicationDesc(rel, &published);
+	actions = &published.pubactions;
+#else
+	actions = GetRelationPublicationActions(rel);
+#endif
+	return actions->pubinsert || actions->pubupdate || actions->pubdelete || actions->pubtruncate;
+}
+
+/* A transient heap of the table's layout and place. */
+static inline Oid
+compat_make_new_heap(Relation rel, LOCKMODE lockmode)
+{
+#if PG_VERSION_NUM >= 150000
+	return make_new_heap(RelationGetRelid(rel), rel->rd_rel->reltablespace, rel->rd_rel->relam, rel->rd_rel->relpersistence,
+						 lockmode);
+#else
+	return make_new_heap(RelationGetRelid(rel), rel->rd_rel->reltablespace, rel->rd_rel->relpersistence, lockmode);
+#endif
+}
+
+/* Builds an index like that one on another heap; the rest is what index_create() takes. */
+static inline void
+compat_index_create(Relation heap, const char *name, IndexInfo *info, List *columns, Relation like, Oid *opclasses,
+					Datum reloptions)
+{
+	Datum	   *options = palloc0(sizeof(Datum) * info->ii_NumIndexAttrs);
+	int			i;
+
+	for (i = 0; i < info->ii_NumIndexAttrs; i++)
+		options[i] = get_attoptions(RelationGetRelid(like), i + 1);
+#if PG_VERSION_NUM >= 170000
+	index_create(heap, name, InvalidOid, InvalidOid, InvalidOid, InvalidOid, info, columns, like->rd_rel->relam,
+				 like->rd_rel->reltablespace, like->rd_indcollation, opclasses, options, like->rd_indoption, NULL,
+				 reloptions, 0, 0, true, true, NULL);
+#else
+	info->ii_OpclassOptions = options;
+	index_create(heap, name, InvalidOid, InvalidOid, InvalidOid, InvalidOid, info, columns, like->rd_rel->relam,
+				 like->rd_rel->reltablespace, like->rd_indcollation, opclasses, like->rd_indoption, reloptions, 0, 0, true,
+				 true, NULL);
+#endif
+}
+
+/* Before two relations exchange their files in the catalogs: those that kept gets are of this subtransaction. */
+static inline void
+compat_exchange_subids(Oid kept, Oid gone)
+{
+	Relation	a = relation_open(kept, NoLock);
+	Relation	b = relation_open(gone, NoLock);
+
+	b->rd_createSubid = a->rd_createSubid;
+#if PG_VERSION_NUM >= 160000
+	b->rd_newRelfilelocatorSubid = a->rd_newRelfilelocatorSubid;
+	b->rd_firstRelfilelocatorSubid = a->rd_firstRelfilelocatorSubid;
+	RelationAssumeNewRelfilelocator(a);
+#else
+	b->rd_newRelfilenodeSubid = a->rd_newRelfilenodeSubid;
+	b->rd_firstRelfilenodeSubid = a->rd_firstRelfilenodeSubid;
+	RelationAssumeNewRelfilenode(a);
+#endif
+	relation_close(a, NoLock);
+	relation_close(b, NoLock);
+}
+
+/* After it: up to 16, neither may be left with the other's open files. */
+static inline void
+compat_close_files(Oid relation)
+{
+#if PG_VERSION_NUM < 170000
+	RelationCloseSmgrByOid(relation);
+#endif
+}
+
+/* pg_class.relallfrozen, of 18 */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_COPY_ALLFROZEN(to, from) ((to)->relallfrozen = (from)->relallfrozen)
+#else
+#define COMPAT_COPY_ALLFROZEN(to, from) ((void) 0)
+#endif
+
+/* Whether a foreign key compares periods, as from 18 on. */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_KEY_OVER_PERIOD(key) ((key)->conperiod)
+#else
+#define COMPAT_KEY_OVER_PERIOD(key) false
+#endif
 
 #endif							/* CONNKIT_COMPAT_H */
