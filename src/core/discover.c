@@ -457,8 +457,8 @@ discover_host_key(CkCatalog *catalog, const char *name, char kind, const char *c
 	return host_guard(catalog, host_key, &key);
 }
 
-void
-discover_caught(MemoryContext caller, char **message)
+ErrorData *
+discover_caught(MemoryContext caller)
 {
 	ErrorData  *error;
 
@@ -470,8 +470,7 @@ discover_caught(MemoryContext caller, char **message)
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION &&
 		(error->funcname == NULL || strcmp(error->funcname, "session_raise") != 0))
 		ReThrowError(error);
-	if (message)
-		*message = error->message;
+	return error;
 }
 
 /*
@@ -529,7 +528,7 @@ estimate_ask(Estimate *estimate, const char *schema, const char *table)
 	}
 	PG_CATCH();
 	{
-		discover_caught(caller, NULL);
+		(void) discover_caught(caller);
 		answered = false;
 	}
 	PG_END_TRY();

@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 #include "nodes/pg_list.h"
+#include "utils/array.h"
 #include "utils/hsearch.h"
 #include "connkit.h"
 
@@ -94,14 +95,23 @@ struct CkCatalog
 /* Walks in the transaction at hand, as the user. ERROR for what goes wrong at the source. */
 extern void discover_walk(CkCatalog *catalog, Oid serverid, Oid userid);
 
+/* Patterns (char *) of a text array; ERROR for NULLs. */
+extern List *discover_patterns(ArrayType *array);
+
+/* Whether a pattern of schema.table or table is met. */
+extern bool discover_patterns_match(List *patterns, const char *schema, const char *table);
+
+/* Schemas that all patterns name without a wildcard, for the source to look at no others; NIL where one does not. */
+extern List *discover_patterns_schemas(List *patterns);
+
 /* A hash table in the current memory context whose key is a pointer to text of any length, first in the entry. */
 extern HTAB *discover_text_table(const char *name, Size entry_size);
 
 /*
- * In PG_CATCH() of an internal subtransaction: rolls it back and forgets the error, of which the message is left in
- * *message; what interrupts the user's statement is raised again.
+ * In PG_CATCH() of an internal subtransaction: rolls it back and forgets the error, which it returns in the caller's
+ * memory; what interrupts the user's statement is raised again.
  */
-extern void discover_caught(MemoryContext caller, char **message);
+extern ErrorData *discover_caught(MemoryContext caller);
 
 /* The services behind ck_table(), ck_column() and ck_key(). */
 extern CkStatus discover_host_table(CkCatalog *catalog, const char *schema, const char *table, const char *kind,

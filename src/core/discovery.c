@@ -147,9 +147,8 @@ batch_add(Discovery *discovery, Batch *batch, const char *const *texts)
 	}
 }
 
-/* Whether a pattern of schema.table or table is met. */
-static bool
-patterns_match(List *patterns, const char *schema, const char *table)
+bool
+discover_patterns_match(List *patterns, const char *schema, const char *table)
 {
 	ListCell   *lc;
 
@@ -168,7 +167,8 @@ discovery_wants(CkCatalog *catalog, const char *schema, const char *table)
 {
 	Discovery  *discovery = catalog->arg;
 
-	return patterns_match(discovery->include, schema, table) && !patterns_match(discovery->exclude, schema, table);
+	return discover_patterns_match(discovery->include, schema, table) &&
+		!discover_patterns_match(discovery->exclude, schema, table);
 }
 
 static const char *
@@ -222,9 +222,8 @@ discovery_index(CkCatalog *catalog, const CatalogIndex *i)
 		batch_add(discovery, &discovery->indexes, texts);
 }
 
-/* Patterns of an array; ERROR for NULLs and nested arrays. */
-static List *
-patterns_from_array(ArrayType *array)
+List *
+discover_patterns(ArrayType *array)
 {
 	Datum	   *values;
 	bool	   *nulls;
@@ -243,11 +242,8 @@ patterns_from_array(ArrayType *array)
 	return patterns;
 }
 
-/*
- * Schemas that all patterns name without a wildcard, for the source to look at no others; NIL where one does not.
- */
-static List *
-patterns_schemas(List *patterns)
+List *
+discover_patterns_schemas(List *patterns)
 {
 	List	   *schemas = NIL;
 	ListCell   *lc;
@@ -334,12 +330,11 @@ count_rows(const CkSql *sql, Oid serverid, const char *schema, const char *table
 	}
 	PG_CATCH();
 	{
-		char	   *message;
+		ErrorData  *error = discover_caught(caller);
 
-		discover_caught(caller, &message);
 		ereport(NOTICE,
 				(errmsg("the rows of \"%s.%s\" could not be counted", schema, table),
-				 errdetail("%s", message)));
+				 errdetail("%s", error->message)));
 		rows = -1;
 	}
 	PG_END_TRY();
@@ -450,12 +445,12 @@ discovery_run(FunctionCallInfo fcinfo, Oid serverid, int64 *tables)
 	quota_begin_run(has_privs_of_role(GetUserId(), owner) ? owner : GetUserId());
 	SPI_connect();
 	discovery.told = GetCurrentTimestamp();
-	discovery.include = patterns_from_array(PG_GETARG_ARRAYTYPE_P(1));
-	discovery.exclude = patterns_from_array(PG_GETARG_ARRAYTYPE_P(2));
+	discovery.include = discover_patterns(PG_GETARG_ARRAYTYPE_P(1));
+	discovery.exclude = discover_patterns(PG_GETARG_ARRAYTYPE_P(2));
 	for (int i = 0; i < 4; i++)
 		batches[i]->context = AllocSetContextCreate(CurrentMemoryContext, "connkit batch", ALLOCSET_DEFAULT_SIZES);
 	discovery_begin(&discovery, source, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), PG_GETARG_DATUM(3));
-	catalog.schemas = patterns_schemas(discovery.include);
+	catalog.schemas = discover_patterns_schemas(discovery.include);
 	if (strategy >= BALANCED)
 	{
 		catalog.key = discovery_key;

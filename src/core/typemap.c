@@ -71,7 +71,7 @@ typemap_known(const char *type)
 	}
 	PG_CATCH();
 	{
-		discover_caught(caller, NULL);
+		(void) discover_caught(caller);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);

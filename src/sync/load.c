@@ -312,12 +312,9 @@ load_prepare(Loader *loader, TupleTableSlot *input)
 	}
 	for (int i = 0; i < loader->nconversions; i++)
 	{
-		/* the cursor stands behind all others */
-		int			place = i < loader->nconversions - 1 ? i : Min(i, input->tts_tupleDescriptor->natts - 1);
-
 		if (!loader->conversions[i].rejects)
-			convert(loader, &loader->conversions[i], input, place, slot);
-		else if (!input->tts_isnull[place])
+			convert(loader, &loader->conversions[i], input, i, slot);
+		else if (!input->tts_isnull[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
 					 errmsg("column \"%s\" is new, and rows that have it are not taken", loader->conversions[i].name)));

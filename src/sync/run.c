@@ -1,24 +1,665 @@
 /*
- * run.c: one run of one sync.
+ * run.c: one run of one sync, and connkit_sync().
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "executor/spi.h"
 #include "fmgr.h"
+#include "foreign/foreign.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
 
+#include "audit.h"
+#include "compat.h"
+#include "discover.h"
+#include "load.h"
+#include "position.h"
+#include "quota.h"
+#include "read.h"
+#include "scan.h"
 #include "sync.h"
 
+/* Rows after which the user of a long run in the foreground is told how far it has come. */
+#define MILESTONE 1000000
+
+/* Rows after which sync_progress is called. */
+#define PROGRESS_ROWS 1000
+
 SyncProgress sync_progress = NULL;
+
+/* Where the rows that are read go. */
+typedef enum Road
+{
+	ROAD_DIRECT,				/* into the target's heap */
+	ROAD_HEAP,					/* into a heap that becomes the target's */
+	ROAD_STAGE					/* into a stage, and from there by SQL */
+} Road;
+
+typedef struct LoadSink
+{
+	RowSink		pub;
+	MemoryContext context;
+	Sync	   *sync;
+	SyncRun    *run;
+	Oid			heap;
+	Oid			target;
+	bool		with_cursor;	/* the heap has a column for it */
+	bool		hidden;
+	bool		tracked;
+	bool		notice;
+	Loader	   *loader;
+	Tracker    *tracker;
+	TupleDesc	desc;
+} LoadSink;
+
+/* The run whose rows the scans reject; scan_rejecter has no argument for it. */
+static Sync *rejecting_sync = NULL;
+static SyncRun *rejecting_run = NULL;
+
+static void
+reject_scanned(Jsonb *row, const char *column, ErrorData *error)
+{
+	rejecting_run->rows_read++;
+	rejecting_run->step_rows++;
+	reject_row(rejecting_sync, rejecting_run, row, column, error);
+}
+
+static void
+sink_start(RowSink *pub, TupleDesc desc)
+{
+	LoadSink   *sink = (LoadSink *) pub;
+	MemoryContext caller = MemoryContextSwitchTo(sink->context);
+
+	sink->desc = CreateTupleDescCopy(desc);
+	sink->loader = load_begin(sink->sync, sink->heap, sink->target, sink->desc, sink->with_cursor, sink->hidden);
+	if (sink->tracked)
+		sink->tracker = tracker_begin(sink->sync, sink->run, sink->desc);
+	MemoryContextSwitchTo(caller);
+}
+
+/* The fields of a row as a JSON object of texts. */
+static Jsonb *
+row_json(TupleDesc desc, TupleTableSlot *slot)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	value;
+
+	slot_getallattrs(slot);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Oid			output;
+		bool		is_varlena;
+		char	   *text = NULL;
+
+		getTypeOutputInfo(TupleDescAttr(desc, i)->atttypid, &output, &is_varlena);
+		if (!slot->tts_isnull[i])
+			text = OidOutputFunctionCall(output, slot->tts_values[i]);
+		value.type = jbvString;
+		value.val.string.val = NameStr(TupleDescAttr(desc, i)->attname);
+		value.val.string.len = strlen(value.val.string.val);
+		pushJsonbValue(&state, WJB_KEY, &value);
+		value.type = text ? jbvString : jbvNull;
+		value.val.string.val = text;
+		value.val.string.len = text ? strlen(text) : 0;
+		pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+static bool
+is_data_error(int sqlerrcode)
+{
+	return ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_DATA_EXCEPTION ||
+		(ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION &&
+		 sqlerrcode != ERRCODE_UNIQUE_VIOLATION && sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION);
+}
+
+/* Makes the table's row in a subtransaction; false: it was rejected. */
+static bool
+prepare_or_reject(LoadSink *sink, TupleTableSlot *slot)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		load_prepare(sink->loader, slot);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		error = discover_caught(caller);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return true;
+	if (!is_data_error(error->sqlerrcode))
+		ReThrowError(error);
+	reject_row(sink->sync, sink->run, row_json(sink->desc, slot), error->column_name, error);
+	return false;
+}
+
+static void
+sink_row(RowSink *pub, TupleTableSlot *slot)
+{
+	LoadSink   *sink = (LoadSink *) pub;
+	SyncRun    *run = sink->run;
+
+	run->rows_read++;
+	run->step_rows++;
+	if (sync_progress && run->rows_read % PROGRESS_ROWS == 0)
+		sync_progress(sink->sync, run);
+	if (sink->notice && run->rows_read % MILESTONE == 0)
+		ereport(NOTICE,
+				(errmsg("sync \"%s\": " INT64_FORMAT " rows read", sink->sync->name, run->rows_read)));
+	if (sink->tracker && !tracker_row(sink->tracker, slot))
+		return;
+	if (!run->careful)
+		load_prepare(sink->loader, slot);
+	else if (!prepare_or_reject(sink, slot))
+		return;
+	load_keep(sink->loader);
+	if (!OidIsValid(run->stage))
+		run->inserted++;
+}
+
+/* Adds the error at hand that it was this sync's. */
+static void
+sync_error_context(void *arg)
+{
+	errcontext("sync \"%s\"", ((Sync *) arg)->name);
+}
+
+/* Settings that expressions and the text of values depend on, until the end of the step. */
+static void
+set_settings(Sync *sync)
+{
+	static const char *const settings[][2] = {
+		{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"extra_float_digits", "1"}, {"bytea_output", "hex"}
+	};
+
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("search_path", sync->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* Source, target and fields as they are now, and the foreign table to read from. */
+static void
+prepare(Sync *sync, SyncRun *run)
+{
+	describe_source(sync);
+	(void) target_find(sync, RowExclusiveLock);
+	if (!OidIsValid(sync->target) && sync->position)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("target %s of sync \"%s\" is gone, with the rows up to its position %s",
+						quote_qualified_identifier(sync->target_schema, sync->target_table), sync->name, sync->position),
+				 errhint("Have it begin anew with connkit_reset_sync().")));
+	evolve(sync, run);
+	target_fields(sync);
+	read_begin(sync, run);
+	read_field_types(sync, run);
+	if (!OidIsValid(sync->target))
+		target_make(sync);
+}
+
+static Road
+choose_road(Sync *sync)
+{
+	bool		plain = target_is_plain(sync->target);
+
+	if (sync->write == SYNC_REPLACE)
+	{
+		if (sync->new_target && plain)
+			return ROAD_DIRECT;
+		return sync->replace_rows || replace_obstacle(sync->target) ? ROAD_STAGE : ROAD_HEAP;
+	}
+	if (sync->write == SYNC_APPEND)
+		return plain ? ROAD_DIRECT : ROAD_STAGE;
+	/* no key comes twice: there is nothing to merge */
+	return sync->new_target && plain && sync->source_keyed && sync->mode != SYNC_HISTORY ? ROAD_DIRECT : ROAD_STAGE;
+}
+
+/* Reads the rows of this step to where the road leads. True: the request was not read to its end. */
+static bool
+load(Sync *sync, SyncRun *run, Road road, bool background)
+{
+	LoadSink	sink = {.pub = {sink_start, sink_row}, .context = CurrentMemoryContext, .sync = sync, .run = run};
+	ParamListInfo params;
+	char	   *condition;
+	int64		limit = 0;
+	bool		more;
+
+	sink.tracked = sync->cursor_column && (sync->mode == SYNC_INCREMENTAL || sync->mode == SYNC_HISTORY);
+	sink.with_cursor = road == ROAD_STAGE && sync->cursor_column;
+	sink.notice = !background;
+	if (road == ROAD_STAGE)
+		run->stage = target_stage(sync, false, sink.with_cursor);
+	if (road == ROAD_HEAP)
+		run->heap = replace_begin(sync->target);
+	sink.heap = road == ROAD_STAGE ? run->stage : road == ROAD_HEAP ? run->heap : sync->target;
+	sink.target = road == ROAD_STAGE ? run->stage : sync->target;
+	sink.hidden = road == ROAD_HEAP || (road == ROAD_DIRECT && sync->new_target);
+	condition = position_condition(sync, run, &params);
+	/* rows that a lookback appends are known by those behind them */
+	if (background && sync->chunk_rows > 0 && sink.tracked && !(sync->write == SYNC_APPEND && sync->lookback))
+		limit = sync->chunk_rows + sync->tail;
+	run->step_rows = 0;
+	rejecting_sync = sync;
+	rejecting_run = run;
+	scan_rejecter = run->careful ? reject_scanned : NULL;
+	PG_TRY();
+	{
+		read_rows(sync, run, condition, params, sink.tracked || sink.with_cursor, limit, &sink.pub);
+	}
+	PG_FINALLY();
+	{
+		scan_rejecter = NULL;
+	}
+	PG_END_TRY();
+	more = limit > 0 && run->step_rows >= limit;
+	if (sink.tracker)
+		tracker_end(sink.tracker, !more);
+	load_end(sink.loader);
+	return more;
+}
+
+/* Rows of the target that the source has no longer. */
+static void
+find_deleted(Sync *sync, SyncRun *run, Road road)
+{
+	Sync		keys = *sync;
+	LoadSink	sink = {.pub = {sink_start, sink_row}, .context = CurrentMemoryContext, .sync = &keys};
+	SyncRun		scratch = {.bytes = 0};
+	ListCell   *lc;
+
+	if (run->rejected > 0)
+	{
+		ereport(WARNING,
+				(errmsg("sync \"%s\" does not look for deleted rows, since it has rejected some", sync->name)));
+		return;
+	}
+	if (run->stage && (sync->mode == SYNC_MERGE || (sync->mode == SYNC_HISTORY && sync->cursor_column == NULL)))
+	{
+		apply_deletes(sync, run, run->stage);
+		return;
+	}
+	run->keys = target_stage(sync, true, false);
+	keys.fields = NIL;
+	foreach(lc, sync->fields)
+		if (((SyncField *) lfirst(lc))->key > 0)
+			keys.fields = lappend(keys.fields, lfirst(lc));
+	sink.heap = sink.target = scratch.stage = run->keys;
+	scratch.source_table = run->source_table;
+	sink.run = &scratch;
+	read_keys(sync, &scratch, &sink.pub);
+	run->bytes += scratch.bytes;
+	load_end(sink.loader);
+	apply_deletes(sync, run, run->keys);
+}
+
+/* What one transaction does of a run, but for the end: with run->heap, replace_finish() has to follow. */
+static bool
+work(Sync *sync, SyncRun *run, bool background)
+{
+	Road		road;
+	bool		more;
+	bool		first = run->chunks == 0;
+
+	SPI_connect();
+	prepare(sync, run);
+	road = choose_road(sync);
+	more = load(sync, run, road, background);
+	if (road == ROAD_HEAP)
+		replace_build(sync->target, run->heap);
+	if (road == ROAD_STAGE)
+		apply_stage(sync, run, run->stage);
+	if (sync->new_target)
+		target_finish(sync);
+	if (!more && sync->deletes != SYNC_DELETES_IGNORE && !(sync->new_target && first))
+		find_deleted(sync, run, road);
+	read_end(run);
+	SPI_finish();
+	sync->new_target = false;
+	return more;
+}
+
+/* As work(); where a row does not fit and the sync may reject rows, once more with each row looked at by itself. */
+static bool
+work_carefully(Sync *sync, SyncRun *run, bool background)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	Sync		sync_before = *sync;
+	SyncRun		run_before = *run;
+	volatile bool more = false;
+	volatile bool again = false;
+
+	if (sync->max_rejected == 0 || run->careful)
+		return work(sync, run, background);
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		more = work(sync, run, background);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error = discover_caught(caller);
+
+		if (!is_data_error(error->sqlerrcode))
+			ReThrowError(error);
+		again = true;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (!again)
+		return more;
+	*sync = sync_before;
+	*run = run_before;
+	run->careful = true;
+	return work(sync, run, background);
+}
+
+/* The organization whose runs are counted: the source's owner, if the sync's owner belongs to it. */
+static Oid
+organization(Sync *sync)
+{
+	Oid			owner = GetForeignServer(sync->serverid)->owner;
+
+	return has_privs_of_role(sync->owner, owner) ? owner : sync->owner;
+}
+
+static void
+begin_step(Sync *sync, SyncRun *run)
+{
+	if (compat_server_aclcheck(sync->serverid, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_SERVER, sync->source);
+	quota_begin_run(organization(sync));
+	run->started = GetCurrentTimestamp();
+	run->from = run->chunks == 0 ? NULL : run->from;
+}
+
+/* The end of a step: storage, state, the run's row, and with its last one what others are told. */
+static void
+finish_step(Sync *sync, SyncRun *run, bool more)
+{
+	AuditEvent	event = {
+		.action = "sync", .object_type = "sync", .object = sync->name,
+		.organization = GetUserNameFromId(sync->owner, false)
+	};
+
+	if (OidIsValid(run->heap))
+		replace_finish(sync->target, run->heap);
+	run->heap = InvalidOid;
+	run->chunks++;
+	run->milliseconds += TimestampDifferenceMilliseconds(run->started, GetCurrentTimestamp());
+	sync->shape = sync->columns;
+	sync->last_run = run->id;
+	record_state(sync);
+	run->state = more ? RUN_RUNNING : RUN_SUCCEEDED;
+	record_run(sync, run, NULL);
+	if (more)
+		return;
+	event.detail = psprintf("run " INT64_FORMAT ": " INT64_FORMAT " rows read", run->id, run->rows_read);
+	audit_write(&event);
+	record_notify(sync, run, NULL);
+}
 
 bool
 run_step(Sync *sync, SyncRun *run, bool background)
 {
-	elog(ERROR, "not built yet");
+	ErrorContextCallback context = {.callback = sync_error_context, .arg = sync, .previous = error_context_stack};
+	int			level = NewGUCNestLevel();
+	bool		more;
+
+	error_context_stack = &context;
+	set_settings(sync);
+	begin_step(sync, run);
+	more = work_carefully(sync, run, background);
+	finish_step(sync, run, more);
+	AtEOXact_GUC(true, level);
+	error_context_stack = context.previous;
+	return more;
+}
+
+/*
+ * The foreground
+ */
+
+typedef struct Call
+{
+	Sync	   *sync;
+	SyncRun		run;
+	ErrorData  *error;
+	const char *message;		/* of one that was skipped */
+} Call;
+
+/* Syncs that this backend runs now; a trigger on a target may ask for more. */
+static List *running = NIL;
+
+/* One half of a run in the foreground: with finish the exchange of the storage, and what is told. */
+static void
+call_half(Call *call, bool finish)
+{
+	Sync	   *sync = call->sync;
+	SyncRun    *run = &call->run;
+	int			level = NewGUCNestLevel();
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	/* what the owner has written (triggers, expressions) does not run with the caller's rights */
+	if (user != sync->owner)
+		SetUserIdAndSecContext(sync->owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	set_settings(sync);
+	if (!finish)
+	{
+		begin_step(sync, run);
+		(void) work_carefully(sync, run, false);
+	}
+	else
+		finish_step(sync, run, false);
+	AtEOXact_GUC(true, level);
+	SetUserIdAndSecContext(user, context);
+}
+
+/* The storage that was loaded for a run that failed after that. */
+static void
+drop_heap(SyncRun *run)
+{
+	ObjectAddress address = {RelationRelationId, run->heap, 0};
+
+	if (OidIsValid(run->heap))
+		performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL | PERFORM_DELETION_QUIETLY);
+	run->heap = InvalidOid;
+}
+
+/* Runs one half in a subtransaction; what goes wrong is kept in the call, or with atomic raised. */
+static void
+call_guarded(Call *call, bool finish, bool atomic)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorContextCallback context = {.callback = sync_error_context, .arg = call->sync, .previous = error_context_stack};
+	ErrorContextCallback *contexts = error_context_stack;
+	SyncRun		before = call->run;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	error_context_stack = &context;
+	PG_TRY();
+	{
+		call_half(call, finish);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		error_context_stack = contexts;
+		call->error = discover_caught(caller);
+	}
+	PG_END_TRY();
+	error_context_stack = contexts;
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (call->error == NULL)
+		return;
+	if (atomic)
+		ReThrowError(call->error);
+	/* of what was undone, only what was read is told */
+	before.rows_read = call->run.rows_read;
+	before.bytes = call->run.bytes;
+	call->run = before;
+	drop_heap(&call->run);
+}
+
+/* Readies the run of a sync, or says why it is skipped. */
+static Call *
+call_begin(int64 id, bool atomic)
+{
+	Call	   *call = palloc0(sizeof(Call));
+	int64	   *key;
+	ListCell   *lc;
+
+	call->run.sync = id;
+	call->run.trigger = "call";
+	call->run.attempt = 1;
+	call->run.state = RUN_SKIPPED;
+	call->sync = sync_read(id, false);
+	sync_check_owner(call->sync, GetUserId());
+	if (call->sync->paused)
+		call->message = "it is paused: connkit_resume_sync() ends that";
+	foreach(lc, running)
+		if (*(int64 *) lfirst(lc) == id)
+			call->message = "it is running: this was called from within it";
+	if (call->message == NULL && !sync_lock(id, false))
+		call->message = "another run of it is under way";
+	if (call->message)
+		return call;
+	/* its state may have changed until the lock was had */
+	call->sync = sync_read(id, false);
+	call->run.state = RUN_RUNNING;
+	record_run(call->sync, &call->run, NULL);
+	key = palloc(sizeof(int64));
+	*key = id;
+	running = lcons(key, running);
+	PG_TRY();
+	{
+		call_guarded(call, false, atomic);
+		/* readers of a target that is replaced wait from there on: not while others are loaded */
+		if (call->error == NULL && !OidIsValid(call->run.heap))
+			call_guarded(call, true, atomic);
+	}
+	PG_FINALLY();
+	{
+		running = list_delete_first(running);
+	}
+	PG_END_TRY();
+	return call;
+}
+
+static void
+call_failed(Call *call)
+{
+	AuditEvent	event = {
+		.action = "sync", .object_type = "sync", .object = call->sync->name,
+		.organization = GetUserNameFromId(call->sync->owner, false), .outcome = AUDIT_FAILED,
+		.sqlerrcode = call->error->sqlerrcode, .detail = call->error->message
+	};
+
+	call->run.state = RUN_FAILED;
+	call->run.milliseconds = TimestampDifferenceMilliseconds(call->run.started, GetCurrentTimestamp());
+	ereport(WARNING,
+			(errcode(call->error->sqlerrcode),
+			 errmsg("sync \"%s\" failed: %s", call->sync->name, call->error->message),
+			 call->error->detail ? errdetail("%s", call->error->detail) : 0,
+			 call->error->hint ? errhint("%s", call->error->hint) : 0));
+	call->sync = sync_read(call->sync->id, false);
+	record_run(call->sync, &call->run, call->error);
+	audit_write(&event);
+	record_notify(call->sync, &call->run, call->error);
+}
+
+/* The row of a run in connkit_sync()'s result. */
+static void
+call_row(Call *call, ReturnSetInfo *result)
+{
+	SyncRun    *run = &call->run;
+	int64		numbers[] = {run->rows_read, run->inserted, run->updated, run->deleted, run->rejected, run->bytes,
+	run->milliseconds};
+	Datum		values[14];
+	bool		nulls[14] = {false};
+	const char *message = call->error ? call->error->message : call->message;
+
+	nulls[0] = run->id == 0;
+	values[0] = Int64GetDatum(run->id);
+	values[1] = CStringGetTextDatum(call->sync->name);
+	values[2] = CStringGetTextDatum(quote_qualified_identifier(call->sync->target_schema, call->sync->target_table));
+	values[3] = CStringGetTextDatum(record_state_name(run->state));
+	for (int i = 0; i < lengthof(numbers); i++)
+		values[4 + i] = Int64GetDatum(numbers[i]);
+	nulls[11] = call->sync->position == NULL;
+	values[11] = nulls[11] ? (Datum) 0 : CStringGetTextDatum(call->sync->position);
+	values[12] = Int64GetDatum(run->schema_changes);
+	nulls[13] = message == NULL;
+	values[13] = message ? CStringGetTextDatum(message) : (Datum) 0;
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
 PG_FUNCTION_INFO_V1(connkit_sync);
 
+/*
+ * Runs a sync, or all syncs of a source that the current role may run, and returns a row for each.
+ */
 Datum
 connkit_sync(PG_FUNCTION_ARGS)
 {
-	elog(ERROR, "not built yet");
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bool		atomic = PG_GETARG_BOOL(1);
+	ReturnSetInfo *result = compat_materialize(fcinfo);
+	int64		id = sync_lookup(name);
+	List	   *ids;
+	List	   *calls = NIL;
+	ListCell   *lc;
+
+	if (id > 0)
+		ids = list_make1(&id);
+	else
+		ids = sync_of_source(name);
+	if (ids == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no sync \"%s\", and no source of that name has syncs", name),
+				 errhint("connkit_create_sync() makes one; connkit.sync lists those that there are.")));
+	foreach(lc, ids)
+		calls = lappend(calls, call_begin(*(int64 *) lfirst(lc), atomic));
+	foreach(lc, calls)
+	{
+		Call	   *call = lfirst(lc);
+
+		if (call->error == NULL && OidIsValid(call->run.heap))
+			call_guarded(call, true, atomic);
+		if (call->error)
+			call_failed(call);
+		call_row(call, result);
+	}
+	return (Datum) 0;
 }

@@ -188,6 +188,7 @@ typedef struct SyncRun
 	Oid			heap;			/* loaded beside the target, whose storage it becomes at the end */
 	Oid			source_table;	/* the foreign table of the moment */
 	Oid			stage;			/* temporary table of what was read */
+	Oid			keys;			/* temporary table of all keys at the source */
 } SyncRun;
 
 /*
@@ -246,9 +247,9 @@ extern void target_finish(Sync *sync);
  * children. */
 extern bool target_is_plain(Oid target);
 
-/* A temporary table with the fields' columns in the target's types, and with_cursor: a last column connkit_cursor of the
- * cursor's type. No constraints. Dropped with the run. */
-extern Oid	target_stage(Sync *sync, bool with_cursor);
+/* A temporary table with the fields' columns, or with keys those of the key, in the target's types, and with_cursor: a last
+ * column connkit_cursor of the cursor's type. No constraints. Dropped with the run. */
+extern Oid	target_stage(Sync *sync, bool keys, bool with_cursor);
 
 /* Runs a statement that makes a temporary table of that name, also within a security-restricted operation. */
 extern Oid	target_make_temporary(const char *sql, const char *name);
@@ -317,8 +318,9 @@ extern bool record_is_transient(int sqlerrcode);
  */
 
 /*
- * One transaction's part of a run, as the current user; in the background it ends after chunk_rows rows. Everything, state and
- * run's row too, is written in the transaction at hand. True: there is more to do.
+ * One transaction's part of a run, as the current user, who is the sync's owner; in the background it ends after chunk_rows
+ * rows. Everything, state and run's row too, is written in the transaction at hand; the run has an id. True: there is more to
+ * do. The sync was read after its lock was taken; with an ERROR it is of no use any more.
  */
 extern bool run_step(Sync *sync, SyncRun *run, bool background);
 

@@ -350,9 +350,9 @@ target_make_temporary(const char *sql, const char *name)
 }
 
 Oid
-target_stage(Sync *sync, bool with_cursor)
+target_stage(Sync *sync, bool keys, bool with_cursor)
 {
-	char	   *name = psprintf("connkit_stage_" INT64_FORMAT, sync->id);
+	char	   *name = psprintf(keys ? "connkit_keys_" INT64_FORMAT : "connkit_stage_" INT64_FORMAT, sync->id);
 	StringInfoData sql;
 	ListCell   *lc;
 
@@ -366,7 +366,7 @@ target_stage(Sync *sync, bool with_cursor)
 		int32		typmod;
 		Oid			collation;
 
-		if (field->rejects)
+		if (field->rejects || (keys && field->key == 0))
 			continue;
 		get_atttypetypmodcoll(sync->target, number, &type, &typmod, &collation);
 		appendStringInfo(&sql, "%s%s %s", sql.data[sql.len - 1] == '(' ? "" : ", ", quote_identifier(field->name),

@@ -1,0 +1,30 @@
+/*
+ * position.h: how far a sync has come, and which rows at that point it has already.
+ */
+#ifndef CONNKIT_POSITION_H
+#define CONNKIT_POSITION_H
+
+#include "postgres.h"
+#include "executor/tuptable.h"
+#include "nodes/params.h"
+
+#include "sync.h"
+
+typedef struct Tracker Tracker;
+
+/*
+ * The condition on the cursor that a run's next request has, behind AND, or "" where it reads all; its parameters $1 and $2 are
+ * put into *params (NULL: none). SPI is connected; run->source_table is there.
+ */
+extern char *position_condition(Sync *sync, SyncRun *run, ParamListInfo *params);
+
+/* Follows the cursor, which is the last of the input's columns, through the rows of one transaction. */
+extern Tracker *tracker_begin(Sync *sync, SyncRun *run, TupleDesc input);
+
+/* False where the row is one that an earlier run has appended. */
+extern bool tracker_row(Tracker *tracker, TupleTableSlot *slot);
+
+/* Sets the sync's position and what goes with it; last: the request was read to its end. */
+extern void tracker_end(Tracker *tracker, bool last);
+
+#endif							/* CONNKIT_POSITION_H */

@@ -1,0 +1,191 @@
+/*
+ * read.c: rows of the source, by the executor over a foreign table of the moment.
+ *
+ * The table has the source's columns as they are now. So filters, expressions, casts and the order are PostgreSQL's own, and
+ * what the source can do of them is pushed down by the wrapper.
+ */
+#include "postgres.h"
+
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "executor/spi.h"
+#include "foreign/foreign.h"
+#include "tcop/dest.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "read.h"
+#include "scan.h"
+
+typedef struct Receiver
+{
+	DestReceiver pub;
+	RowSink    *sink;
+} Receiver;
+
+/* A literal that an option's value is; E'' where it needs it. */
+static void
+append_option(StringInfo sql, const char *name, const char *value)
+{
+	if (value)
+		appendStringInfo(sql, "%s%s %s", sql->data[sql->len - 1] == '(' ? "" : ", ", name, quote_literal_cstr(value));
+}
+
+void
+read_begin(Sync *sync, SyncRun *run)
+{
+	char	   *name = psprintf("connkit_source_" INT64_FORMAT, sync->id);
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE FOREIGN TABLE pg_temp.%s (", name);
+	foreach(lc, sync->columns)
+	{
+		SyncColumn *column = lfirst(lc);
+
+		appendStringInfo(&sql, "%s%s %s", sql.data[sql.len - 1] == '(' ? "" : ", ", quote_identifier(column->name),
+						 column->local_type);
+	}
+	appendStringInfo(&sql, ") SERVER %s OPTIONS (", quote_identifier(sync->source));
+	append_option(&sql, "schema_name", sync->schema_name);
+	append_option(&sql, "table_name", sync->table_name);
+	append_option(&sql, "query", sync->query);
+	appendStringInfoChar(&sql, ')');
+	run->source_table = target_make_temporary(sql.data, name);
+}
+
+/* SELECT of the fields, or of the key's in their order, FROM the foreign table. */
+static void
+append_select(StringInfo sql, Sync *sync, SyncRun *run, bool keys, bool with_cursor)
+{
+	ListCell   *lc;
+
+	appendStringInfoString(sql, "SELECT ");
+	foreach(lc, sync->fields)
+	{
+		SyncField  *field = lfirst(lc);
+
+		if (keys && field->key == 0)
+			continue;
+		/* the end of the line ends a comment in the expression */
+		appendStringInfo(sql, "%s%s\n AS %s", sql->data[sql->len - 1] == ' ' ? "" : ", ", field->expression,
+						 quote_identifier(field->name));
+	}
+	if (with_cursor)
+		appendStringInfo(sql, ", %s AS connkit_cursor", quote_identifier(sync->cursor_column));
+	appendStringInfo(sql, " FROM %s", target_name(run->source_table));
+	if (sync->filter)
+		appendStringInfo(sql, " WHERE (%s\n)", sync->filter);
+}
+
+void
+read_field_types(Sync *sync, SyncRun *run)
+{
+	StringInfoData sql;
+	SPIPlanPtr	plan;
+	TupleDesc	desc;
+	int			place = 0;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	append_select(&sql, sync, run, false, false);
+	plan = SPI_prepare(sql.data, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", sql.data);
+	desc = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->resultDesc;
+	if (list_length(SPI_plan_get_plan_sources(plan)) != 1 || desc == NULL || desc->natts != list_length(sync->fields))
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("an expression or the filter of sync \"%s\" is more than one expression", sync->name)));
+	foreach(lc, sync->fields)
+	{
+		SyncField  *field = lfirst(lc);
+		Form_pg_attribute att = TupleDescAttr(desc, place++);
+
+		if (field->type == NULL)
+			field->type = MemoryContextStrdup(sync->context,
+											  format_type_extended(att->atttypid, att->atttypmod,
+																   FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+	}
+	SPI_freeplan(plan);
+}
+
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	RowSink    *sink = ((Receiver *) self)->sink;
+
+	sink->start(sink, desc);
+}
+
+static bool
+receiver_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowSink    *sink = ((Receiver *) self)->sink;
+
+	sink->row(sink, slot);
+	return true;
+}
+
+static void
+receiver_shutdown(DestReceiver *self)
+{
+}
+
+/* Runs the request, whose rows go to the sink. */
+static void
+run_request(const char *sql, ParamListInfo params, SyncRun *run, RowSink *sink)
+{
+	Receiver	receiver = {.pub = {receiver_row, receiver_startup, receiver_shutdown, receiver_shutdown, DestNone}};
+	SPIExecuteOptions options = {.params = params, .dest = &receiver.pub};
+	uint64		bytes = scan_bytes;
+	int			result;
+
+	receiver.sink = sink;
+	result = SPI_execute_extended(sql, &options);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_extended failed (%s): %s", SPI_result_code_string(result), sql);
+	run->bytes += scan_bytes - bytes;
+}
+
+void
+read_rows(Sync *sync, SyncRun *run, const char *condition, ParamListInfo params, bool with_cursor, int64 limit, RowSink *sink)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	append_select(&sql, sync, run, false, with_cursor);
+	appendStringInfo(&sql, "%s%s", sync->filter || *condition == '\0' ? "" : " WHERE true", condition);
+	if (limit > 0)
+		appendStringInfo(&sql, " ORDER BY %s LIMIT " INT64_FORMAT, quote_identifier(sync->cursor_column), limit);
+	run_request(sql.data, params, run, sink);
+}
+
+void
+read_keys(Sync *sync, SyncRun *run, RowSink *sink)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	append_select(&sql, sync, run, true, false);
+	run_request(sql.data, NULL, run, sink);
+}
+
+static void
+drop_temporary(Oid *table)
+{
+	ObjectAddress address = {RelationRelationId, *table, 0};
+
+	if (OidIsValid(*table))
+		performDeletion(&address, DROP_CASCADE, PERFORM_DELETION_INTERNAL | PERFORM_DELETION_QUIETLY);
+	*table = InvalidOid;
+}
+
+void
+read_end(SyncRun *run)
+{
+	drop_temporary(&run->stage);
+	drop_temporary(&run->keys);
+	drop_temporary(&run->source_table);
+}
