@@ -236,6 +236,24 @@ choose_road(Sync *sync)
 	return sync->new_target && plain && sync->source_keyed && sync->mode != SYNC_HISTORY ? ROAD_DIRECT : ROAD_STAGE;
 }
 
+/* Reads the rows; in a careful run, those that cannot be converted are rejected. */
+static void
+read_guarded(Sync *sync, SyncRun *run, const char *condition, ParamListInfo params, int64 limit, LoadSink *sink)
+{
+	rejecting_sync = sync;
+	rejecting_run = run;
+	scan_rejecter = run->careful ? reject_scanned : NULL;
+	PG_TRY();
+	{
+		read_rows(sync, run, condition, params, sink->tracked || sink->with_cursor, limit, &sink->pub);
+	}
+	PG_FINALLY();
+	{
+		scan_rejecter = NULL;
+	}
+	PG_END_TRY();
+}
+
 /* Reads the rows of this step to where the road leads. True: the request was not read to its end. */
 static bool
 load(Sync *sync, SyncRun *run, Road road, bool background)
@@ -261,18 +279,7 @@ load(Sync *sync, SyncRun *run, Road road, bool background)
 	if (background && sync->chunk_rows > 0 && sink.tracked && !(sync->write == SYNC_APPEND && sync->lookback))
 		limit = sync->chunk_rows + sync->tail;
 	run->step_rows = 0;
-	rejecting_sync = sync;
-	rejecting_run = run;
-	scan_rejecter = run->careful ? reject_scanned : NULL;
-	PG_TRY();
-	{
-		read_rows(sync, run, condition, params, sink.tracked || sink.with_cursor, limit, &sink.pub);
-	}
-	PG_FINALLY();
-	{
-		scan_rejecter = NULL;
-	}
-	PG_END_TRY();
+	read_guarded(sync, run, condition, params, limit, &sink);
 	more = limit > 0 && run->step_rows >= limit;
 	if (sink.tracker)
 		tracker_end(sink.tracker, !more);
