@@ -24,6 +24,7 @@
 #include "change.h"
 #include "compat.h"
 #include "definition.h"
+#include "discover.h"
 #include "sync.h"
 #include "tables.h"
 #include "typefit.h"
@@ -85,9 +86,10 @@ check_frozen(const Sync *sync, List *changes)
 	if (frozen)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INCONSISTENT_DESCRIPTOR_INFORMATION),
-				 errmsg("the source's table of sync \"%s\" has changed", sync->name),
+				 sync->shape ? errmsg("the source's table of sync \"%s\" has changed", sync->name) :
+				 errmsg("the target of sync \"%s\" lacks columns of the source's table", sync->name),
 				 errdetail("%s", detail.data),
-				 errhint("Change what the sync does then with connkit_alter_sync(), policy 'evolve', or the table back.")));
+				 errhint("Change the table back, or let the sync follow with connkit_alter_sync(): policy \"evolve\".")));
 }
 
 /* ERROR for a change that no policy can follow. */
@@ -129,14 +131,9 @@ try_alter_target(const Sync *sync, const char *command)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-		int			category;
+		ErrorData  *error = discover_caught(caller);
+		int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 		if (category != ERRCODE_FEATURE_NOT_SUPPORTED && category != ERRCODE_DATA_EXCEPTION &&
 			category != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION && error->sqlerrcode != ERRCODE_DATATYPE_MISMATCH &&
 			error->sqlerrcode != ERRCODE_INVALID_TABLE_DEFINITION && error->sqlerrcode != ERRCODE_UNDEFINED_OBJECT &&
