@@ -137,7 +137,7 @@ receiver_shutdown(DestReceiver *self)
 static void
 run_request(const char *sql, ParamListInfo params, SyncRun *run, RowSink *sink)
 {
-	Receiver	receiver = {.pub = {receiver_row, receiver_startup, receiver_shutdown, receiver_shutdown, DestNone}};
+	Receiver	receiver = {.pub = {receiver_row, receiver_startup, receiver_shutdown, receiver_shutdown, DestTuplestore}};
 	SPIExecuteOptions options = {.params = params, .dest = &receiver.pub};
 	uint64		bytes = scan_bytes;
 	int			result;

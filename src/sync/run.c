@@ -564,6 +564,7 @@ call_begin(int64 id, bool atomic)
 	/* its state may have changed until the lock was had */
 	call->sync = sync_read(id, false);
 	call->run.state = RUN_RUNNING;
+	call->run.started = GetCurrentTimestamp();
 	record_run(call->sync, &call->run, NULL);
 	key = palloc(sizeof(int64));
 	*key = id;
