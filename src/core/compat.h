@@ -12,7 +12,9 @@
 #endif
 
 #include "access/relation.h"
+#include "access/genam.h"
 #include "access/stratnum.h"
+#include "access/tableam.h"
 #include "access/table.h"
 #include "catalog/index.h"
 #include "catalog/pg_class.h"
@@ -34,6 +36,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/pg_locale.h"
+#include "utils/rel.h"
 #include "utils/relcache.h"
 
 #if PG_VERSION_NUM >= 160000
@@ -280,6 +283,42 @@ compat_insert_index_tuples(ResultRelInfo *info, TupleTableSlot *slot, EState *es
 #else
 	list_free(ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL));
 #endif
+}
+
+/* Searches in an index; 18 counts them for EXPLAIN. */
+static inline IndexScanDesc
+compat_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(heap, index, snapshot, nkeys, 0);
+#endif
+}
+
+/* Updates a row, and makes its index entries where it needs new ones; 16 tells those that only summarize. */
+static inline TM_Result
+compat_tuple_update(ResultRelInfo *info, ItemPointer tid, TupleTableSlot *slot, EState *estate)
+{
+	TM_FailureData failure;
+	LockTupleMode lockmode;
+	TM_Result	result;
+#if PG_VERSION_NUM >= 160000
+	TU_UpdateIndexes indexes = TU_None;
+
+	result = table_tuple_update(info->ri_RelationDesc, tid, slot, estate->es_output_cid, InvalidSnapshot, InvalidSnapshot,
+								true, &failure, &lockmode, &indexes);
+	if (result == TM_Ok && indexes != TU_None)
+		list_free(ExecInsertIndexTuples(info, slot, estate, true, false, NULL, NIL, indexes == TU_Summarizing));
+#else
+	bool		indexes = false;
+
+	result = table_tuple_update(info->ri_RelationDesc, tid, slot, estate->es_output_cid, InvalidSnapshot, InvalidSnapshot,
+								true, &failure, &lockmode, &indexes);
+	if (result == TM_Ok && indexes)
+		list_free(ExecInsertIndexTuples(info, slot, estate, true, false, NULL, NIL));
+#endif
+	return result;
 }
 
 static inline bool
