@@ -20,6 +20,7 @@
 #include "core/session.h"
 #include "secret/keyring.h"
 #include "secret/secret.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -91,6 +92,7 @@ _PG_init(void)
 	quota_init();
 	keyring_init();
 	secret_init();
+	worker_init();
 	compat_reserve_settings("connkit");
 	session_init();
 }

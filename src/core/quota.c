@@ -47,14 +47,14 @@ quota_row(const char *sql, const char *organization, Datum sources, Datum runs, 
 	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
 }
 
-/* The limit that holds for the organization, -1 for none: its own by the query, else the setting. */
+/* The limit that holds for the role's work for the organization, -1 for none: its own by the query, else the setting. */
 static int
-quota_limit(Oid organization, const char *query, int setting)
+quota_limit(Oid organization, Oid role, const char *query, int setting)
 {
 	bool		isnull;
 	Datum		limit;
 
-	if (superuser())
+	if (superuser_arg(role))
 		return -1;
 	SPI_connect();
 	limit = quota_row(query, GetUserNameFromId(organization, false), (Datum) 0, (Datum) 0, NULL, &isnull);
@@ -69,10 +69,16 @@ quota_tag(LOCKTAG *tag, Oid organization, int place)
 	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, AuthIdRelationId, organization, place);
 }
 
+int
+quota_run_limit(Oid organization, Oid role)
+{
+	return quota_limit(organization, role, "SELECT max_runs FROM connkit.quota WHERE organization = $1", max_runs);
+}
+
 void
 quota_begin_run(Oid organization)
 {
-	int			limit = quota_limit(organization, "SELECT max_runs FROM connkit.quota WHERE organization = $1", max_runs);
+	int			limit = quota_run_limit(organization, GetUserId());
 	LOCKTAG		tag;
 
 	if (limit < 0)
@@ -144,7 +150,8 @@ connkit_check_sources(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (registry_name_of_wrapper(server->fdwid) == NULL)
 		PG_RETURN_NULL();
-	limit = quota_limit(server->owner, "SELECT max_sources FROM connkit.quota WHERE organization = $1", max_sources);
+	limit = quota_limit(server->owner, GetUserId(),
+						"SELECT max_sources FROM connkit.quota WHERE organization = $1", max_sources);
 	if (limit < 0)
 		PG_RETURN_NULL();
 	quota_tag(&tag, server->owner, 0);

@@ -12,6 +12,9 @@
  */
 extern void quota_begin_run(Oid organization);
 
+/* The limit that holds when the role works for the organization; -1: none. SPI need not be connected. */
+extern int	quota_run_limit(Oid organization, Oid role);
+
 extern void quota_init(void);
 
 #endif							/* CONNKIT_QUOTA_H */

@@ -26,6 +26,9 @@
 #define NOTIFY_NAME 200
 #define NOTIFY_MESSAGE 1000
 
+int64		(*sync_request_background) (const Sync *sync) = NULL;
+void		(*sync_succeeded) (const Sync *sync) = NULL;
+
 static const char *const state_names[] = {"queued", "running", "succeeded", "failed", "cancelled", "skipped"};
 
 const char *
@@ -124,6 +127,8 @@ record_run(Sync *sync, SyncRun *run, ErrorData *error)
 				   " ended_at = CASE WHEN $2 NOT IN ('queued', 'running') THEN clock_timestamp() END WHERE id = $1",
 				   16, types, values, nulls);
 	SPI_finish();
+	if (run->state == RUN_SUCCEEDED)
+		sync_succeeded(sync);
 }
 
 /* A list of strings as text[]; NULL for NIL. */

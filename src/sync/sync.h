@@ -328,4 +328,11 @@ extern bool run_step(Sync *sync, SyncRun *run, bool background);
 typedef void (*SyncProgress) (const Sync *sync, const SyncRun *run);
 extern SyncProgress sync_progress;
 
+/* Queues a run of the sync for the background, as the current user, who has its owner's rights, and returns its id; starts when
+ * the transaction commits. ERROR where nothing runs in the background. Set by worker/. */
+extern int64 (*sync_request_background) (const Sync *sync);
+
+/* Called by record_run() in the transaction in which a run succeeds: what comes after the sync is queued. Set by worker/. */
+extern void (*sync_succeeded) (const Sync *sync);
+
 #endif							/* CONNKIT_SYNC_H */

@@ -1,0 +1,210 @@
+/*
+ * control.c: what people see of runs and do with them: on request, progress, cancel.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+#include "audit.h"
+#include "compat.h"
+#include "rolemark.h"
+#include "tables.h"
+#include "worker.h"
+
+#define PROGRESS_COLUMNS 14
+
+PG_FUNCTION_INFO_V1(connkit_wake_launcher);
+PG_FUNCTION_INFO_V1(connkit_running_syncs);
+PG_FUNCTION_INFO_V1(connkit_cancel_run);
+
+/* Where this process shows its progress; NULL: nowhere. */
+static RunSlot *my_slot = NULL;
+
+int64
+control_request(const Sync *sync)
+{
+	int64		run;
+
+	shared_require("a run in the background");
+	SPI_connect();
+	run = queue_request(sync->id);
+	SPI_finish();
+	return run;
+}
+
+void
+control_succeeded(const Sync *sync)
+{
+	SPI_connect();
+	queue_followers(sync->id);
+	SPI_finish();
+}
+
+void
+control_set_slot(RunSlot *slot)
+{
+	my_slot = slot;
+}
+
+/* A call of connkit_sync() has ended with its transaction. */
+static void
+control_at_xact_end(XactEvent event, void *arg)
+{
+	if (my_slot == NULL || my_slot->background ||
+		(event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
+		return;
+	run_slot_release(my_slot, true);
+	my_slot = NULL;
+}
+
+void
+control_progress(const Sync *sync, const SyncRun *run)
+{
+	static bool registered = false;
+
+	if (!shared_is_there())
+		return;
+	if (!registered)
+		RegisterXactCallback(control_at_xact_end, NULL);
+	registered = true;
+	if (my_slot && !my_slot->background && my_slot->run != run->id)
+	{
+		run_slot_release(my_slot, true);
+		my_slot = NULL;
+	}
+	if (my_slot == NULL)
+		my_slot = run_slot_call(sync, run);
+	if (my_slot)
+		run_slot_figures(my_slot, run);
+}
+
+/*
+ * connkit.wake_launcher(): has the launcher look at this database when the transaction commits.
+ */
+Datum
+connkit_wake_launcher(PG_FUNCTION_ARGS)
+{
+	database_wake_at_commit();
+	PG_RETURN_VOID();
+}
+
+/* Whether the current role may see the runs of that role, and do something about them. */
+static bool
+role_is_ours(Oid owner)
+{
+	return superuser() || (OidIsValid(owner) && has_privs_of_role(GetUserId(), owner));
+}
+
+/*
+ * connkit.running_syncs(): the runs of this database under way of syncs that the current role may see.
+ */
+Datum
+connkit_running_syncs(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result;
+	ListCell   *lc;
+
+	shared_require("connkit.sync_progress");
+	result = compat_materialize(fcinfo);
+	foreach(lc, run_slots())
+	{
+		RunSlot    *slot = lfirst(lc);
+		Datum		values[PROGRESS_COLUMNS];
+		bool		nulls[PROGRESS_COLUMNS] = {false};
+
+		if (!role_is_ours(slot->owner))
+			continue;
+		values[0] = Int64GetDatum(slot->run);
+		values[1] = Int64GetDatum(slot->sync);
+		values[2] = CStringGetTextDatum(slot->name);
+		values[3] = CStringGetTextDatum(slot->source);
+		values[4] = Int32GetDatum(slot->pid);
+		values[5] = BoolGetDatum(slot->background);
+		values[6] = TimestampTzGetDatum(slot->started);
+		values[7] = Int64GetDatum(pg_atomic_read_u64(&slot->rows_read));
+		values[8] = Int64GetDatum(pg_atomic_read_u64(&slot->inserted));
+		values[9] = Int64GetDatum(pg_atomic_read_u64(&slot->updated));
+		values[10] = Int64GetDatum(pg_atomic_read_u64(&slot->deleted));
+		values[11] = Int64GetDatum(pg_atomic_read_u64(&slot->rejected));
+		values[12] = Int64GetDatum(pg_atomic_read_u64(&slot->bytes));
+		values[13] = Int64GetDatum(pg_atomic_read_u64(&slot->chunks));
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* The owner of a run, invalid where the role is gone, and the name of its sync; false where there is no such run. */
+static bool
+run_find(int64 run, Oid *owner, char **name)
+{
+	Oid			type = INT8OID;
+	Datum		value = Int64GetDatum(run);
+	ListCell   *lc;
+
+	tables_execute("SELECT owner, owner_mark, sync_name FROM connkit.sync_run WHERE id = $1", 1, &type, &value, NULL);
+	if (SPI_processed > 0)
+	{
+		HeapTuple	row = SPI_tuptable->vals[0];
+		TupleDesc	columns = SPI_tuptable->tupdesc;
+
+		*owner = rolemark_role(SPI_getvalue(row, columns, 1), SPI_getvalue(row, columns, 2));
+		*name = SPI_getvalue(row, columns, 3);
+		return true;
+	}
+	/* a call of connkit_sync() that is not committed yet */
+	if (!shared_is_there())
+		return false;
+	foreach(lc, run_slots())
+	{
+		RunSlot    *slot = lfirst(lc);
+
+		if (slot->run == run)
+		{
+			*owner = slot->owner;
+			*name = slot->name;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * connkit_cancel_run(run): true where the run waited, and is cancelled, or has a process, which was interrupted.
+ */
+Datum
+connkit_cancel_run(PG_FUNCTION_ARGS)
+{
+	int64		run = PG_GETARG_INT64(0);
+	AuditEvent	event = {.action = "cancel", .object_type = "sync"};
+	Oid			owner;
+	char	   *name;
+	bool		done;
+
+	SPI_connect();
+	if (!run_find(run, &owner, &name) || !role_is_ours(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("run " INT64_FORMAT " does not exist", run),
+				 errhint("connkit.sync_run and connkit.sync_progress list those of the current role.")));
+	done = queue_cancel(run, psprintf("cancelled by role \"%s\"", GetUserNameFromId(GetUserId(), false))) ||
+		(shared_is_there() && run_slot_cancel(run, GetUserId()));
+	if (done)
+	{
+		event.object = name;
+		event.organization = OidIsValid(owner) ? GetUserNameFromId(owner, true) : NULL;
+		event.detail = psprintf("run " INT64_FORMAT, run);
+		audit_write(&event);
+		database_wake_at_commit();
+	}
+	SPI_finish();
+	PG_RETURN_BOOL(done);
+}
