@@ -81,6 +81,25 @@ foreign_key_other(Form_pg_constraint key, Oid table)
 	return key->conrelid == table ? key->confrelid : key->conrelid;
 }
 
+/* The table and those that foreign keys connect with it, in the order of their oids. */
+static List *
+connected_tables(Relation rel)
+{
+	List	   *tables = list_make1_oid(RelationGetRelid(rel));
+	ListCell   *cell;
+
+	foreach(cell, foreign_keys(rel))
+	{
+		HeapTuple	tuple = foreign_key(lfirst_oid(cell));
+
+		tables = list_append_unique_oid(tables, foreign_key_other((Form_pg_constraint) GETSTRUCT(tuple),
+																  RelationGetRelid(rel)));
+		ReleaseSysCache(tuple);
+	}
+	list_sort(tables, list_oid_cmp);
+	return tables;
+}
+
 static const char *
 foreign_key_obstacle(Relation rel)
 {
@@ -216,18 +235,35 @@ replace_obstacle(Oid target)
 	return obstacle;
 }
 
+/* Waits for replacements of tables that foreign keys connect with this one: at the end each needs the other's table free of
+ * writers, which would be a deadlock. The locks are known to nobody else. */
+static void
+take_turns(Oid target)
+{
+	Relation	rel = table_open(target, AccessShareLock);
+	List	   *tables = connected_tables(rel);
+	ListCell   *cell;
+
+	table_close(rel, AccessShareLock);
+	foreach(cell, tables)
+		LockDatabaseObject(RelationRelationId, lfirst_oid(cell), 0,
+						   lfirst_oid(cell) == target ? ExclusiveLock : ShareLock);
+}
+
 Oid
 replace_begin(Oid target)
 {
-	Relation	rel = table_open(target, ShareRowExclusiveLock);
-	const char *obstacle = find_obstacle(rel);
+	Relation	rel;
+	const char *obstacle;
 	Oid			heap;
 
+	take_turns(target);
+	rel = table_open(target, ShareRowExclusiveLock);
+	obstacle = find_obstacle(rel);
 	if (obstacle)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot exchange the storage of table \"%s\"", RelationGetRelationName(rel)),
-				 errdetail("Now %s.", obstacle)));
+				 errmsg("cannot exchange the storage of table \"%s\": %s", RelationGetRelationName(rel), obstacle)));
 	/* no VACUUM of the TOAST table is to hold up the end */
 	if (OidIsValid(rel->rd_rel->reltoastrelid))
 		LockRelationOid(rel->rd_rel->reltoastrelid, ShareUpdateExclusiveLock);
@@ -418,25 +454,16 @@ note_size(Relation heap, float4 rows)
 	CommandCounterIncrement();
 }
 
-/* Locks the other tables of the foreign keys against writers: a key that is found must be there at the commit. */
+/* Locks the other tables against writers: a row that a foreign key finds must be there at the commit. */
 static void
-lock_others(Oid target, List *keys)
+lock_others(Relation rel)
 {
-	List	   *others = NIL;
 	ListCell   *cell;
 
-	foreach(cell, keys)
+	foreach(cell, connected_tables(rel))
 	{
-		HeapTuple	tuple = foreign_key(lfirst_oid(cell));
-		Oid			other = foreign_key_other((Form_pg_constraint) GETSTRUCT(tuple), target);
-
-		ReleaseSysCache(tuple);
-		if (other != target)
-			others = list_append_unique_oid(others, other);
-	}
-	list_sort(others, list_oid_cmp);
-	foreach(cell, others)
-	{
+		if (lfirst_oid(cell) == RelationGetRelid(rel))
+			continue;
 		LockRelationOid(lfirst_oid(cell), ShareLock);
 		(void) find_all_inheritors(lfirst_oid(cell), ShareLock, NULL);
 	}
@@ -524,7 +551,7 @@ replace_finish(Oid target, Oid heapid)
 	CheckTableNotInUse(rel, "replace");
 	note_size(heap, rows);
 	table_close(heap, NoLock);
-	lock_others(target, keys);
+	lock_others(rel);
 
 	exchange_files(target, heapid);
 	foreach(cell, indexes)
