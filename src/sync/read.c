@@ -55,13 +55,13 @@ read_begin(Sync *sync, SyncRun *run)
 	run->source_table = target_make_temporary(sql.data, name);
 }
 
-/* SELECT of the fields, or of the key's in their order, FROM the foreign table. */
+/* The fields, or those of the key, in their order. */
 static void
-append_select(StringInfo sql, Sync *sync, SyncRun *run, bool keys, bool with_cursor)
+append_fields(StringInfo sql, Sync *sync, bool keys)
 {
+	const char *separator = "SELECT ";
 	ListCell   *lc;
 
-	appendStringInfoString(sql, "SELECT ");
 	foreach(lc, sync->fields)
 	{
 		SyncField  *field = lfirst(lc);
@@ -69,9 +69,29 @@ append_select(StringInfo sql, Sync *sync, SyncRun *run, bool keys, bool with_cur
 		if (keys && field->key == 0)
 			continue;
 		/* the end of the line ends a comment in the expression */
-		appendStringInfo(sql, "%s%s\n AS %s", sql->data[sql->len - 1] == ' ' ? "" : ", ", field->expression,
-						 quote_identifier(field->name));
+		appendStringInfo(sql, "%s%s\n AS %s", separator, field->expression, quote_identifier(field->name));
+		separator = ", ";
 	}
+}
+
+/* The columns of the source, in their order. */
+static void
+append_columns(StringInfo sql, Sync *sync)
+{
+	const char *separator = "SELECT ";
+	ListCell   *lc;
+
+	foreach(lc, sync->columns)
+	{
+		appendStringInfo(sql, "%s%s", separator, quote_identifier(((SyncColumn *) lfirst(lc))->name));
+		separator = ", ";
+	}
+}
+
+/* What follows them: the cursor, the foreign table and the filter. */
+static void
+append_from(StringInfo sql, Sync *sync, SyncRun *run, bool with_cursor)
+{
 	if (with_cursor)
 		appendStringInfo(sql, ", %s AS connkit_cursor", quote_identifier(sync->cursor_column));
 	appendStringInfo(sql, " FROM %s", target_name(run->source_table));
@@ -89,7 +109,8 @@ read_field_types(Sync *sync, SyncRun *run)
 	ListCell   *lc;
 
 	initStringInfo(&sql);
-	append_select(&sql, sync, run, false, false);
+	append_fields(&sql, sync, false);
+	append_from(&sql, sync, run, false);
 	plan = SPI_prepare(sql.data, 0, NULL);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", sql.data);
@@ -109,6 +130,35 @@ read_field_types(Sync *sync, SyncRun *run)
 																   FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
 	}
 	SPI_freeplan(plan);
+}
+
+SPIPlanPtr
+read_fields_plan(Sync *sync, SyncRun *run)
+{
+	int			count = list_length(sync->columns);
+	Oid		   *types = palloc(sizeof(Oid) * count);
+	const char *separator = " FROM (SELECT ";
+	StringInfoData sql;
+	SPIPlanPtr	plan;
+	int			number = 0;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	append_fields(&sql, sync, false);
+	foreach(lc, sync->columns)
+	{
+		SyncColumn *column = lfirst(lc);
+
+		types[number] = get_atttype(run->source_table, number + 1);
+		number++;
+		appendStringInfo(&sql, "%s$%d AS %s", separator, number, quote_identifier(column->name));
+		separator = ", ";
+	}
+	appendStringInfo(&sql, ") AS %s", quote_identifier(get_rel_name(run->source_table)));
+	plan = SPI_prepare(sql.data, count, types);
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "SPI_prepare failed: %s", sql.data);
+	return plan;
 }
 
 static void
@@ -150,12 +200,17 @@ run_request(const char *sql, ParamListInfo params, SyncRun *run, RowSink *sink)
 }
 
 void
-read_rows(Sync *sync, SyncRun *run, const char *condition, ParamListInfo params, bool with_cursor, int64 limit, RowSink *sink)
+read_rows(Sync *sync, SyncRun *run, const char *condition, ParamListInfo params, bool raw, bool with_cursor, int64 limit,
+		  RowSink *sink)
 {
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	append_select(&sql, sync, run, false, with_cursor);
+	if (raw)
+		append_columns(&sql, sync);
+	else
+		append_fields(&sql, sync, false);
+	append_from(&sql, sync, run, with_cursor);
 	appendStringInfo(&sql, "%s%s", sync->filter || *condition == '\0' ? "" : " WHERE true", condition);
 	if (limit > 0)
 		appendStringInfo(&sql, " ORDER BY %s LIMIT " INT64_FORMAT, quote_identifier(sync->cursor_column), limit);
@@ -168,7 +223,8 @@ read_keys(Sync *sync, SyncRun *run, RowSink *sink)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	append_select(&sql, sync, run, true, false);
+	append_fields(&sql, sync, true);
+	append_from(&sql, sync, run, false);
 	run_request(sql.data, NULL, run, sink);
 }
 

@@ -1,12 +1,110 @@
 /*
  * reject.c: rows that the target does not take.
+ *
+ * They are written in the transaction of the run. What a run that fails has rejected is written once more when the failure
+ * is recorded, so that one can see why; it is kept outside of the transaction until then.
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
 #include "sync.h"
+#include "tables.h"
+
+/* Rows of a run that fails that are kept. */
+#define MAX_KEPT 100
+
+typedef struct Rejected
+{
+	Jsonb	   *row;
+	char	   *column;			/* or NULL */
+	char	   *reason;
+	int			sqlerrcode;
+} Rejected;
+
+static MemoryContext kept_context = NULL;
+static List *kept = NIL;
+static int64 kept_run = 0;
+
+static void
+insert_row(Sync *sync, SyncRun *run, const Rejected *rejected)
+{
+	Oid			types[] = {INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID};
+	Datum		values[6];
+
+	SPI_connect();
+	values[0] = Int64GetDatum(sync->id);
+	values[1] = Int64GetDatum(run->id);
+	values[2] = CStringGetTextDatum(unpack_sql_state(rejected->sqlerrcode));
+	values[3] = CStringGetTextDatum(rejected->reason);
+	values[4] = rejected->column ? CStringGetTextDatum(rejected->column) : (Datum) 0;
+	values[5] = JsonbPGetDatum(rejected->row);
+	/* a row at the position may come, and be rejected, more than once */
+	tables_execute("INSERT INTO connkit.rejected_row (sync, run, sqlstate, reason, column_name, source_row)"
+				   " SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT FROM connkit.rejected_row AS r WHERE r.sync = $1"
+				   " AND r.replayed_at IS NULL AND md5(r.source_row::text) = md5($6::text) AND r.source_row = $6)",
+				   6, types, values, rejected->column ? "      " : "    n ");
+	SPI_finish();
+}
+
+/* Keeps a copy beyond the transaction. */
+static void
+keep(SyncRun *run, const Rejected *rejected)
+{
+	MemoryContext caller;
+	Rejected   *copy;
+
+	if (kept_context == NULL)
+		kept_context = AllocSetContextCreate(TopMemoryContext, "connkit rejected rows", ALLOCSET_DEFAULT_SIZES);
+	if (kept_run != run->id)
+	{
+		MemoryContextReset(kept_context);
+		kept = NIL;
+		kept_run = run->id;
+	}
+	if (list_length(kept) >= MAX_KEPT)
+		return;
+	caller = MemoryContextSwitchTo(kept_context);
+	copy = palloc(sizeof(Rejected));
+	copy->row = (Jsonb *) memcpy(palloc(VARSIZE(rejected->row)), rejected->row, VARSIZE(rejected->row));
+	copy->column = rejected->column ? pstrdup(rejected->column) : NULL;
+	copy->reason = pstrdup(rejected->reason);
+	copy->sqlerrcode = rejected->sqlerrcode;
+	kept = lappend(kept, copy);
+	MemoryContextSwitchTo(caller);
+}
 
 void
 reject_row(Sync *sync, SyncRun *run, Jsonb *row, const char *column, ErrorData *error)
 {
-	elog(ERROR, "not built yet");
+	Rejected	rejected = {
+		.row = row, .column = unconstify(char *, column), .reason = error->message, .sqlerrcode = error->sqlerrcode
+	};
+
+	keep(run, &rejected);
+	run->rejected++;
+	if (run->rejected > sync->max_rejected)
+		ereport(ERROR,
+				(errcode(error->sqlerrcode),
+				 errmsg("sync \"%s\" has rejected more than " INT64_FORMAT " rows", sync->name, sync->max_rejected),
+				 errdetail("The last: %s", error->message),
+				 errhint("See connkit.rejected_row; max_rejected says how many a run may reject.")));
+	insert_row(sync, run, &rejected);
+}
+
+void
+reject_keep(Sync *sync, SyncRun *run)
+{
+	ListCell   *lc;
+
+	if (kept_run != run->id)
+		return;
+	foreach(lc, kept)
+		insert_row(sync, run, lfirst(lc));
+	MemoryContextReset(kept_context);
+	kept = NIL;
+	kept_run = 0;
 }

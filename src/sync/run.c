@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
@@ -17,6 +18,7 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/timestamp.h"
 
 #include "audit.h"
@@ -59,7 +61,9 @@ typedef struct LoadSink
 	bool		notice;
 	Loader	   *loader;
 	Tracker    *tracker;
-	TupleDesc	desc;
+	TupleDesc	desc;			/* of the fields and, where there is one, the cursor */
+	SPIPlanPtr	plan;			/* careful: makes fields of the source's columns */
+	TupleTableSlot *fields;		/* careful: the row that it made */
 } LoadSink;
 
 /* The run whose rows the scans reject; scan_rejecter has no argument for it. */
@@ -74,40 +78,66 @@ reject_scanned(Jsonb *row, const char *column, ErrorData *error)
 	reject_row(rejecting_sync, rejecting_run, row, column, error);
 }
 
+/* What the plan returns, and behind it the cursor, which is the last of the columns that are read. */
+static TupleDesc
+careful_desc(LoadSink *sink, TupleDesc columns)
+{
+	TupleDesc	fields = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(sink->plan)))->resultDesc;
+	TupleDesc	desc;
+
+	if (columns->natts == list_length(sink->sync->columns))
+		return CreateTupleDescCopy(fields);
+	desc = CreateTemplateTupleDesc(fields->natts + 1);
+	for (int i = 1; i <= fields->natts; i++)
+		TupleDescCopyEntry(desc, i, fields, i);
+	TupleDescCopyEntry(desc, desc->natts, columns, columns->natts);
+	return desc;
+}
+
 static void
 sink_start(RowSink *pub, TupleDesc desc)
 {
 	LoadSink   *sink = (LoadSink *) pub;
 	MemoryContext caller = MemoryContextSwitchTo(sink->context);
 
-	sink->desc = CreateTupleDescCopy(desc);
+	if (sink->run->careful)
+	{
+		sink->plan = read_fields_plan(sink->sync, sink->run);
+		sink->desc = careful_desc(sink, desc);
+		sink->fields = MakeSingleTupleTableSlot(sink->desc, &TTSOpsVirtual);
+	}
+	else
+		sink->desc = CreateTupleDescCopy(desc);
 	sink->loader = load_begin(sink->sync, sink->heap, sink->target, sink->desc, sink->with_cursor, sink->hidden);
 	if (sink->tracked)
 		sink->tracker = tracker_begin(sink->sync, sink->run, sink->desc);
 	MemoryContextSwitchTo(caller);
 }
 
-/* The fields of a row as a JSON object of texts. */
+/* The columns of a row of the source as a JSON object of texts. */
 static Jsonb *
-row_json(TupleDesc desc, TupleTableSlot *slot)
+row_json(Sync *sync, TupleTableSlot *slot)
 {
 	JsonbParseState *state = NULL;
 	JsonbValue	value;
+	int			place = 0;
+	ListCell   *lc;
 
-	slot_getallattrs(slot);
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < desc->natts; i++)
+	foreach(lc, sync->columns)
 	{
+		SyncColumn *column = lfirst(lc);
 		Oid			output;
 		bool		is_varlena;
 		char	   *text = NULL;
 
-		getTypeOutputInfo(TupleDescAttr(desc, i)->atttypid, &output, &is_varlena);
-		if (!slot->tts_isnull[i])
-			text = OidOutputFunctionCall(output, slot->tts_values[i]);
+		getTypeOutputInfo(TupleDescAttr(slot->tts_tupleDescriptor, place)->atttypid, &output, &is_varlena);
+		if (!slot->tts_isnull[place])
+			text = OidOutputFunctionCall(output, slot->tts_values[place]);
+		place++;
 		value.type = jbvString;
-		value.val.string.val = NameStr(TupleDescAttr(desc, i)->attname);
-		value.val.string.len = strlen(value.val.string.val);
+		value.val.string.val = column->name;
+		value.val.string.len = strlen(column->name);
 		pushJsonbValue(&state, WJB_KEY, &value);
 		value.type = text ? jbvString : jbvNull;
 		value.val.string.val = text;
@@ -125,19 +155,51 @@ is_data_error(int sqlerrcode)
 		 sqlerrcode != ERRCODE_UNIQUE_VIOLATION && sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION);
 }
 
-/* Makes the table's row in a subtransaction; false: it was rejected. */
+/* Fields of the source's row, in sink->fields. SPI is connected, and what it made is to be freed with SPI_finish(). */
+static void
+make_fields(LoadSink *sink, TupleTableSlot *slot)
+{
+	int			ncolumns = list_length(sink->sync->columns);
+	char	   *nulls = palloc(ncolumns);
+	TupleTableSlot *fields = ExecClearTuple(sink->fields);
+	int			natts = fields->tts_tupleDescriptor->natts;
+
+	for (int i = 0; i < ncolumns; i++)
+		nulls[i] = slot->tts_isnull[i] ? 'n' : ' ';
+	if (SPI_execute_plan(sink->plan, slot->tts_values, nulls, true, 2) != SPI_OK_SELECT || SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("the expressions of sync \"%s\" make no single row of a row", sink->sync->name)));
+	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, fields->tts_values, fields->tts_isnull);
+	if (natts > SPI_tuptable->tupdesc->natts)
+	{
+		fields->tts_values[natts - 1] = slot->tts_values[slot->tts_tupleDescriptor->natts - 1];
+		fields->tts_isnull[natts - 1] = slot->tts_isnull[slot->tts_tupleDescriptor->natts - 1];
+	}
+	ExecStoreVirtualTuple(fields);
+}
+
+/* Makes the table's row, in a subtransaction. False: there is none, since the row was seen or is rejected. */
 static bool
-prepare_or_reject(LoadSink *sink, TupleTableSlot *slot)
+prepare_carefully(LoadSink *sink, TupleTableSlot *slot)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
+	volatile bool is_new = true;
 
+	slot_getallattrs(slot);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		load_prepare(sink->loader, slot);
+		SPI_connect();
+		make_fields(sink, slot);
+		if (sink->tracker)
+			is_new = tracker_row(sink->tracker, sink->fields);
+		if (is_new)
+			load_prepare(sink->loader, sink->fields);
+		SPI_finish();
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -148,10 +210,10 @@ prepare_or_reject(LoadSink *sink, TupleTableSlot *slot)
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
 	if (error == NULL)
-		return true;
+		return is_new;
 	if (!is_data_error(error->sqlerrcode))
 		ReThrowError(error);
-	reject_row(sink->sync, sink->run, row_json(sink->desc, slot), error->column_name, error);
+	reject_row(sink->sync, sink->run, row_json(sink->sync, slot), error->column_name, error);
 	return false;
 }
 
@@ -168,12 +230,17 @@ sink_row(RowSink *pub, TupleTableSlot *slot)
 	if (sink->notice && run->rows_read % MILESTONE == 0)
 		ereport(NOTICE,
 				(errmsg("sync \"%s\": " INT64_FORMAT " rows read", sink->sync->name, run->rows_read)));
-	if (sink->tracker && !tracker_row(sink->tracker, slot))
-		return;
-	if (!run->careful)
+	if (run->careful)
+	{
+		if (!prepare_carefully(sink, slot))
+			return;
+	}
+	else
+	{
+		if (sink->tracker && !tracker_row(sink->tracker, slot))
+			return;
 		load_prepare(sink->loader, slot);
-	else if (!prepare_or_reject(sink, slot))
-		return;
+	}
 	load_keep(sink->loader);
 	if (!OidIsValid(run->stage))
 		run->inserted++;
@@ -245,7 +312,7 @@ read_guarded(Sync *sync, SyncRun *run, const char *condition, ParamListInfo para
 	scan_rejecter = run->careful ? reject_scanned : NULL;
 	PG_TRY();
 	{
-		read_rows(sync, run, condition, params, sink->tracked || sink->with_cursor, limit, &sink->pub);
+		read_rows(sync, run, condition, params, run->careful, sink->tracked || sink->with_cursor, limit, &sink->pub);
 	}
 	PG_FINALLY();
 	{
@@ -284,6 +351,8 @@ load(Sync *sync, SyncRun *run, Road road, bool background)
 	if (sink.tracker)
 		tracker_end(sink.tracker, !more);
 	load_end(sink.loader);
+	if (sink.plan)
+		SPI_freeplan(sink.plan);
 	return more;
 }
 
@@ -602,6 +671,7 @@ call_failed(Call *call)
 			 call->error->hint ? errhint("%s", call->error->hint) : 0));
 	call->sync = sync_read(call->sync->id, false);
 	record_run(call->sync, &call->run, call->error);
+	reject_keep(call->sync, &call->run);
 	audit_write(&event);
 	record_notify(call->sync, &call->run, call->error);
 }

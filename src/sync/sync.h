@@ -290,6 +290,9 @@ extern void apply_deletes(Sync *sync, SyncRun *run, Oid keys);
  * it. ERROR where these are more than the sync allows. */
 extern void reject_row(Sync *sync, SyncRun *run, Jsonb *row, const char *column, ErrorData *error);
 
+/* After a run has failed, in the transaction that records it: the rows, or the first of them, that it had rejected. */
+extern void reject_keep(Sync *sync, SyncRun *run);
+
 /*
  * record.c
  */
