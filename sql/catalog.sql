@@ -185,6 +185,8 @@ CREATE FUNCTION connkit.source_dropped() RETURNS event_trigger LANGUAGE plpgsql 
 BEGIN
 	DELETE FROM connkit.discovery AS d USING pg_event_trigger_dropped_objects() AS o
 		WHERE o.object_type = 'server' AND d.source = o.object_name;
+	DELETE FROM connkit.sync AS s USING pg_event_trigger_dropped_objects() AS o
+		WHERE o.object_type = 'server' AND s.source = o.object_name;
 	DELETE FROM connkit.source_secret AS s USING pg_event_trigger_dropped_objects() AS o
 		WHERE o.object_type = 'server' AND s.source = o.object_name;
 	-- whoever makes a source of that name next is not who the secret was lent to

@@ -157,6 +157,7 @@ COMMENT ON TABLE connkit.rejected_row IS 'rows that could not be put into their 
 COMMENT ON COLUMN connkit.rejected_row.source_row IS 'the row as the source gave it';
 COMMENT ON COLUMN connkit.rejected_row.replayed_at IS 'when connkit_replay_rejected() brought it into the target';
 CREATE INDEX ON connkit.rejected_row (sync, id);
+CREATE INDEX ON connkit.rejected_row (sync, md5(source_row::text)) WHERE replayed_at IS NULL;
 
 SELECT pg_extension_config_dump('connkit.sync', '');
 SELECT pg_extension_config_dump('connkit.sync_id_seq', '');
@@ -191,3 +192,56 @@ CREATE FUNCTION connkit_sync(sync text, atomic boolean DEFAULT false)
 COMMENT ON FUNCTION connkit_sync(text, boolean) IS
 	'runs a sync, or all syncs of a source, in the transaction at hand; one that fails is undone and does not undo the '
 	'others, unless atomic';
+
+CREATE INDEX ON connkit.sync (source, table_name);
+CREATE INDEX ON connkit.sync (target_table, target_schema);
+
+CREATE FUNCTION connkit_create_sync(source name, table_name text DEFAULT NULL, target text DEFAULT NULL,
+		mode text DEFAULT 'full_refresh', write text DEFAULT NULL, name text DEFAULT NULL, query text DEFAULT NULL,
+		query_columns text DEFAULT NULL, cursor_column text DEFAULT NULL, key_columns text[] DEFAULT NULL,
+		settings jsonb DEFAULT '{}') RETURNS text
+	AS 'MODULE_PATHNAME', 'connkit_create_sync' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION connkit_create_sync(name, text, text, text, text, text, text, text, text, text[], jsonb) IS
+	'makes a sync, whose runs have the current role''s rights, and returns its name: that of the source and the table where '
+	'none is given. table_name is table or schema.table as the source writes them, upper and lower case kept; a name with a dot '
+	'or blanks at its ends stands in double quotes. target follows the rules of SQL; without a schema it is in the current one. '
+	'mode is full_refresh, incremental, merge or history; write is replace, append or merge, and follows from the mode. '
+	'settings are other columns of connkit.sync by their names';
+
+CREATE FUNCTION connkit_create_syncs(source name, target_schema name DEFAULT NULL, include text[] DEFAULT '{*}',
+		exclude text[] DEFAULT '{}', mode text DEFAULT 'full_refresh', settings jsonb DEFAULT '{}', overrides jsonb DEFAULT '{}')
+	RETURNS TABLE (sync text, table_name text, target text)
+	AS 'MODULE_PATHNAME', 'connkit_create_syncs' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION connkit_create_syncs(name, name, text[], text[], text, jsonb, jsonb) IS
+	'makes a sync for every table and view of a source that has none yet. include and exclude are patterns of schema.table or '
+	'table; settings are as for connkit_create_sync(), and write, cursor_column, key_columns too; overrides has settings for '
+	'patterns, {"sales.*": {"mode": "merge"}}, those of a longer pattern over those of a shorter one. The schema of the targets '
+	'is made where it is missing';
+
+CREATE FUNCTION connkit_alter_sync(name text, settings jsonb DEFAULT '{}', new_name text DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'connkit_alter_sync' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION connkit_alter_sync(text, jsonb, text) IS
+	'changes settings of a sync, those too that are arguments of connkit_create_sync(); null sets one to its default. With '
+	'another cursor_column the position is forgotten; after other changes it stays, and rows before it are not read again '
+	'unless connkit_reset_sync() is called';
+
+CREATE FUNCTION connkit_reset_sync(name text, "position" text DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'connkit_reset_sync' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION connkit_reset_sync(text, text) IS
+	'lets the next run of a sync be as its first one, or begin with rows whose cursor is the position or more. Rows in the '
+	'target stay: a sync that appends puts those that it reads again beside them';
+
+CREATE FUNCTION connkit_drop_sync(name text, drop_target boolean DEFAULT false) RETURNS void
+	AS 'MODULE_PATHNAME', 'connkit_drop_sync' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION connkit_drop_sync(text, boolean) IS
+	'drops a sync, and its target if it made that and this is wanted; its runs stay in connkit.sync_run';
+
+CREATE FUNCTION connkit_pause_sync(name text) RETURNS void AS 'MODULE_PATHNAME', 'connkit_pause_sync' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION connkit_pause_sync(text) IS 'lets no run of a sync begin until connkit_resume_sync()';
+
+CREATE FUNCTION connkit_resume_sync(name text) RETURNS void AS 'MODULE_PATHNAME', 'connkit_resume_sync' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION connkit_resume_sync(text) IS 'lets runs of a sync begin again';
+
+CREATE FUNCTION connkit.sync_dropped() RETURNS trigger AS 'MODULE_PATHNAME', 'connkit_sync_dropped' LANGUAGE C;
+COMMENT ON FUNCTION connkit.sync_dropped() IS 'tells the audit log of a sync that is dropped, and lets none of its runs wait';
+CREATE TRIGGER dropped BEFORE DELETE ON connkit.sync FOR EACH ROW EXECUTE FUNCTION connkit.sync_dropped();

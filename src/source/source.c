@@ -445,6 +445,8 @@ connkit_source_renamed(PG_FUNCTION_ARGS)
 {
 	static const char *const updates[] = {
 		"UPDATE connkit.discovery SET source = $2 WHERE source = $1",
+		"UPDATE connkit.sync SET source = $2 WHERE source = $1",
+		"UPDATE connkit.sync_run SET source = $2 WHERE source = $1",
 		/* a grant for the new name may be there: for a source that was to come, or laid in the way */
 		"DELETE FROM connkit.secret_grant AS g USING connkit.secret_grant AS h WHERE g.source = $1 AND h.source = $2"
 		" AND (g.owner, g.name, g.grantee) = (h.owner, h.name, h.grantee)",

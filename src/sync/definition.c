@@ -150,6 +150,21 @@ read_state(Sync *sync)
 	sync->last_run = row_number("last_run");
 }
 
+/* The sync that SPI's first row holds, in a context of its own below that one. */
+static Sync *
+read_sync(MemoryContext parent)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "connkit sync", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Sync	   *sync = palloc0(sizeof(Sync));
+
+	sync->context = context;
+	read_definition(sync);
+	read_state(sync);
+	MemoryContextSwitchTo(caller);
+	return sync;
+}
+
 Sync *
 sync_fetch(int64 id)
 {
@@ -162,16 +177,23 @@ sync_fetch(int64 id)
 	tables_execute("SELECT s.*, t.* FROM connkit.sync AS s LEFT JOIN connkit.sync_state AS t ON t.sync = s.id"
 				   " WHERE s.id = $1", 1, &type, &value, NULL);
 	if (SPI_processed > 0 && (superuser() || role_is_mine(row_text("owner"), row_text("owner_mark"))))
-	{
-		MemoryContext context = AllocSetContextCreate(caller, "connkit sync", ALLOCSET_DEFAULT_SIZES);
-		MemoryContext spi = MemoryContextSwitchTo(context);
+		sync = read_sync(caller);
+	SPI_finish();
+	return sync;
+}
 
-		sync = palloc0(sizeof(Sync));
-		sync->context = context;
-		read_definition(sync);
-		read_state(sync);
-		MemoryContextSwitchTo(spi);
-	}
+Sync *
+sync_from_row(Jsonb *row)
+{
+	Oid			type = JSONBOID;
+	Datum		value = JsonbPGetDatum(row);
+	MemoryContext caller = CurrentMemoryContext;
+	Sync	   *sync;
+
+	SPI_connect();
+	tables_execute("SELECT s.*, t.* FROM jsonb_populate_record(NULL::connkit.sync, $1) AS s"
+				   " LEFT JOIN connkit.sync_state AS t ON t.sync = s.id", 1, &type, &value, NULL);
+	sync = read_sync(caller);
 	SPI_finish();
 	return sync;
 }

@@ -1,7 +1,8 @@
 /*
  * sync.h: synchronisation: from a table or query of a source into a local table, rows and position in one transaction.
  *
- * definition.c  the definitions: connkit_create_sync() and its like, and reading one
+ * definition*.c the definitions: reading one; _write: connkit_create_sync() and its like; _check: what one may say; _all: a
+ *               source's tables in one call
  * describe.c    what the source's table looks like now
  * evolve.c      what has changed in it, and what becomes of that in the target
  * target.c      the local table: made where it is missing, looked at where it is there
@@ -268,8 +269,14 @@ extern const char *replace_obstacle(Oid target);
 extern Oid	replace_begin(Oid target);
 /* Builds the target's indexes on it. */
 extern void replace_build(Oid target, Oid heap);
-/* Exchanges the storage, checks foreign keys that concern the table, and drops the old one. Readers wait from here to the
- * end of the transaction. */
+/* Exchanges the storage, which nobody else sees before the commit. */
+extern void replace_exchange(Oid target, Oid heap);
+/* ERROR where the new rows, or those of other tables, break a foreign key that concerns the table. Of tables that are replaced
+ * together, after the last one's exchange. */
+extern void replace_check(Oid target);
+/* Drops the old storage. Readers wait from here to the end of the transaction. */
+extern void replace_end(Oid target, Oid heap);
+/* The three for one table. */
 extern void replace_finish(Oid target, Oid heap);
 
 /*
