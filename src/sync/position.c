@@ -106,7 +106,7 @@ value_to_text(Datum value, Oid type)
 	return OidOutputFunctionCall(output, value);
 }
 
-/* The value less the lookback, in the current memory context. SPI is connected. */
+/* The value less the lookback, in the current memory context. */
 static Datum
 less_lookback(Sync *sync, Oid type, Datum value)
 {
@@ -124,6 +124,8 @@ less_lookback(Sync *sync, Oid type, Datum value)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("sync \"%s\" has a lookback, and its cursor is of type %s", sync->name, format_type_be(type)),
 				 errhint("Lookback is for cursors that are times or numbers.")));
+	/* a level of its own: a request may be under way */
+	SPI_connect();
 	if (SPI_execute_with_args(psprintf("SELECT ($1 OPERATOR(pg_catalog.-) $2::%s)::%s",
 									   TypeCategory(type) == TYPCATEGORY_DATETIME ? "pg_catalog.interval" : name, name),
 							  2, types, values, NULL, true, 1) != SPI_OK_SELECT)
@@ -132,7 +134,7 @@ less_lookback(Sync *sync, Oid type, Datum value)
 	get_typlenbyval(type, &length, &by_value);
 	MemoryContextSwitchTo(caller);
 	result = datumCopy(result, by_value, length);
-	SPI_freetuptable(SPI_tuptable);
+	SPI_finish();
 	return result;
 }
 

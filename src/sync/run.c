@@ -102,7 +102,10 @@ sink_start(RowSink *pub, TupleDesc desc)
 
 	if (sink->run->careful)
 	{
+		/* the request that is under way has SPI's present level */
+		SPI_connect();
 		sink->plan = read_fields_plan(sink->sync, sink->run);
+		SPI_finish();
 		sink->desc = careful_desc(sink, desc);
 		sink->fields = MakeSingleTupleTableSlot(sink->desc, &TTSOpsVirtual);
 	}
