@@ -521,12 +521,12 @@ rename_toast(Relation rel)
 
 /* The lock against readers; serializable transactions that have read old rows learn that these are gone. */
 static void
-lock_out_readers(Relation rel, List *indexes)
+lock_out_readers(Relation rel)
 {
 	ListCell   *cell;
 
 	LockRelationOid(RelationGetRelid(rel), AccessExclusiveLock);
-	foreach(cell, indexes)
+	foreach(cell, RelationGetIndexList(rel))
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessExclusiveLock);
 
@@ -538,35 +538,58 @@ lock_out_readers(Relation rel, List *indexes)
 }
 
 void
-replace_finish(Oid target, Oid heapid)
+replace_exchange(Oid target, Oid heapid)
 {
 	Relation	rel = table_open(target, NoLock);
 	Relation	heap = table_open(heapid, NoLock);
-	List	   *indexes = RelationGetIndexList(rel);
-	List	   *keys = foreign_keys(rel);
 	float4		rows = rows_inserted(heap);
-	ObjectAddress address;
 	ListCell   *cell;
 
 	CheckTableNotInUse(rel, "replace");
 	note_size(heap, rows);
-	table_close(heap, NoLock);
-	lock_others(rel);
-
-	exchange_files(target, heapid);
-	foreach(cell, indexes)
-		exchange_files(lfirst_oid(cell), get_relname_relid(counterpart_name(lfirst_oid(cell)), RelationGetNamespace(rel)));
-	CommandCounterIncrement();
-	RelationClearMissing(rel);
-	foreach(cell, keys)
-		check_foreign_key(target, lfirst_oid(cell));
-
-	lock_out_readers(rel, indexes);
 	pgstat_count_truncate(rel);
 	if (rows > 0)
 		pgstat_count_heap_insert(rel, rows);
+	table_close(heap, NoLock);
+	lock_others(rel);
+	exchange_files(target, heapid);
+	foreach(cell, RelationGetIndexList(rel))
+		exchange_files(lfirst_oid(cell), get_relname_relid(counterpart_name(lfirst_oid(cell)), RelationGetNamespace(rel)));
+	CommandCounterIncrement();
+	RelationClearMissing(rel);
+	CommandCounterIncrement();
+	table_close(rel, NoLock);
+}
+
+void
+replace_check(Oid target)
+{
+	Relation	rel = table_open(target, NoLock);
+	List	   *keys = foreign_keys(rel);
+	ListCell   *cell;
+
+	table_close(rel, NoLock);
+	foreach(cell, keys)
+		check_foreign_key(target, lfirst_oid(cell));
+}
+
+void
+replace_end(Oid target, Oid heapid)
+{
+	Relation	rel = table_open(target, NoLock);
+	ObjectAddress address;
+
+	lock_out_readers(rel);
 	ObjectAddressSet(address, RelationRelationId, heapid);
 	performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
 	rename_toast(rel);
 	table_close(rel, NoLock);
+}
+
+void
+replace_finish(Oid target, Oid heapid)
+{
+	replace_exchange(target, heapid);
+	replace_check(target);
+	replace_end(target, heapid);
 }
