@@ -51,6 +51,7 @@ struct Loader
 	MemoryContext context;
 	Relation	heap;
 	Relation	target;
+	TupleDesc	desc;			/* a copy, so that slots made in a subtransaction hold no reference */
 	EState	   *estate;
 	ResultRelInfo *info;		/* of target, for constraints */
 	ResultRelInfo *heap_info;	/* of heap, for index entries */
@@ -215,7 +216,8 @@ load_begin(Sync *sync, Oid heap, Oid target, TupleDesc input, bool with_cursor, 
 		conversion_init(loader, conversion, TupleDescAttr(input, input->natts - 1), TupleDescAttr(desc, desc->natts - 1));
 	}
 	init_defaults(loader, desc, given);
-	loader->converted = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	loader->desc = CreateTupleDescCopyConstr(desc);
+	loader->converted = MakeSingleTupleTableSlot(loader->desc, &TTSOpsVirtual);
 	MemoryContextSwitchTo(caller);
 	return loader;
 }
@@ -289,7 +291,7 @@ next_slot(Loader *loader)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(loader->context);
 
-		loader->slots[loader->nslots] = table_slot_create(loader->heap, NULL);
+		loader->slots[loader->nslots] = MakeSingleTupleTableSlot(loader->desc, table_slot_callbacks(loader->heap));
 		MemoryContextSwitchTo(caller);
 	}
 	return ExecClearTuple(loader->slots[loader->nslots]);
