@@ -73,8 +73,8 @@ extern bool cron_has_day(const CronSpec *spec);
 
 /*
  * The first instant after "after" at which the schedule comes. An interval comes at anchor + k times itself, k being any
- * integer; cron text does not look at the anchor. DT_NOEND beyond the range of timestamps, or where there is none within 400
- * years, after which the calendar repeats.
+ * integer; cron text does not look at the anchor. DT_NOEND beyond the range of timestamps, where there is none within 400
+ * years, after which the calendar repeats, and where after or the anchor is infinite.
  */
 extern TimestampTz cron_next(const CronSpec *spec, TimestampTz after, pg_tz *zone, TimestampTz anchor);
 

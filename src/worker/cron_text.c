@@ -232,13 +232,14 @@ trim(const char *text)
 	return pnstrdup(text, length);
 }
 
-/* The number of words in the text; letters: whether the first two have a letter or colon, as only intervals have. */
+/* The number of words in the text; letters: whether the first two have a letter or colon, as only intervals have, which may
+ * begin with @, too. */
 static int
 count_words(const char *text, bool *letters)
 {
 	int			words = 0;
 
-	*letters = false;
+	*letters = *text == '@';
 	for (const char *p = text; *p; p++)
 	{
 		if (is_space(*p))
