@@ -62,7 +62,7 @@ setup_mariadb()
 {
 	item_make_mysql && ck_psql connkit <<-END || return 1
 		CREATE SERVER kit_my FOREIGN DATA WRAPPER connkit_mysql
-			OPTIONS (host '127.0.0.1', port '$CK_MYSQL_PORT', dbname 'source');
+			OPTIONS (host '127.0.0.1', port '$CK_MYSQL_PORT', dbname 'source', sslmode 'disable');
 		CREATE USER MAPPING FOR public SERVER kit_my OPTIONS (user 'ck_reader', password '$CK_PASSWORD');
 		CREATE TABLE mariadb_connkit ($TARGET_COLUMNS);
 		CREATE SCHEMA mariadb_dlt AUTHORIZATION ck_writer;
@@ -292,7 +292,7 @@ faster()
 part_a()
 {
 	source_sums=$(sums ck_source_psql source item)
-	ck_psql connkit -At -c "SELECT connkit_create_sync('kit_pg', 'item', target => 'postgres_connkit',
+	ck_psql connkit -At -c "SELECT connkit_create_sync('kit_pg', 'public.item', target => 'postgres_connkit',
 		mode => 'full_refresh', write => 'replace', name => 'postgres_connkit')" >/dev/null &&
 		replace_rounds postgres $contenders_postgres
 }
@@ -301,7 +301,9 @@ part_b()
 {
 	source_sums=${source_sums:-$(sums ck_source_psql source item)}
 	ck_psql connkit -At -c "SELECT connkit_create_sync('kit_my', 'item', target => 'mariadb_connkit',
-		mode => 'full_refresh', write => 'replace', name => 'mariadb_connkit')" >/dev/null &&
+		mode => 'full_refresh', write => 'replace', name => 'mariadb_connkit', settings =>
+		'{\"columns\": [\"id\", \"n\", \"price\", \"ratio\", \"name\", \"note\", \"made\"],
+		\"mapping\": {\"live\": \"live <> 0\"}}')" >/dev/null &&
 		replace_rounds mariadb $contenders_mariadb
 }
 
@@ -320,7 +322,7 @@ increments_begin()
 
 increment_first()
 {
-	ck_psql connkit -At -c "SELECT connkit_create_sync('kit_pg', '$1', target => '$2', mode => 'incremental',
+	ck_psql connkit -At -c "SELECT connkit_create_sync('kit_pg', 'public.$1', target => '$2', mode => 'incremental',
 		write => '$3', cursor_column => 'made', key_columns => '{id}', name => '$2')" >/dev/null && sync_run "$2" &&
 		ck_psql connkit -c "VACUUM ANALYZE $2"
 }
@@ -403,7 +405,7 @@ memory_line()
 	[ "$found" = "$4 $5" ] || { wrong=1; echo "WRONG: $name inserted and updated $found, not $4 $5"; }
 	printf '%-28s %12d %12d\n' "$1" "$2" "$peak_kb"
 	echo "$peak_kb" >"$CK_TMP/ms/$name"
-	ck_psql connkit -c "CHECKPOINT"
+	ck_psql connkit -At -c "SELECT connkit_drop_sync('$name')" -c CHECKPOINT >/dev/null
 }
 
 part_e()
@@ -415,13 +417,13 @@ part_e()
 	printf '\n%-28s %12s %12s\n' "E: memory of a backend" rows "peak kB"
 	for rows in $((BENCH_ROWS / 10)) $((BENCH_ROWS * 2 / 5)) $((BENCH_ROWS * 2)); do
 		query="SELECT $columns FROM public.event WHERE id <= $rows"
-		memory_line replace "$rows" "table_name => 'event', mode => 'full_refresh', write => 'replace',
+		memory_line replace "$rows" "table_name => 'public.event', mode => 'full_refresh', write => 'replace',
 			settings => '{\"filter\": \"id <= $rows\"}'" "$rows" 0 &&
 			ck_psql connkit -c "TRUNCATE memory" &&
-			memory_line append "$rows" "table_name => 'event', mode => 'full_refresh', write => 'append',
+			memory_line append "$rows" "table_name => 'public.event', mode => 'full_refresh', write => 'append',
 				settings => '{\"filter\": \"id <= $rows\"}'" "$rows" 0 &&
 			ck_psql connkit -c "DELETE FROM memory WHERE id % 2 = 0" -c "VACUUM memory" &&
-			memory_line merge "$rows" "query => '$query', query_columns => '$ITEM_COLUMNS', mode => 'merge',
+			memory_line merge "$rows" "query => '$query', query_columns => '${ITEM_COLUMNS/ NOT NULL/}', mode => 'merge',
 				write => 'merge', key_columns => '{id}'" $((rows / 2)) $((rows / 2)) || return 1
 	done
 	compare memory "$(sums ck_source_psql source "($query)")"
