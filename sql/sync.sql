@@ -184,14 +184,14 @@ CREATE POLICY visible ON connkit.schema_change FOR SELECT USING (sync IN (SELECT
 CREATE POLICY visible ON connkit.rejected_row FOR SELECT USING (sync IN (SELECT s.id FROM connkit.sync AS s));
 GRANT SELECT ON connkit.sync, connkit.sync_state, connkit.sync_run, connkit.schema_change, connkit.rejected_row TO PUBLIC;
 
-CREATE FUNCTION connkit_sync(sync text, atomic boolean DEFAULT false)
+CREATE FUNCTION connkit_sync(sync text, atomic boolean DEFAULT false, background boolean DEFAULT false)
 	RETURNS TABLE (run bigint, sync_name text, target text, outcome text, rows_read bigint, inserted bigint, updated bigint,
 		deleted bigint, rejected bigint, bytes bigint, milliseconds bigint, "position" text, schema_changes bigint,
 		message text)
 	AS 'MODULE_PATHNAME', 'connkit_sync' LANGUAGE C VOLATILE STRICT;
-COMMENT ON FUNCTION connkit_sync(text, boolean) IS
+COMMENT ON FUNCTION connkit_sync(text, boolean, boolean) IS
 	'runs a sync, or all syncs of a source, in the transaction at hand; one that fails is undone and does not undo the '
-	'others, unless atomic';
+	'others, unless atomic; in the background it starts when the transaction commits';
 
 CREATE INDEX ON connkit.sync (source, table_name);
 CREATE INDEX ON connkit.sync (target_table, target_schema);

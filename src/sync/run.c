@@ -486,8 +486,6 @@ finish_step(Sync *sync, SyncRun *run, bool more)
 		.organization = GetUserNameFromId(sync->owner, false)
 	};
 
-	if (OidIsValid(run->heap))
-		replace_finish(sync->target, run->heap);
 	run->heap = InvalidOid;
 	run->chunks++;
 	run->milliseconds += TimestampDifferenceMilliseconds(run->started, GetCurrentTimestamp());
@@ -514,6 +512,8 @@ run_step(Sync *sync, SyncRun *run, bool background)
 	set_settings(sync);
 	begin_step(sync, run);
 	more = work_carefully(sync, run, background);
+	if (OidIsValid(run->heap))
+		replace_finish(sync->target, run->heap);
 	finish_step(sync, run, more);
 	AtEOXact_GUC(true, level);
 	error_context_stack = context.previous;
@@ -528,16 +528,26 @@ typedef struct Call
 {
 	Sync	   *sync;
 	SyncRun		run;
+	SyncRun		loaded;			/* the run as it was when its rows were loaded */
 	ErrorData  *error;
 	const char *message;		/* of one that was skipped */
 } Call;
 
+/* What is done of a run at a time: all but the first, of tables that are replaced together, for one after the other. */
+typedef enum Phase
+{
+	PHASE_LOAD,
+	PHASE_EXCHANGE,
+	PHASE_CHECK,
+	PHASE_END
+} Phase;
+
 /* Syncs that this backend runs now; a trigger on a target may ask for more. */
 static List *running = NIL;
 
-/* One half of a run in the foreground: with finish the exchange of the storage, and what is told. */
+/* One phase of a run in the foreground, with the owner's rights. */
 static void
-call_half(Call *call, bool finish)
+call_phase(Call *call, Phase phase)
 {
 	Sync	   *sync = call->sync;
 	SyncRun    *run = &call->run;
@@ -550,13 +560,26 @@ call_half(Call *call, bool finish)
 	if (user != sync->owner)
 		SetUserIdAndSecContext(sync->owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	set_settings(sync);
-	if (!finish)
+	switch (phase)
 	{
-		begin_step(sync, run);
-		(void) work_carefully(sync, run, false);
+		case PHASE_LOAD:
+			begin_step(sync, run);
+			(void) work_carefully(sync, run, false);
+			break;
+		case PHASE_EXCHANGE:
+			if (OidIsValid(run->heap))
+				replace_exchange(sync->target, run->heap);
+			break;
+		case PHASE_CHECK:
+			if (OidIsValid(run->heap))
+				replace_check(sync->target);
+			break;
+		case PHASE_END:
+			if (OidIsValid(run->heap))
+				replace_end(sync->target, run->heap);
+			finish_step(sync, run, false);
+			break;
 	}
-	else
-		finish_step(sync, run, false);
 	AtEOXact_GUC(true, level);
 	SetUserIdAndSecContext(user, context);
 }
@@ -572,47 +595,101 @@ drop_heap(SyncRun *run)
 	run->heap = InvalidOid;
 }
 
-/* Runs one half in a subtransaction; what goes wrong is kept in the call, or with atomic raised. */
-static void
-call_guarded(Call *call, bool finish, bool atomic)
+/*
+ * Runs the phases for the calls in a subtransaction. False: something went wrong, all of it is undone, and *error tells it; with
+ * atomic it is raised.
+ */
+static bool
+calls_guarded(List *calls, Phase first, Phase last, bool atomic, ErrorData **error)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	ErrorContextCallback context = {.callback = sync_error_context, .arg = call->sync, .previous = error_context_stack};
+	ErrorContextCallback context = {.callback = sync_error_context, .previous = error_context_stack};
 	ErrorContextCallback *contexts = error_context_stack;
-	SyncRun		before = call->run;
+	ErrorData  *volatile caught = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
 	error_context_stack = &context;
 	PG_TRY();
 	{
-		call_half(call, finish);
+		for (Phase phase = first; phase <= last; phase++)
+		{
+			ListCell   *lc;
+
+			foreach(lc, calls)
+			{
+				Call	   *call = lfirst(lc);
+
+				context.arg = call->sync;
+				call_phase(call, phase);
+			}
+		}
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
 		error_context_stack = contexts;
-		call->error = discover_caught(caller);
+		caught = discover_caught(caller);
 	}
 	PG_END_TRY();
 	error_context_stack = contexts;
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
-	if (call->error == NULL)
+	if (caught && atomic)
+		ReThrowError(caught);
+	*error = caught;
+	return caught == NULL;
+}
+
+/* Loads the rows. */
+static void
+call_load(Call *call, bool atomic)
+{
+	SyncRun		before = call->run;
+
+	if (!calls_guarded(list_make1(call), PHASE_LOAD, PHASE_LOAD, atomic, &call->error))
+	{
+		/* of what was undone, only what was read is told */
+		before.rows_read = call->run.rows_read;
+		before.bytes = call->run.bytes;
+		call->run = before;
+	}
+	call->loaded = call->run;
+}
+
+/*
+ * Ends the runs that were loaded: together, since foreign keys may connect their tables; where that fails, each by itself, so
+ * that what one has wrong does not undo the others.
+ */
+static void
+calls_end(List *calls, bool atomic)
+{
+	ErrorData  *error;
+	ListCell   *lc;
+
+	if (calls == NIL || calls_guarded(calls, PHASE_EXCHANGE, PHASE_END, atomic, &error))
 		return;
-	if (atomic)
-		ReThrowError(call->error);
-	/* of what was undone, only what was read is told */
-	before.rows_read = call->run.rows_read;
-	before.bytes = call->run.bytes;
-	call->run = before;
-	drop_heap(&call->run);
+	foreach(lc, calls)
+	{
+		Call	   *call = lfirst(lc);
+
+		call->run = call->loaded;
+		if (list_length(calls) == 1)
+			call->error = error;
+		else
+			(void) calls_guarded(list_make1(call), PHASE_EXCHANGE, PHASE_END, false, &call->error);
+		if (call->error)
+		{
+			call->run = call->loaded;
+			drop_heap(&call->run);
+		}
+	}
 }
 
 /* Readies the run of a sync, or says why it is skipped. */
 static Call *
-call_begin(int64 id, bool atomic)
+call_begin(int64 id, bool atomic, bool background)
 {
 	Call	   *call = palloc0(sizeof(Call));
 	int64	   *key;
@@ -624,6 +701,17 @@ call_begin(int64 id, bool atomic)
 	call->run.state = RUN_SKIPPED;
 	call->sync = sync_read(id, false);
 	sync_check_owner(call->sync, GetUserId());
+	if (background)
+	{
+		if (sync_request_background == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("nothing runs in the background: connkit is not in shared_preload_libraries"),
+					 errhint("Add it there and restart the server, or run the sync in the foreground.")));
+		call->run.id = sync_request_background(call->sync);
+		call->run.state = RUN_QUEUED;
+		return call;
+	}
 	if (call->sync->paused)
 		call->message = "it is paused: connkit_resume_sync() ends that";
 	foreach(lc, running)
@@ -643,10 +731,7 @@ call_begin(int64 id, bool atomic)
 	running = lcons(key, running);
 	PG_TRY();
 	{
-		call_guarded(call, false, atomic);
-		/* readers of a target that is replaced wait from there on: not while others are loaded */
-		if (call->error == NULL && !OidIsValid(call->run.heap))
-			call_guarded(call, true, atomic);
+		call_load(call, atomic);
 	}
 	PG_FINALLY();
 	{
@@ -715,10 +800,12 @@ connkit_sync(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	bool		atomic = PG_GETARG_BOOL(1);
+	bool		background = PG_GETARG_BOOL(2);
 	ReturnSetInfo *result = compat_materialize(fcinfo);
 	int64		id = sync_lookup(name);
 	List	   *ids;
 	List	   *calls = NIL;
+	List	   *loaded = NIL;
 	ListCell   *lc;
 
 	if (id > 0)
@@ -731,13 +818,19 @@ connkit_sync(PG_FUNCTION_ARGS)
 				 errmsg("there is no sync \"%s\", and no source of that name has syncs", name),
 				 errhint("connkit_create_sync() makes one; connkit.sync lists those that there are.")));
 	foreach(lc, ids)
-		calls = lappend(calls, call_begin(*(int64 *) lfirst(lc), atomic));
+	{
+		Call	   *call = call_begin(*(int64 *) lfirst(lc), atomic, background);
+
+		calls = lappend(calls, call);
+		if (call->run.state == RUN_RUNNING && call->error == NULL)
+			loaded = lappend(loaded, call);
+	}
+	/* readers of a target that is replaced wait from there on: not while others are loaded */
+	calls_end(loaded, atomic);
 	foreach(lc, calls)
 	{
 		Call	   *call = lfirst(lc);
 
-		if (call->error == NULL && OidIsValid(call->run.heap))
-			call_guarded(call, true, atomic);
 		if (call->error)
 			call_failed(call);
 		call_row(call, result);
