@@ -542,7 +542,7 @@ typedef enum Phase
 	PHASE_END
 } Phase;
 
-/* Syncs that this backend runs now; a trigger on a target may ask for more. */
+/* Syncs (int64 *) that the connkit_sync() at hand, or one above it, runs now; a trigger on a target may ask for more. */
 static List *running = NIL;
 
 /* One phase of a run in the foreground, with the owner's rights. */
@@ -692,7 +692,6 @@ static Call *
 call_begin(int64 id, bool atomic, bool background)
 {
 	Call	   *call = palloc0(sizeof(Call));
-	int64	   *key;
 	ListCell   *lc;
 
 	call->run.sync = id;
@@ -726,18 +725,9 @@ call_begin(int64 id, bool atomic, bool background)
 	call->run.state = RUN_RUNNING;
 	call->run.started = GetCurrentTimestamp();
 	record_run(call->sync, &call->run, NULL);
-	key = palloc(sizeof(int64));
-	*key = id;
-	running = lcons(key, running);
-	PG_TRY();
-	{
-		call_load(call, atomic);
-	}
-	PG_FINALLY();
-	{
-		running = list_delete_first(running);
-	}
-	PG_END_TRY();
+	running = list_concat(list_make1(&call->run.sync), running);
+	call_load(call, atomic);
+	running = list_delete_first(running);
 	return call;
 }
 
@@ -804,8 +794,9 @@ connkit_sync(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = compat_materialize(fcinfo);
 	int64		id = sync_lookup(name);
 	List	   *ids;
-	List	   *calls = NIL;
-	List	   *loaded = NIL;
+	List	   *volatile calls = NIL;
+	List	   *volatile loaded = NIL;
+	List	   *above = running;
 	ListCell   *lc;
 
 	if (id > 0)
@@ -817,14 +808,22 @@ connkit_sync(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no sync \"%s\", and no source of that name has syncs", name),
 				 errhint("connkit_create_sync() makes one; connkit.sync lists those that there are.")));
-	foreach(lc, ids)
+	PG_TRY();
 	{
-		Call	   *call = call_begin(*(int64 *) lfirst(lc), atomic, background);
+		foreach(lc, ids)
+		{
+			Call	   *call = call_begin(*(int64 *) lfirst(lc), atomic, background);
 
-		calls = lappend(calls, call);
-		if (call->run.state == RUN_RUNNING && call->error == NULL)
-			loaded = lappend(loaded, call);
+			calls = lappend(calls, call);
+			if (call->run.state == RUN_RUNNING && call->error == NULL)
+				loaded = lappend(loaded, call);
+		}
 	}
+	PG_FINALLY();
+	{
+		running = above;
+	}
+	PG_END_TRY();
 	/* readers of a target that is replaced wait from there on: not while others are loaded */
 	calls_end(loaded, atomic);
 	foreach(lc, calls)
