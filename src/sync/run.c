@@ -34,7 +34,7 @@
 /* Rows after which the user of a long run in the foreground is told how far it has come. */
 #define MILESTONE 1000000
 
-/* Rows after which sync_progress is called. */
+/* sync_progress is called with the first row, and after so many. */
 #define PROGRESS_ROWS 1000
 
 SyncProgress sync_progress = NULL;
@@ -228,7 +228,7 @@ sink_row(RowSink *pub, TupleTableSlot *slot)
 
 	run->rows_read++;
 	run->step_rows++;
-	if (sync_progress && run->rows_read % PROGRESS_ROWS == 0)
+	if (sync_progress && run->rows_read % PROGRESS_ROWS == 1)
 		sync_progress(sink->sync, run);
 	if (sink->notice && run->rows_read % MILESTONE == 0)
 		ereport(NOTICE,

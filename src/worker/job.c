@@ -17,6 +17,7 @@
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
@@ -117,6 +118,8 @@ job_exit(int code, Datum arg)
 static void
 job_release(int code, Datum arg)
 {
+	/* that of the sync, which a commit leaves */
+	LockReleaseAll(DEFAULT_LOCKMETHOD, true);
 	run_slot_release(job.slot, job.begun);
 }
 
@@ -331,6 +334,5 @@ connkit_job(Datum arg)
 		proc_exit(0);
 	error = job_run();
 	job.ended = error == NULL || job_write(job_failed, error);
-	sync_unlock(job.sync);
 	proc_exit(0);
 }

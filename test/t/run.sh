@@ -7,7 +7,7 @@ perl=$(dirname "$("$CK_BIN/pg_config" --pgxs)")/../test
 folder=$CK_TMP/t
 rm -rf "$folder"
 ck_folder postgres "$folder" || exit 1
-cp "$CK_TOP"/test/t/*.pl "$folder" 2>/dev/null || { echo "1..0"; exit 0; }
+cp "$CK_TOP"/test/t/*.p[lm] "$folder" 2>/dev/null || { echo "1..0"; exit 0; }
 [ "$(id -u)" != 0 ] || chown -R postgres: "$folder"
 cd "$folder" || exit 1
 
