@@ -103,6 +103,8 @@ def item(rng, low, high, names=None, favourites=None):
 	if kind == "from step":
 		return "%s/%d" % (say(first), step), list(range(first, high + 1))[::step]
 	values = range_of(first, last, low, high)
+	if sunday and first == last == 0:
+		say = lambda value: "7"			# 0-7 are all days
 	if kind == "range":
 		return "%s-%s" % (say(first), say(last)), values
 	return "%s-%s/%d" % (say(first), say(last), step), values[::step]
