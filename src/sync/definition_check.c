@@ -39,6 +39,7 @@ typedef enum Kind
 	KIND_POLICY,
 	KIND_CONDITION,
 	KIND_COLUMNS,
+	KIND_PATH,
 	KIND_TABLE,					/* of the source: columns schema_name and table_name */
 	KIND_TARGET					/* columns target_schema and target_table */
 } Kind;
@@ -57,6 +58,7 @@ static const char *const kinds[] = {
 	[KIND_POLICY] = "an object: {\"added\": \"discard_column\", \"retyped\": \"freeze\"}",
 	[KIND_CONDITION] = "one SQL condition over the columns of the source: \"status <> 'draft'\"",
 	[KIND_COLUMNS] = "a list of names and types: \"id bigint, name text\"",
+	[KIND_PATH] = "a list of schemas as SET search_path takes it",
 	[KIND_TABLE] = "a table of the source: \"table\" or \"schema.table\"; a name with a dot stands in double quotes",
 	[KIND_TARGET] = "a table of this database by the rules of SQL: \"table\" or \"schema.table\""
 };
@@ -94,7 +96,7 @@ static const Setting settings[] = {
 	{"chunk_rows", KIND_COUNT, ANYWHERE},
 	{"replace_rows", KIND_BOOL, ANYWHERE},
 	{"create_indexes", KIND_BOOL, ANYWHERE},
-	{"search_path", KIND_TEXT, ANYWHERE},
+	{"search_path", KIND_PATH, ANYWHERE},
 	{"paused", KIND_BOOL, ANYWHERE}
 };
 
@@ -432,6 +434,7 @@ take_setting(Jsonb *row, const Setting *setting, JsonbValue *value)
 	char	   *text = value->type == jbvString ? value_text(value) :
 		value->type == jbvNumeric ? numeric_normalize(value->val.numeric) : NULL;
 	bool		word = value->type == jbvString && text[0] != '\0';
+	List	   *schemas;
 
 	switch (setting->kind)
 	{
@@ -470,6 +473,8 @@ take_setting(Jsonb *row, const Setting *setting, JsonbValue *value)
 				check_expression(setting, text);
 			if (setting->kind == KIND_COLUMNS)
 				check_columns(setting, text);
+			if (setting->kind == KIND_PATH && !SplitIdentifierString(pstrdup(text), ',', &schemas))
+				wrong_value(setting);
 	}
 	return definition_with_value(row, setting->name, value);
 }
@@ -560,10 +565,8 @@ definition_check(const Sync *sync)
 	refuse(!sync->query && sync->query_columns, "query_columns are nothing without a query",
 		   "What a table has is asked of the source.");
 	check_mode(sync);
-	refuse(sync->deletes != SYNC_DELETES_IGNORE && sync->mode != SYNC_MERGE && sync->mode != SYNC_HISTORY,
-		   "deleted rows are found in the modes merge and history only", "Take one of these modes, or leave deletes out.");
-	refuse(sync->deletes != SYNC_DELETES_IGNORE && sync->cursor_column,
-		   "deleted rows are not found by a cursor_column", "Leave it out, so that all rows are read, or leave deletes out.");
+	refuse(sync->deletes != SYNC_DELETES_IGNORE && sync->write != SYNC_UPSERT,
+		   "deleted rows are found only where rows are merged by key", "Set write to merge, or leave deletes out.");
 	refuse(sync->deletes != SYNC_DELETES_SOFT && strcmp(sync->deleted_column, "deleted_at") != 0,
 		   "a deleted_column is used only where deletes is soft", "Set deletes to soft, or leave it out.");
 	refuse(sync->replace_rows && sync->write != SYNC_REPLACE, "replace_rows is of use only where write is replace",
@@ -581,7 +584,7 @@ definition_check(const Sync *sync)
 			refuse(!found, psprintf("key column \"%s\" is not among the columns that are taken", (char *) lfirst(lc)),
 				   "Add it to columns, or leave columns out.");
 		}
-	if (sync->query)
+	if (sync->query && OidIsValid(sync->serverid))
 		options_check(registry_connector_of_server(sync->serverid),
 					  list_make1(makeDefElem("query", (Node *) makeString(sync->query), -1)), CK_ON_TABLE);
 }

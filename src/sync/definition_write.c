@@ -634,8 +634,11 @@ set_paused(SyncCall *call, bool paused)
 	Datum		values[] = {Int64GetDatum(sync->id), BoolGetDatum(paused)};
 
 	if (sync->paused == paused)
+	{
 		ereport(NOTICE,
 				(errmsg(paused ? "sync \"%s\" is paused already" : "sync \"%s\" is not paused", sync->name)));
+		return;
+	}
 	tables_execute("UPDATE connkit.sync SET paused = $2 WHERE id = $1", 2, types, values, NULL);
 	call->event.old_value = paused_value(sync->paused);
 	call->event.new_value = paused_value(paused);

@@ -10,8 +10,26 @@
 -- tables at the source
 \! psql -Xq -h "$CK_SOURCE_PGHOST" -p "$CK_SOURCE_PGPORT" -U postgres -c 'DROP SCHEMA IF EXISTS sync_definition, sync_definition_2 CASCADE' -c 'CREATE SCHEMA sync_definition CREATE TABLE plain (id int) CREATE TABLE "With.Dot""" (id int) CREATE VIEW "All" AS SELECT 1 AS id' -c 'CREATE SCHEMA sync_definition_2 CREATE TABLE plain (id int)' source 2>/dev/null
 
+-- one that two sessions can see
+SET client_min_messages = error;
+SELECT connkit_create_source('seen', 'null') AS ignored \gset
+SELECT connkit_create_sync('seen', 'x', name => 'seen') AS ignored \gset
+RESET client_min_messages;
+
 BEGIN;
 SELECT no_plan();
+
+-- while one session changes it, another does not
+SELECT lives_ok($$SELECT connkit_reset_sync('seen')$$, 'a sync is changed');
+\set alter `psql -XAqt -h "$CK_PGHOST" -p "$CK_PGPORT" -U postgres -d pgtap_sync_definition -v VERBOSITY=sqlstate -c "SELECT connkit_alter_sync('seen', '{}')" 2>&1`
+\set reset `psql -XAqt -h "$CK_PGHOST" -p "$CK_PGPORT" -U postgres -d pgtap_sync_definition -v VERBOSITY=sqlstate -c "SELECT connkit_reset_sync('seen')" 2>&1`
+\set drop `psql -XAqt -h "$CK_PGHOST" -p "$CK_PGPORT" -U postgres -d pgtap_sync_definition -v VERBOSITY=sqlstate -c "SELECT connkit_drop_sync('seen')" 2>&1`
+\set pause `psql -XAqt -h "$CK_PGHOST" -p "$CK_PGPORT" -U postgres -d pgtap_sync_definition -v VERBOSITY=sqlstate -c "SELECT connkit_pause_sync('seen')" 2>&1`
+SELECT is(:'alter'::text, 'ERROR:  55006', 'and not by another session too');
+SELECT is(:'reset'::text, 'ERROR:  55006', 'nor reset');
+SELECT is(:'drop'::text, 'ERROR:  55006', 'nor dropped');
+SELECT is(:'pause'::text, '', 'but it is paused');
+SELECT connkit_drop_source('seen', true) AS ignored \gset
 
 CREATE ROLE connkit_acme;
 CREATE ROLE connkit_anna IN ROLE connkit_acme;
@@ -184,7 +202,7 @@ SELECT is(refused(settings::jsonb), '22023 "' || name || '" of a sync does not t
 		('filter', '{"filter": "a AS b"}'), ('lookback', '{"lookback": -1}'), ('lookback', '{"lookback": "-1 day"}'),
 		('lookback', '{"lookback": "inf"}'), ('lookback', '{"lookback": "nan"}'), ('lookback', '{"lookback": true}'), ('initial_value', '{"initial_value": [1]}'),
 		('deletes', '{"deletes": "gone"}'), ('deleted_column', format('{"deleted_column": %s}', to_json(repeat('x', 64)))), ('policy', '{"policy": "freeze"}'),
-		('search_path', '{"search_path": 1}'), ('paused', '{"paused": 1}')) AS v(name, settings);
+		('search_path', '{"search_path": 1}'), ('search_path', '{"search_path": "a,,b"}'), ('paused', '{"paused": 1}')) AS v(name, settings);
 SELECT matches(refused('{"filter": "a = "}'), '^42601', 'a filter that does not parse');
 SELECT matches(refused('{"filter": "a) OR (b"}'), '^42601', 'or only in parentheses');
 SELECT matches(refused('{"filter": "a) FROM (SELECT 1"}'), '^42601', 'or are more than they seem');
@@ -202,14 +220,15 @@ SELECT is(refused(settings::jsonb, mode, cursor_column), '22023 ' || message, se
 	FROM (VALUES ('full_refresh', NULL, '{"lookback": 1}', 'initial_value, lookback and half_open are nothing without a cursor_column'),
 		('history', NULL, '{"half_open": true}', 'initial_value, lookback and half_open are nothing without a cursor_column'),
 		('merge', NULL, '{"initial_value": 1}', 'initial_value, lookback and half_open are nothing without a cursor_column'),
-		('full_refresh', NULL, '{"deletes": "hard"}', 'deleted rows are found in the modes merge and history only'),
-		('incremental', 'id', '{"deletes": "soft"}', 'deleted rows are found in the modes merge and history only'),
-		('history', 'id', '{"deletes": "soft"}', 'deleted rows are not found by a cursor_column'),
+		('full_refresh', NULL, '{"deletes": "hard"}', 'deleted rows are found only where rows are merged by key'),
+		('incremental', 'id', '{"deletes": "soft"}', 'deleted rows are found only where rows are merged by key'),
 		('merge', NULL, '{"deleted_column": "gone"}', 'a deleted_column is used only where deletes is soft'),
 		('merge', NULL, '{"replace_rows": true}', 'replace_rows is of use only where write is replace')) AS v(mode, cursor_column, settings, message);
 SELECT is(refused('{"columns": ["a"]}', key_columns => '{b}'), '22023 key column "b" is not among the columns that are taken', 'a key that is not taken');
 SELECT is(refused('{}', key_columns => '{a,NULL}'), '22023 "key_columns" of a sync does not take that value', 'a key of NULL');
 SELECT is(refused('{"deletes": "soft", "deleted_column": "gone"}', 'merge', NULL), 'nothing', 'and what goes together');
+SELECT connkit_drop_sync('shop.numbers_4') AS ignored \gset
+SELECT is(refused('{"deletes": "hard"}', 'incremental', 'id', 'merge'), 'nothing', 'deletions too where a cursor is');
 SELECT is(raised($$SELECT connkit_create_sync('far', query => 'SELECT 1', query_columns => 'a int', target => 't', settings => '{"create_indexes": true}')$$),
 	'22023: the indexes of a query are not known | Leave out create_indexes, and make indexes on the target yourself.', 'indexes of a query');
 
@@ -314,6 +333,9 @@ SELECT is((SELECT paused FROM connkit.sync WHERE name = 'shop.i1'), false, 'too'
 SELECT results_eq($$SELECT action, object, old_value, new_value FROM news()$$,
 	$$VALUES ('pause', 'shop.i1', '{"paused": false}'::jsonb, '{"paused": true}'::jsonb),
 		('resume', 'shop.i1', '{"paused": true}'::jsonb, '{"paused": false}'::jsonb)$$, 'both are told');
+
+SELECT lives_ok($$SELECT connkit_resume_sync('shop.i1')$$, 'once more');
+SELECT is((SELECT count(*) FROM news()), 2::bigint, 'changes nothing');
 
 -- drop
 SELECT mark() AS ignored \gset
