@@ -296,26 +296,26 @@ compat_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nke
 #endif
 }
 
-/* Updates a row, and makes its index entries where it needs new ones; 16 tells those that only summarize. */
+/* Updates a row, and makes its entries in the indexes of info; *indexes: in all, or it would have. Some only summarize. */
 static inline TM_Result
-compat_tuple_update(ResultRelInfo *info, ItemPointer tid, TupleTableSlot *slot, EState *estate)
+compat_tuple_update(ResultRelInfo *info, ItemPointer tid, TupleTableSlot *slot, EState *estate, bool *indexes)
 {
 	TM_FailureData failure;
 	LockTupleMode lockmode;
 	TM_Result	result;
 #if PG_VERSION_NUM >= 160000
-	TU_UpdateIndexes indexes = TU_None;
+	TU_UpdateIndexes update = TU_None;
 
 	result = table_tuple_update(info->ri_RelationDesc, tid, slot, estate->es_output_cid, InvalidSnapshot, InvalidSnapshot,
-								true, &failure, &lockmode, &indexes);
-	if (result == TM_Ok && indexes != TU_None)
-		list_free(ExecInsertIndexTuples(info, slot, estate, true, false, NULL, NIL, indexes == TU_Summarizing));
+								true, &failure, &lockmode, &update);
+	*indexes = result == TM_Ok && update == TU_All;
+	if (result == TM_Ok && update != TU_None)
+		list_free(ExecInsertIndexTuples(info, slot, estate, true, false, NULL, NIL, update == TU_Summarizing));
 #else
-	bool		indexes = false;
-
+	*indexes = false;
 	result = table_tuple_update(info->ri_RelationDesc, tid, slot, estate->es_output_cid, InvalidSnapshot, InvalidSnapshot,
-								true, &failure, &lockmode, &indexes);
-	if (result == TM_Ok && indexes)
+								true, &failure, &lockmode, indexes);
+	if (result == TM_Ok && *indexes)
 		list_free(ExecInsertIndexTuples(info, slot, estate, true, false, NULL, NIL));
 #endif
 	return result;
