@@ -46,6 +46,9 @@ read_begin(Sync *sync, SyncRun *run)
 
 		appendStringInfo(&sql, "%s%s %s", sql.data[sql.len - 1] == '(' ? "" : ", ", quote_identifier(column->name),
 						 column->local_type);
+		/* PostgreSQL cuts the name, here and in expressions */
+		if (strlen(column->name) >= NAMEDATALEN)
+			appendStringInfo(&sql, " OPTIONS (column_name %s)", quote_literal_cstr(column->name));
 	}
 	appendStringInfo(&sql, ") SERVER %s OPTIONS (", quote_identifier(sync->source));
 	append_option(&sql, "schema_name", sync->schema_name);

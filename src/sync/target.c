@@ -20,6 +20,7 @@
 #include "utils/rls.h"
 #include "utils/ruleutils.h"
 
+#include "discover.h"
 #include "sync.h"
 
 /* Room for new versions of rows beside the old ones, in targets whose rows change. */
@@ -312,6 +313,75 @@ target_make(Sync *sync)
 	sync->new_target = sync->made_target = true;
 }
 
+/* An index of the source's table, as far as it was told. */
+typedef struct SourceIndex
+{
+	char	   *name;
+	bool		usable;			/* all its columns are taken */
+	StringInfoData columns;
+} SourceIndex;
+
+typedef struct IndexWalk
+{
+	Sync	   *sync;
+	MemoryContext context;
+	List	   *indexes;
+} IndexWalk;
+
+static void
+index_found(CkCatalog *catalog, const CatalogIndex *found)
+{
+	IndexWalk  *walk = catalog->arg;
+	MemoryContext caller = MemoryContextSwitchTo(walk->context);
+	SourceIndex *index = walk->indexes ? llast(walk->indexes) : NULL;
+	const char *name = NULL;
+	ListCell   *lc;
+
+	if (index == NULL || strcmp(index->name, found->name) != 0)
+	{
+		index = palloc0(sizeof(SourceIndex));
+		index->name = pstrdup(found->name);
+		index->usable = true;
+		initStringInfo(&index->columns);
+		walk->indexes = lappend(walk->indexes, index);
+	}
+	foreach(lc, walk->sync->fields)
+	{
+		SyncField  *field = lfirst(lc);
+
+		if (!field->rejects && field->column && strcmp(field->column->name, found->column) == 0)
+			name = field->name;
+	}
+	if (name)
+		appendStringInfo(&index->columns, "%s%s", index->columns.len > 0 ? ", " : "", quote_identifier(name));
+	index->usable &= name != NULL;
+	MemoryContextSwitchTo(caller);
+}
+
+/* The source's indexes of plain columns, as far as the sync takes them; the key has its own. What is unique there need not be
+ * in every state that the target goes through, so they are not. */
+static void
+make_indexes(Sync *sync, const char *keys)
+{
+	IndexWalk	walk = {.sync = sync, .context = CurrentMemoryContext};
+	CkCatalog	catalog = {
+		.schemas = sync->schema_name ? list_make1(makeString(sync->schema_name)) : NIL,
+		.tables = list_make1(makeString(sync->table_name)),
+		.default_schema = sync->schema_name == NULL,
+		.index = index_found, .arg = &walk
+	};
+	ListCell   *lc;
+
+	discover_walk(&catalog, sync->serverid, GetUserId());
+	foreach(lc, walk.indexes)
+	{
+		SourceIndex *index = lfirst(lc);
+
+		if (index->usable && !(keys && strcmp(keys, index->columns.data) == 0))
+			run_sql(psprintf("CREATE INDEX ON %s (%s)", target_name(sync->target), index->columns.data), SPI_OK_UTILITY);
+	}
+}
+
 void
 target_finish(Sync *sync)
 {
@@ -321,6 +391,8 @@ target_finish(Sync *sync)
 	if (keys && sync->write != SYNC_APPEND)
 		run_sql(psprintf("ALTER TABLE %s ADD PRIMARY KEY (%s%s)", target_name(sync->target), keys,
 						 sync->mode == SYNC_HISTORY ? ", valid_from" : ""), SPI_OK_UTILITY);
+	if (sync->create_indexes && sync->table_name)
+		make_indexes(sync, sync->write == SYNC_APPEND ? NULL : keys);
 }
 
 bool
