@@ -222,7 +222,7 @@ selects_one(const Setting *setting, const char *statement)
 static void
 check_expression(const Setting *setting, const char *text)
 {
-	if (!selects_one(setting, psprintf("SELECT %s", text)) || !selects_one(setting, psprintf("SELECT (%s)", text)))
+	if (!selects_one(setting, psprintf("SELECT %s", text)) || !selects_one(setting, psprintf("SELECT (%s\n)", text)))
 		wrong_value(setting);
 }
 

@@ -1,0 +1,192 @@
+-- sync_run.sql: runs in the foreground: what is read, what is put where, what is told, whose rights they have.
+-- Every run is a transaction of its own, since within one the source has one snapshot.
+\set ECHO none
+\set QUIET on
+\pset format unaligned
+\pset tuples_only on
+\pset pager off
+\set port `echo $CK_SOURCE_PGPORT`
+\set host `echo $CK_SOURCE_PGHOST`
+\set password `echo $CK_PASSWORD`
+
+SET client_min_messages = error;
+CREATE EXTENSION dblink;
+SELECT no_plan();
+SELECT dblink_connect('source', format('host=%s port=%s dbname=source user=postgres', :'host', :'port')) = 'OK' AS ready \gset
+SELECT connkit_create_source('source', 'postgres', jsonb_build_object('host', 'localhost', 'port', :'port', 'dbname', 'source'),
+	jsonb_build_object('user', 'ck_reader', 'password', :'password')) IS NULL AS ready \gset
+CREATE FUNCTION at_source(statement text) RETURNS void LANGUAGE sql AS
+	$$SELECT dblink_exec('source', 'SET search_path = run; SET client_min_messages = error; SET lock_timeout = 5000; ' || statement)$$;
+CREATE FUNCTION run(sync text) RETURNS text LANGUAGE sql AS $$
+	SELECT concat_ws(' ', outcome, rows_read, inserted, rejected, message) FROM connkit_sync(sync)
+$$;
+SELECT at_source('DROP SCHEMA IF EXISTS run CASCADE; CREATE SCHEMA run') IS NULL AS ready \gset
+SELECT dblink_exec('source', 'GRANT USAGE ON SCHEMA run TO ck_reader') IS NULL AS ready \gset
+
+-- full refresh
+SELECT at_source('CREATE TABLE f (id int PRIMARY KEY, name varchar(20) NOT NULL, amount numeric(8,2));
+	COMMENT ON TABLE f IS ''all of it''; COMMENT ON COLUMN f.name IS ''its name''; CREATE INDEX ON f (name, id); CREATE INDEX ON f (lower(name));
+	INSERT INTO f SELECT i, ''n'' || i, i / 4.0 FROM generate_series(1, 50) AS i') IS NULL AS ready \gset
+SELECT is(connkit_create_sync('source', 'run.f', 'public.f', name => 'f', settings => '{"create_indexes": true}'), 'f', 'a sync is made');
+SELECT is(run('f'), 'succeeded 50 50 0', 'the first run makes the target');
+SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN '!' ELSE '' END, ', ' ORDER BY attnum)
+	FROM pg_attribute WHERE attrelid = 'f'::regclass AND attnum > 0), 'id integer!, name character varying(20)!, amount numeric(8,2)', 'columns');
+SELECT is((SELECT string_agg(pg_get_indexdef(indexrelid), '; ' ORDER BY indexrelid) FROM pg_index WHERE indrelid = 'f'::regclass),
+	'CREATE UNIQUE INDEX f_pkey ON public.f USING btree (id); CREATE INDEX f_name_id_idx ON public.f USING btree (name, id)', 'key and index');
+SELECT is(obj_description('f'::regclass), 'all of it', 'comment');
+SELECT is(col_description('f'::regclass, 2), 'its name', 'comment of a column');
+CREATE VIEW over_f AS SELECT count(*), sum(amount) FROM f;
+CREATE ROLE ck_looker;
+GRANT SELECT ON f TO ck_looker;
+SELECT at_source('DELETE FROM f WHERE id <= 10; UPDATE f SET amount = 0 WHERE id = 11') IS NULL AS ready \gset
+SELECT is(run('f'), 'succeeded 40 40 0', 'the second run replaces its rows');
+SELECT is((SELECT f::text FROM over_f AS f), '(40,302.25)', 'views survive');
+SELECT ok(has_table_privilege('ck_looker', 'f', 'SELECT'), 'grants survive');
+SELECT is((SELECT count(*) FROM f WHERE id = 20), 1::bigint, 'and the key serves');
+BEGIN;
+DELETE FROM f;
+SELECT is(run('f'), 'succeeded 40 40 0', 'in a transaction');
+ROLLBACK;
+SELECT is((SELECT count(*) FROM f), 40::bigint, 'that is rolled back');
+
+-- incremental append: rows of equal cursor values
+SELECT at_source('CREATE TABLE a (id int PRIMARY KEY, at timestamp NOT NULL); INSERT INTO a VALUES (2, ''2026-01-01''), (3, ''2026-01-02'')') IS NULL AS ready \gset
+SELECT connkit_create_sync('source', 'run.a', 'public.a', 'incremental', name => 'a', cursor_column => 'at') IS NULL AS ready \gset
+SELECT is(run('a'), 'succeeded 2 2 0', 'append: the first run reads all');
+SELECT is((SELECT position FROM connkit.sync_state JOIN connkit.sync ON id = sync WHERE name = 'a'), '2026-01-02 00:00:00', 'the position');
+SELECT is(run('a'), 'succeeded 1 0 0', 'the next one what is at the position, and has it');
+SELECT at_source('INSERT INTO a VALUES (1, ''2026-01-02''), (4, ''2026-01-02'')') IS NULL AS ready \gset
+SELECT is(run('a'), 'succeeded 3 2 0', 'later rows at the position are new, also where their key is less');
+SELECT is(run('a'), 'succeeded 3 0 0', 'once');
+SELECT at_source('INSERT INTO a VALUES (5, ''2026-01-03''), (6, ''2026-01-01 12:00'')') IS NULL AS ready \gset
+SELECT is(run('a'), 'succeeded 4 1 0', 'a row behind the position is not read without a lookback');
+BEGIN;
+SELECT at_source('INSERT INTO a VALUES (7, ''2026-01-04'')') IS NULL AS ready \gset
+SELECT is(run('a'), 'succeeded 2 1 0', 'a run in a transaction');
+SELECT is(run('a'), 'succeeded 1 0 0', 'knows what the one before it has done');
+ROLLBACK;
+SELECT is(run('a'), 'succeeded 2 1 0', 'and both are undone with it');
+SELECT is((SELECT string_agg(id::text, ',' ORDER BY id) FROM a), '1,2,3,4,5,7', 'no gap and no double');
+SELECT connkit_alter_sync('a', '{"lookback": "5 days"}') IS NULL AS ready \gset
+SELECT is(run('a'), 'succeeded 7 6 0', 'rows that were appended before that are not known');
+DELETE FROM a WHERE ctid NOT IN (SELECT min(ctid) FROM a GROUP BY id);
+SELECT at_source('INSERT INTO a VALUES (8, ''2026-01-01''), (9, ''2025-01-01'')') IS NULL AS ready \gset
+SELECT is(run('a'), 'succeeded 8 1 0', 'late rows within the lookback come');
+SELECT is(run('a'), 'succeeded 8 0 0', 'once');
+
+-- without a key: equal rows are as many as there are
+SELECT at_source('CREATE TABLE k (v text, n int); INSERT INTO k VALUES (''x'', 1), (''x'', 1), (NULL, 1)') IS NULL AS ready \gset
+SELECT connkit_create_sync('source', 'run.k', 'public.k', 'incremental', name => 'k', cursor_column => 'n') IS NULL AS ready \gset
+SELECT is(run('k'), 'succeeded 3 3 0', 'no key: equal rows');
+SELECT at_source('INSERT INTO k VALUES (''x'', 1), (NULL, 1), (''y'', 1)') IS NULL AS ready \gset
+SELECT is(run('k'), 'succeeded 6 3 0', 'more of them');
+SELECT is(run('k'), 'succeeded 6 0 0', 'once');
+SELECT at_source('INSERT INTO k VALUES (''x'', 2)') IS NULL AS ready \gset
+SELECT is(run('k'), 'succeeded 7 1 0', 'and beyond them');
+SELECT at_source('INSERT INTO k VALUES (''x'', NULL)') IS NULL AS ready \gset
+SELECT matches(run('k'), '^failed .* has no value in its cursor column "n"', 'a row without a cursor value is not lost in silence');
+
+-- half open
+SELECT at_source('CREATE TABLE h (id int PRIMARY KEY, d date NOT NULL); INSERT INTO h VALUES (1, ''2026-01-01''), (2, ''2026-01-02'')') IS NULL AS ready \gset
+SELECT connkit_create_sync('source', 'run.h', 'public.h', 'incremental', name => 'h', cursor_column => 'd', settings => '{"half_open": true}') IS NULL AS ready \gset
+SELECT is(run('h'), 'succeeded 1 1 0', 'half open: rows at the greatest value are left');
+SELECT at_source('INSERT INTO h VALUES (3, ''2026-01-02''), (4, ''2026-01-03'')') IS NULL AS ready \gset
+SELECT is(run('h'), 'succeeded 2 2 0', 'and come when there is a greater one');
+SELECT is(run('h'), 'succeeded 0 0 0', 'once');
+
+-- from an initial value; columns, mapping, filter
+SELECT connkit_create_sync('source', 'run.f', 'public.m', 'incremental', name => 'm', cursor_column => 'id', settings =>
+	'{"initial_value": "41", "columns": ["id", "name", "amount"], "filter": "name <> ''n45'' -- not this", "mapping": {"label": "upper(name) -- so", "name": null, "cents": "(amount * 100)::int"}}') IS NULL AS ready \gset
+SELECT is(run('m'), 'succeeded 9 9 0', 'initial value and filter');
+SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'm'::regclass AND attnum > 0),
+	'id integer, amount numeric(8,2), cents integer, label text', 'mapping');
+SELECT is((SELECT m::text FROM m WHERE id = 50), '(50,12.50,1250,N50)', 'its values');
+
+-- a query
+SELECT connkit_create_sync('source', target => 'public.q', name => 'q', query => 'SELECT id % 3, count(*) FROM run.f GROUP BY 1',
+	query_columns => '"mod" int, "count" bigint', key_columns => '{mod}') IS NULL AS ready \gset
+SELECT is(run('q'), 'succeeded 3 3 0', 'a query is a source');
+SELECT is((SELECT string_agg(q::text, ' ' ORDER BY mod) FROM q), '(0,13) (1,13) (2,14)', 'its rows');
+
+-- nothing is lost in silence
+CREATE TABLE narrow (id int, name varchar(3), amount int);
+SELECT connkit_create_sync('source', 'run.f', 'public.narrow', name => 'narrow', write => 'append', settings => '{"filter": "id = 11"}') IS NULL AS ready \gset
+SELECT is(run('narrow'), 'succeeded 1 1 0', 'an integer column takes 0.00');
+SELECT connkit_alter_sync('narrow', '{"filter": "id = 13"}') IS NULL AS ready \gset
+SELECT is(run('narrow'), 'failed 1 0 0 column "amount" of the target cannot hold the source''s value without a loss', 'but not 3.25');
+SELECT at_source('UPDATE f SET name = ''n1300'' WHERE id = 13') IS NULL AS ready \gset
+SELECT connkit_alter_sync('narrow', '{"mapping": {"amount": null}}') IS NULL AS ready \gset
+SELECT is(run('narrow'), 'failed 1 0 0 value too long for type character varying(3)', 'nor a longer text');
+
+-- rejected rows
+CREATE TABLE r (id int CHECK (id <> 20), name text, n int);
+SELECT connkit_create_sync('source', 'run.f', 'public.r', name => 'r', settings =>
+	'{"max_rejected": 1, "filter": "id > 15 AND id < 30", "mapping": {"amount": null, "n": "100 / (id - 25)"}}') IS NULL AS ready \gset
+SELECT is(run('r'), 'failed 10 0 0 sync "r" has rejected more than 1 rows', 'too many rejected rows');
+SELECT is((SELECT count(*) FROM connkit.rejected_row), 2::bigint, 'which can be seen');
+SELECT connkit_alter_sync('r', '{"max_rejected": 2}') IS NULL AS ready \gset
+SELECT is(run('r'), 'succeeded 14 12 2', 'as many as may be');
+SELECT is((SELECT string_agg(sqlstate || ' ' || (source_row ->> 'id') || ' ' || (source_row ->> 'amount'), ', ' ORDER BY id) FROM connkit.rejected_row),
+	'23514 20 5.00, 22012 25 6.25', 'reason and row, once');
+SELECT is((SELECT count(*) FROM r), 12::bigint, 'the others are there');
+
+-- a whole source: what one has wrong does not undo the others
+SELECT is((SELECT string_agg(sync_name || ' ' || outcome, ', ' ORDER BY sync_name) FROM connkit_sync('source') WHERE sync_name < 'i'),
+	'a succeeded, f succeeded, h succeeded', 'all syncs of a source');
+SELECT throws_ok('SELECT connkit_sync(''source'', atomic => true)', '22004', NULL, 'atomic: the error is the call''s');
+SELECT is((SELECT count(*) FROM connkit.sync_run WHERE state = 'running'), 0::bigint, 'no run is left running');
+
+-- skipped
+SELECT connkit_pause_sync('f') IS NULL AS ready \gset
+SELECT matches(run('f'), '^skipped 0 0 0 it is paused', 'a paused sync is skipped');
+SELECT connkit_resume_sync('f') IS NULL AS ready \gset
+CREATE TABLE nested (id int, name text, amount numeric);
+CREATE TABLE told (what text);
+CREATE FUNCTION nest() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO told SELECT run('nested');
+	RETURN NULL;
+END $$;
+CREATE TRIGGER nest AFTER INSERT ON nested EXECUTE FUNCTION nest();
+SELECT connkit_create_sync('source', 'run.f', 'public.nested', name => 'nested', write => 'append') IS NULL AS ready \gset
+SELECT is(run('nested'), 'succeeded 40 40 0', 'a target with a trigger');
+SELECT is((SELECT what FROM told), 'skipped 0 0 0 it is running: this was called from within it', 'that calls for the same sync');
+DROP TABLE a;
+SELECT matches(run('a'), '^failed .*target public.a of sync "a" is gone', 'a target that is gone is not made anew behind the position');
+
+-- rights
+CREATE ROLE ck_acme;
+CREATE ROLE ck_globex;
+GRANT ck_acme, ck_globex TO CURRENT_USER;
+GRANT USAGE ON FOREIGN SERVER source TO ck_acme;
+GRANT CREATE ON SCHEMA public TO ck_acme;
+SET ROLE ck_acme;
+SELECT connkit_create_sync('source', 'run.f', 'public.acme', name => 'acme') IS NULL AS ready \gset
+CREATE TABLE acme (id int, name text, amount numeric);
+CREATE TABLE who (name text, how text);
+CREATE FUNCTION climb() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO who VALUES (current_user);
+	BEGIN
+		EXECUTE 'SET LOCAL ROLE postgres';
+		INSERT INTO who VALUES (current_user, 'SET ROLE');
+	EXCEPTION WHEN OTHERS THEN NULL;
+	END;
+	BEGIN
+		EXECUTE 'RESET SESSION AUTHORIZATION';
+		INSERT INTO who VALUES (current_user, 'RESET');
+	EXCEPTION WHEN OTHERS THEN NULL;
+	END;
+	RETURN NULL;
+END $$;
+CREATE TRIGGER climb AFTER INSERT ON acme EXECUTE FUNCTION climb();
+SET ROLE ck_globex;
+SELECT throws_ok('SELECT connkit_sync(''acme'')', '42704', NULL, 'a sync of others is not seen');
+RESET ROLE;
+SELECT is(run('acme'), 'succeeded 40 40 0', 'a superuser runs another''s sync');
+SELECT is((SELECT string_agg(DISTINCT who::text, ' ') FROM who), '(ck_acme,)', 'with its owner''s rights, and no way out of them');
+REVOKE USAGE ON FOREIGN SERVER source FROM ck_acme;
+SELECT matches(run('acme'), '^failed .*permission denied for foreign server source', 'the owner needs the source');
+SELECT is((SELECT count(*) FROM connkit.audit_log WHERE object_type = 'sync' AND object = 'acme' AND action = 'sync' AND outcome <> 'ok'), 1::bigint, 'the audit log tells');
+
+SELECT * FROM finish();
