@@ -440,9 +440,18 @@ compat_close_files(Oid relation)
 
 /* pg_class.relallfrozen, of 18 */
 #if PG_VERSION_NUM >= 180000
-#define COMPAT_COPY_ALLFROZEN(to, from) ((to)->relallfrozen = (from)->relallfrozen)
+#define COMPAT_ALLFROZEN(class) ((class)->relallfrozen)
+#define COMPAT_SET_ALLFROZEN(class, pages) ((class)->relallfrozen = (pages))
 #else
-#define COMPAT_COPY_ALLFROZEN(to, from) ((void) 0)
+#define COMPAT_ALLFROZEN(class) 0
+#define COMPAT_SET_ALLFROZEN(class, pages) ((void) (pages))
+#endif
+
+/* Whether the rows that are put into a table are counted, in rel->pgstat_info. */
+#if PG_VERSION_NUM >= 150000
+#define COMPAT_IS_COUNTED(rel) pgstat_should_count_relation(rel)
+#else
+#define COMPAT_IS_COUNTED(rel) ((rel)->pgstat_info != NULL)
 #endif
 
 /* Whether a foreign key compares periods, as from 18 on. */

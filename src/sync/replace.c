@@ -6,9 +6,9 @@
  * are built, the exchange is written to the catalogs, and foreign keys are checked, while readers go on in the old storage:
  * before the commit nobody else sees these catalog rows. Readers wait only from the end of all that to the commit.
  *
- * As after TRUNCATE, a transaction whose snapshot is older than the commit, and that reads the table for the first time after
- * it, finds the table empty. One that has read the table and then waits to write to it is in a deadlock with the exchange,
- * which fails one of both (40P01).
+ * A transaction whose snapshot is older than the commit, and that reads the table for the first time after it, does not find
+ * the old rows, as after TRUNCATE: it finds the new ones where they are stored frozen, as by COPY FREEZE, and else none. One
+ * that has read the table and then waits to write to it is in a deadlock with the exchange, which fails one of both (40P01).
  */
 #include "postgres.h"
 
@@ -16,6 +16,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/toast_internals.h"
+#include "access/visibilitymap.h"
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
 #include "catalog/heap.h"
@@ -235,16 +236,18 @@ replace_obstacle(Oid target)
 	return obstacle;
 }
 
-/* Waits for replacements of tables that foreign keys connect with this one: at the end each needs the other's table free of
- * writers, which would be a deadlock. The locks are known to nobody else. */
-static void
-take_turns(Oid target)
+/* At the end, each of two replacements would need the other's table free of writers. The locks are known to nobody else. */
+void
+replace_wait(Oid target)
 {
-	Relation	rel = table_open(target, AccessShareLock);
-	List	   *tables = connected_tables(rel);
+	Relation	rel = OidIsValid(target) ? try_relation_open(target, AccessShareLock) : NULL;
+	List	   *tables;
 	ListCell   *cell;
 
-	table_close(rel, AccessShareLock);
+	if (rel == NULL)
+		return;
+	tables = connected_tables(rel);
+	relation_close(rel, AccessShareLock);
 	foreach(cell, tables)
 		LockDatabaseObject(RelationRelationId, lfirst_oid(cell), 0,
 						   lfirst_oid(cell) == target ? ExclusiveLock : ShareLock);
@@ -253,13 +256,10 @@ take_turns(Oid target)
 Oid
 replace_begin(Oid target)
 {
-	Relation	rel;
-	const char *obstacle;
+	Relation	rel = table_open(target, ShareRowExclusiveLock);
+	const char *obstacle = find_obstacle(rel);
 	Oid			heap;
 
-	take_turns(target);
-	rel = table_open(target, ShareRowExclusiveLock);
-	obstacle = find_obstacle(rel);
 	if (obstacle)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -365,7 +365,7 @@ rows_inserted(Relation rel)
 	PgStat_TableXactStatus *counts;
 	float4		rows = 0;
 
-	if (rel->pgstat_info == NULL)
+	if (!COMPAT_IS_COUNTED(rel))
 		return -1;
 	for (counts = rel->pgstat_info->trans; counts; counts = counts->upper)
 		rows += counts->tuples_inserted - counts->tuples_deleted;
@@ -417,7 +417,7 @@ exchange_files(Oid kept, Oid gone)
 	a->relpages = b->relpages;
 	a->reltuples = b->reltuples;
 	a->relallvisible = b->relallvisible;
-	COMPAT_COPY_ALLFROZEN(a, b);
+	COMPAT_SET_ALLFROZEN(a, COMPAT_ALLFROZEN(b));
 	b->relfilenode = old.relfilenode;
 	b->reltablespace = old.reltablespace;
 	b->reltoastrelid = old.reltoastrelid;
@@ -441,11 +441,16 @@ note_size(Relation heap, float4 rows)
 	Relation	catalog = table_open(RelationRelationId, RowExclusiveLock);
 	HeapTuple	tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(RelationGetRelid(heap)));
 	Form_pg_class class;
+	BlockNumber all_visible,
+				all_frozen;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for relation %u", RelationGetRelid(heap));
 	class = (Form_pg_class) GETSTRUCT(tuple);
+	visibilitymap_count(heap, &all_visible, &all_frozen);
 	class->relpages = RelationGetNumberOfBlocks(heap);
+	class->relallvisible = all_visible;
+	COMPAT_SET_ALLFROZEN(class, all_frozen);
 	if (class->reltuples < 0)
 		class->reltuples = rows;
 	CatalogTupleUpdate(catalog, &tuple->t_self, tuple);

@@ -274,6 +274,8 @@ static void
 prepare(Sync *sync, SyncRun *run)
 {
 	describe_source(sync);
+	if (sync->write == SYNC_REPLACE)
+		replace_wait(target_find(sync, NoLock));
 	(void) target_find(sync, RowExclusiveLock);
 	if (!OidIsValid(sync->target) && sync->position)
 		ereport(ERROR,

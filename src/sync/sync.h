@@ -265,6 +265,10 @@ extern char *target_name(Oid relation);
 /* Why the table's storage cannot be exchanged (a clause: "it has row triggers"), or NULL. */
 extern const char *replace_obstacle(Oid target);
 
+/* Waits for replacements of tables that foreign keys connect with the target, which may be invalid: before any other lock on
+ * it, or two of them would be in a deadlock. */
+extern void replace_wait(Oid target);
+
 /* A heap of the target's layout to be loaded, dropped columns and all; the target is locked against writers, not readers. */
 extern Oid	replace_begin(Oid target);
 /* Builds the target's indexes on it. */
