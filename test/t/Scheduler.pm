@@ -38,13 +38,14 @@ sub make_extension
 	});
 }
 
-# A sync of a source of its own, whose rows are as the options say, into the table of its name; it belongs to the role.
+# A sync of a source of its own, whose rows are as the options say, into the table of its name; it belongs to the role. With
+# arguments, more of connkit_create_sync().
 sub make_sync
 {
-	my ($node, $database, $name, $options, $settings, $role) = @_;
+	my ($node, $database, $name, $options, $arguments, $role) = @_;
 
 	$role //= 'acme';
-	$settings //= '{}';
+	$arguments = $arguments ? ", $arguments" : '';
 	$node->safe_psql($database, qq{
 		SET client_min_messages = warning;
 		SET ROLE $role;
@@ -52,7 +53,7 @@ sub make_sync
 		CREATE USER MAPPING FOR $role SERVER $name;
 		CREATE TABLE IF NOT EXISTS $name (id bigint);
 		SELECT connkit_create_sync('$name', 'numbers', '$name', name => '$name',
-			settings => '{"columns": ["id"]}'::jsonb || '$settings');
+			settings => '{"columns": ["id"], "chunk_rows": 10}'$arguments);
 	});
 }
 

@@ -1,0 +1,85 @@
+# The scheduler finds the databases that have the extension, and is in nobody's way.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Scheduler;
+use Test::More;
+
+my $node = scheduler_node('main', "connkit.scheduler_naptime = 2\n");
+
+# A sync that runs each second.
+sub begin
+{
+	my ($database, $name) = @_;
+
+	make_sync($node, $database, $name, "rows '3'");
+	$node->safe_psql($database, "SET ROLE acme; SELECT connkit_schedule('$name', '1 second')");
+}
+
+sub runs
+{
+	my ($database, $what) = @_;
+	my $before = $node->safe_psql($database, 'SELECT coalesce(max(id), 0) FROM connkit.sync_run');
+
+	eventually($node, $database, "SELECT count(*) > 1 FROM connkit.sync_run WHERE id > $before AND state = 'succeeded'", $what);
+}
+
+$node->safe_psql('postgres', "CREATE DATABASE $_") for qw(one two without);
+make_extension($node, $_) for qw(one two);
+begin('one', 'first');
+begin('two', 'second');
+runs('one', 'syncs run in a database');
+runs('two', 'and in another');
+is($node->safe_psql('one', "SELECT DISTINCT sync_name FROM connkit.sync_run"), 'first', 'each has its own');
+
+$node->safe_psql('postgres', 'CREATE DATABASE late');
+make_extension($node, 'late');
+begin('late', 'third');
+runs('late', 'in one that was made later');
+make_extension($node, 'without');
+begin('without', 'fourth');
+runs('without', 'in one that gets the extension later');
+
+# nobody is kept from what needs a database for himself
+my $trouble = 0;
+for my $i (1 .. 5)
+{
+	$trouble++ if $node->psql('postgres', 'CREATE DATABASE copy TEMPLATE late');
+	$trouble++ if $node->psql('postgres', 'ALTER DATABASE copy RENAME TO other');
+	$trouble++ if $node->psql('postgres', 'DROP DATABASE other');
+}
+is($trouble, 0, 'databases are copied, renamed and dropped while syncs run in them each second');
+$node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE late');
+runs('copy', 'a copy is found');
+$node->safe_psql('postgres', 'ALTER DATABASE copy ALLOW_CONNECTIONS false');
+sleep 4;
+my $offset = -s $node->logfile;
+sleep 3;
+unlike(slurp_file($node->logfile, $offset), qr/not currently accepting connections/,
+	'one that takes no connections is left alone');
+$node->safe_psql('postgres', 'ALTER DATABASE copy ALLOW_CONNECTIONS true');
+runs('copy', 'until it does');
+make_sync($node, 'copy', 'slow', "rows '1000', delay_ms '100'");
+$node->safe_psql('copy', "SET ROLE acme; SELECT connkit_sync('slow', background => true)");
+$node->poll_query_until('copy', "SELECT count(*) = 1 FROM connkit.sync_progress WHERE sync_name = 'slow'");
+is($node->psql('postgres', 'DROP DATABASE copy WITH (FORCE)'), 0, 'one is dropped by force in the middle of a run');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'connkit run' AND datname = 'copy'"),
+	'0', 'which ends');
+
+# the extension goes and comes
+is($node->psql('two', 'SET client_min_messages = warning; DROP EXTENSION connkit CASCADE'), 0,
+	'the extension is dropped while syncs run each second');
+sleep 3;
+is($node->psql('two', 'SET client_min_messages = warning; DROP TABLE second'), 0, 'and nothing runs there');
+make_extension($node, 'two');
+begin('two', 'again');
+runs('two', 'until it is there again');
+runs('one', 'the others go on');
+
+unlike(log_of($node), qr/PANIC|terminated by signal|TRAP/, 'nothing crashed');
+done_testing();
