@@ -266,7 +266,7 @@ find_variant(Sync *sync, SyncColumn *column, bool make)
 		}
 		else if (type_step(&target, column, NULL) != STEP_NONE || !allow_null(sync, name))
 			continue;
-		column->target = name;
+		column->target = MemoryContextStrdup(sync->context, name);
 		return true;
 	}
 }
@@ -283,7 +283,7 @@ find_variants(Sync *sync)
 		TargetColumn target;
 
 		if (!change_is_mapped(sync, column) && change_target(sync, column->target, &target) &&
-			type_step(&target, column, NULL) == STEP_VARIANT)
+			type_step(&target, column, NULL) != STEP_NONE)
 			(void) find_variant(sync, column, false);
 	}
 }
@@ -371,7 +371,7 @@ evolve_added(Sync *sync, const Change *change)
 		char	   *name = column->target;
 
 		for (int i = 2; name_is_used(sync, column, column->target); i++)
-			column->target = suffixed(name, psprintf("_%d", i));
+			column->target = MemoryContextStrdup(sync->context, suffixed(name, psprintf("_%d", i)));
 	}
 	if (!OidIsValid(sync->target))
 		return "made with the target";
@@ -535,12 +535,10 @@ record_change(Sync *sync, SyncRun *run, const Change *change, const char *action
 void
 evolve(Sync *sync, SyncRun *run)
 {
-	MemoryContext caller = MemoryContextSwitchTo(sync->context);
 	List	   *changes;
 	ListCell   *lc;
 
 	SPI_connect();
-	MemoryContextSwitchTo(sync->context);
 	if (sync->shape == NIL && OidIsValid(sync->target))
 		find_variants(sync);
 	changes = change_list(sync);
@@ -554,5 +552,4 @@ evolve(Sync *sync, SyncRun *run)
 		record_change(sync, run, lfirst(lc), action);
 	}
 	SPI_finish();
-	MemoryContextSwitchTo(caller);
 }
