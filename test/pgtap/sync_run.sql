@@ -103,7 +103,7 @@ SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod),
 SELECT is((SELECT m::text FROM m WHERE id = 50), '(50,12.50,1250,N50)', 'its values');
 
 -- a query
-SELECT connkit_create_sync('source', target => 'public.q', name => 'q', query => 'SELECT id % 3, count(*) FROM run.f GROUP BY 1',
+SELECT connkit_create_sync('source', target => 'public.q', name => 'q', query => 'SELECT id % 3 AS mod, count(*) FROM run.f GROUP BY 1',
 	query_columns => '"mod" int, "count" bigint', key_columns => '{mod}') IS NULL AS ready \gset
 SELECT is(run('q'), 'succeeded 3 3 0', 'a query is a source');
 SELECT is((SELECT string_agg(q::text, ' ' ORDER BY mod) FROM q), '(0,13) (1,13) (2,14)', 'its rows');
