@@ -159,12 +159,17 @@ merge_is_exact(Sync *sync, SyncField *field)
 		DatumGetBool(OidFunctionCall1Coll(proc, collation, ObjectIdGetDatum(entry->btree_opintype)));
 }
 
-/* Finds the visible row of the key at hand. */
+/* Finds the visible row of the key at hand. What the scan keeps outlives the row at hand. */
 static bool
 merge_find(Merger *merger, IndexScanDesc scan)
 {
+	MemoryContext caller = MemoryContextSwitchTo(merger->context);
+	bool		found;
+
 	index_rescan(scan, merger->keys, merger->nkeys, NULL, 0);
-	return index_getnext_slot(scan, ForwardScanDirection, merger->found);
+	found = index_getnext_slot(scan, ForwardScanDirection, merger->found);
+	MemoryContextSwitchTo(caller);
+	return found;
 }
 
 /* The same with a snapshot of now. */
