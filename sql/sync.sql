@@ -87,7 +87,7 @@ CREATE TABLE connkit.sync_run (
 	owner name NOT NULL,
 	owner_mark text NOT NULL,
 	source name NOT NULL,
-	trigger text NOT NULL CHECK (trigger IN ('call', 'background', 'schedule', 'after')),
+	trigger text NOT NULL CHECK (trigger IN ('call', 'background', 'schedule', 'after', 'replay')),
 	state text NOT NULL CHECK (state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'skipped')),
 	requested_by name NOT NULL DEFAULT session_user,
 	queued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -115,7 +115,7 @@ CREATE TABLE connkit.sync_run (
 );
 COMMENT ON TABLE connkit.sync_run IS 'runs of syncs, and those that wait for their turn';
 COMMENT ON COLUMN connkit.sync_run.sync IS 'id of the sync, which may have been dropped';
-COMMENT ON COLUMN connkit.sync_run.trigger IS 'call of connkit_sync(); the same with background; schedule; after another sync';
+COMMENT ON COLUMN connkit.sync_run.trigger IS 'call of connkit_sync(); the same with background; schedule; after another sync; connkit_replay_rejected()';
 COMMENT ON COLUMN connkit.sync_run.not_before IS 'when a retry may begin';
 COMMENT ON COLUMN connkit.sync_run.retries IS 'attempts that may follow one that failed for a transient reason';
 COMMENT ON COLUMN connkit.sync_run.timeout IS 'longest time of an attempt';
@@ -245,3 +245,9 @@ COMMENT ON FUNCTION connkit_resume_sync(text) IS 'lets runs of a sync begin agai
 CREATE FUNCTION connkit.sync_dropped() RETURNS trigger AS 'MODULE_PATHNAME', 'connkit_sync_dropped' LANGUAGE C;
 COMMENT ON FUNCTION connkit.sync_dropped() IS 'tells the audit log of a sync that is dropped, and lets none of its runs wait';
 CREATE TRIGGER dropped BEFORE DELETE ON connkit.sync FOR EACH ROW EXECUTE FUNCTION connkit.sync_dropped();
+
+CREATE FUNCTION connkit_replay_rejected(sync text) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'connkit_replay_rejected' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION connkit_replay_rejected(text) IS
+	'tries the rejected rows of a sync once more and returns how many are in the target now: where rows are merged by key, they '
+	'are read again from the source; else they are taken as they were. Those that still do not fit are rejected anew';

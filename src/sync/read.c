@@ -38,6 +38,11 @@ read_begin(Sync *sync, SyncRun *run)
 	StringInfoData sql;
 	ListCell   *lc;
 
+	if (run->replay && !replay_by_key(sync))
+	{
+		run->source_table = replay_table(sync, run);
+		return;
+	}
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE FOREIGN TABLE pg_temp.%s (", name);
 	foreach(lc, sync->columns)

@@ -277,7 +277,7 @@ prepare(Sync *sync, SyncRun *run)
 	if (sync->write == SYNC_REPLACE)
 		replace_wait(target_find(sync, NoLock));
 	(void) target_find(sync, RowExclusiveLock);
-	if (!OidIsValid(sync->target) && sync->position)
+	if (!OidIsValid(sync->target) && (sync->position || run->replay))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("target %s of sync \"%s\" is gone, with the rows up to its position %s",
@@ -336,7 +336,8 @@ load(Sync *sync, SyncRun *run, Road road, bool background)
 	int64		limit = 0;
 	bool		more;
 
-	sink.tracked = sync->cursor_column && (sync->mode == SYNC_INCREMENTAL || sync->mode == SYNC_HISTORY);
+	sink.tracked = sync->cursor_column && (sync->mode == SYNC_INCREMENTAL || sync->mode == SYNC_HISTORY) &&
+		run->replay == NIL;
 	sink.with_cursor = road == ROAD_STAGE && sync->cursor_column;
 	sink.notice = !background;
 	if (road == ROAD_STAGE)
@@ -346,7 +347,13 @@ load(Sync *sync, SyncRun *run, Road road, bool background)
 	sink.heap = road == ROAD_STAGE ? run->stage : road == ROAD_HEAP ? run->heap : sync->target;
 	sink.target = road == ROAD_STAGE ? run->stage : sync->target;
 	sink.hidden = road == ROAD_HEAP || (road == ROAD_DIRECT && sync->new_target);
-	condition = position_condition(sync, run, &params);
+	if (run->replay)
+	{
+		condition = replay_by_key(sync) ? replay_condition(sync, run) : "";
+		params = NULL;
+	}
+	else
+		condition = position_condition(sync, run, &params);
 	/* rows that a lookback appends are known by those behind them */
 	if (background && sync->chunk_rows > 0 && sink.tracked && !(sync->write == SYNC_APPEND && sync->lookback))
 		limit = sync->chunk_rows + sync->tail;
@@ -413,7 +420,7 @@ work(Sync *sync, SyncRun *run, bool background)
 		apply_stage(sync, run, run->stage);
 	if (sync->new_target)
 		target_finish(sync);
-	if (!more && sync->deletes != SYNC_DELETES_IGNORE && !(sync->new_target && first))
+	if (!more && run->replay == NIL && sync->deletes != SYNC_DELETES_IGNORE && !(sync->new_target && first))
 		find_deleted(sync, run, road);
 	read_end(run);
 	SPI_finish();
@@ -492,7 +499,8 @@ finish_step(Sync *sync, SyncRun *run, bool more)
 	run->chunks++;
 	run->milliseconds += TimestampDifferenceMilliseconds(run->started, GetCurrentTimestamp());
 	sync->shape = sync->columns;
-	sync->last_run = run->id;
+	if (run->replay == NIL)
+		sync->last_run = run->id;
 	record_state(sync);
 	run->state = more ? RUN_RUNNING : RUN_SUCCEEDED;
 	record_run(sync, run, NULL);
@@ -837,4 +845,47 @@ connkit_sync(PG_FUNCTION_ARGS)
 		call_row(call, result);
 	}
 	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(connkit_replay_rejected);
+
+/*
+ * Tries the rejected rows of a sync once more and returns how many of them are in the target now.
+ */
+Datum
+connkit_replay_rejected(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int64		id = sync_lookup(name);
+	Call	   *call = palloc0(sizeof(Call));
+	ErrorData  *error;
+
+	if (id == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("sync \"%s\" does not exist", name)));
+	sync_check_owner(sync_read(id, false), GetUserId());
+	if (!sync_lock(id, false))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("sync \"%s\" is running", name),
+				 errhint("Try again when its run has ended.")));
+	call->sync = sync_read(id, false);
+	call->run.sync = id;
+	call->run.trigger = "replay";
+	call->run.attempt = 1;
+	call->run.state = RUN_RUNNING;
+	call->run.started = GetCurrentTimestamp();
+	call->run.careful = true;
+	call->run.replay = replay_take(call->sync);
+	if (call->run.replay == NIL)
+		PG_RETURN_INT64(0);
+	/* as many as there are may be rejected once more, and what a full refresh has left out is added */
+	call->sync->max_rejected = list_length(call->run.replay);
+	if (call->sync->write == SYNC_REPLACE)
+		call->sync->write = SYNC_APPEND;
+	record_run(call->sync, &call->run, NULL);
+	(void) calls_guarded(list_make1(call), PHASE_LOAD, PHASE_LOAD, true, &error);
+	(void) calls_guarded(list_make1(call), PHASE_END, PHASE_END, true, &error);
+	PG_RETURN_INT64(list_length(call->run.replay) - call->run.rejected);
 }

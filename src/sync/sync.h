@@ -12,6 +12,7 @@
  * apply.c       rows of a stage into the target: append, merge, history, deletions
  * position.c    how far a sync has come, and which rows at that point it has already
  * reject.c      rows that the target does not take
+ * replay.c      those rows once more
  * run.c         one run of one sync: the order of all that; connkit_sync()
  * record.c      connkit.sync_run and what else is told of a run
  */
@@ -169,7 +170,7 @@ typedef struct SyncRun
 {
 	int64		id;				/* 0: not recorded yet */
 	int64		sync;
-	const char *trigger;		/* "call", "background", "schedule", "after" */
+	const char *trigger;		/* "call", "background", "schedule", "after", "replay" */
 	RunState	state;
 	int			attempt;
 	TimestampTz started;		/* of the transaction at hand */
@@ -190,6 +191,7 @@ typedef struct SyncRun
 	Oid			source_table;	/* the foreign table of the moment */
 	Oid			stage;			/* temporary table of what was read */
 	Oid			keys;			/* temporary table of all keys at the source */
+	List	   *replay;			/* Jsonb: rejected rows that are tried once more, instead of what the source has */
 } SyncRun;
 
 /*
@@ -303,6 +305,22 @@ extern void reject_row(Sync *sync, SyncRun *run, Jsonb *row, const char *column,
 
 /* After a run has failed, in the transaction that records it: the rows, or the first of them, that it had rejected. */
 extern void reject_keep(Sync *sync, SyncRun *run);
+
+/*
+ * replay.c
+ */
+
+/* The sync's rejected rows (Jsonb), which count as replayed from now on. */
+extern List *replay_take(Sync *sync);
+
+/* Whether rejected rows are read again from the source by their keys; else they are taken as they were. */
+extern bool replay_by_key(const Sync *sync);
+
+/* The condition, behind AND, on their keys. */
+extern char *replay_condition(Sync *sync, SyncRun *run);
+
+/* A temporary table of the source's columns with the rejected rows; SPI is connected. */
+extern Oid	replay_table(Sync *sync, SyncRun *run);
 
 /*
  * record.c

@@ -130,6 +130,21 @@ SELECT is((SELECT string_agg(sqlstate || ' ' || (source_row ->> 'id') || ' ' || 
 	'23514 20 5.00, 22012 25 6.25', 'reason and row, once');
 SELECT is((SELECT count(*) FROM r), 12::bigint, 'the others are there');
 
+-- and once more
+SELECT is(connkit_replay_rejected('r'), 0::bigint, 'replayed: what does not fit still does not');
+SELECT is((SELECT count(*) FROM connkit.rejected_row WHERE replayed_at IS NULL), 2::bigint, 'and is rejected as it was');
+ALTER TABLE r DROP CONSTRAINT r_id_check;
+SELECT is(connkit_replay_rejected('r'), 1::bigint, 'what fits now is taken');
+SELECT is((SELECT r::text FROM r WHERE id = 20), '(20,n20,-20)', 'as it was');
+SELECT is(connkit_replay_rejected('r'), 0::bigint, 'once');
+CREATE TABLE rm (id int PRIMARY KEY, name varchar(3));
+SELECT connkit_create_sync('source', 'run.f', 'public.rm', 'merge', name => 'rm', key_columns => '{id}', settings =>
+	'{"max_rejected": 1, "filter": "id < 15", "mapping": {"amount": null}}') IS NULL AS ready \gset
+SELECT is(run('rm'), 'succeeded 4 3 1', 'merged, but one');
+SELECT at_source('UPDATE f SET name = ''now'' WHERE id = 13') IS NULL AS ready \gset
+SELECT is(connkit_replay_rejected('rm'), 1::bigint, 'by its key, a row is read again');
+SELECT is((SELECT name FROM rm WHERE id = 13), 'now', 'as it is now');
+
 -- a whole source: what one has wrong does not undo the others
 SELECT is((SELECT string_agg(sync_name || ' ' || outcome, ', ' ORDER BY sync_name) FROM connkit_sync('source') WHERE sync_name < 'i'),
 	'a succeeded, f succeeded, h succeeded', 'all syncs of a source');
