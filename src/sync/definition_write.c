@@ -20,6 +20,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -512,10 +513,18 @@ sync_alter(SyncCall *call)
 	call->event.new_value = audited_row(sync->id);
 }
 
+static void
+explain_position(void *arg)
+{
+	errhint("The position is a value of the column \"%s\".", ((const Sync *) arg)->cursor_column);
+}
+
 /* ERROR unless the text is a value of the cursor column, as far as a run has seen what type it has. */
 static void
 check_position(const Sync *sync, const char *position)
 {
+	ErrorContextCallback explain = {.callback = explain_position, .previous = error_context_stack};
+	int			level;
 	ListCell   *lc;
 
 	if (sync->cursor_column == NULL)
@@ -523,6 +532,10 @@ check_position(const Sync *sync, const char *position)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("sync \"%s\" has no cursor_column, and so no position", sync->name),
 				 errhint("Leave out the position, so that all is read anew.")));
+	explain.arg = unconstify(Sync *, sync);
+	error_context_stack = &explain;
+	level = NewGUCNestLevel();
+	(void) set_config_option("search_path", sync->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	foreach(lc, sync->shape)
 	{
 		SyncColumn *column = lfirst(lc);
@@ -537,6 +550,8 @@ check_position(const Sync *sync, const char *position)
 		getTypeInputInfo(type, &input, &ioparam);
 		(void) OidInputFunctionCall(input, unconstify(char *, position), ioparam, typmod);
 	}
+	AtEOXact_GUC(true, level);
+	error_context_stack = explain.previous;
 }
 
 static Jsonb *

@@ -131,7 +131,7 @@ SELECT is(made('shop.s1') - '{source,table_name,target_schema,target_table,mode,
 	"policy": {"added": "discard_column", "retyped": "freeze"}, "max_rejected": 7, "chunk_rows": 10, "create_indexes": true, "paused": true,
 	"deletes": "ignore", "replace_rows": false, "deleted_column": "deleted_at"}', 'is kept');
 SELECT is((SELECT mapping FROM connkit.sync WHERE name = 'shop.s1'), '{"x": "x * 2", "y": null}', 'a null of a mapping too');
-SELECT is(connkit_create_sync('shop', 's2', mode => 'incremental', cursor_column => 'id', settings => '{"lookback": 100, "chunk_rows": null}'),
+SELECT is(connkit_create_sync('shop', 's2', mode => 'incremental', cursor_column => 'id', settings => '{"lookback": 100, "chunk_rows": null, "filter": "a -- b"}'),
 	'shop.s2', 'a number of lookback; null is the default');
 SELECT is(format('%s %s', made('shop.s2') ->> 'lookback', made('shop.s2') ->> 'chunk_rows'), '100 1000000', 'as text, and the default');
 
@@ -206,7 +206,7 @@ SELECT is(refused(settings::jsonb), '22023 "' || name || '" of a sync does not t
 SELECT matches(refused('{"filter": "a = "}'), '^42601', 'a filter that does not parse');
 SELECT matches(refused('{"filter": "a) OR (b"}'), '^42601', 'or only in parentheses');
 SELECT matches(refused('{"filter": "a) FROM (SELECT 1"}'), '^42601', 'or are more than they seem');
-SELECT matches(refused('{"filter": "a -- b"}'), '^42601', 'or only without');
+SELECT matches(refused('{"filter": "a /* b"}'), '^42601', 'or not to its end');
 SELECT matches(refused('{"lookback": "yesterday"}'), '^22007', 'a lookback that is no interval');
 SELECT is(refused('{}', mode, cursor_column, write), '22023 ' || message, message)
 	FROM (VALUES ('full_refresh', NULL, 'merge', 'a full_refresh does not merge'),
@@ -323,6 +323,15 @@ SELECT lives_ok($$SELECT connkit_reset_sync('shop.i1', '5')$$, 'a position befor
 SELECT is(state('shop.i1'), '5 0 t f', 'is kept for it');
 SELECT is(raised($$SELECT connkit_reset_sync('shop.m1', '5')$$), '22023: sync "shop.m1" has no cursor_column, and so no position | '
 	'Leave out the position, so that all is read anew.', 'a position without a cursor');
+
+RESET ROLE;
+UPDATE connkit.sync_state SET shape = '[{"name": "id", "source_type": "int", "local_type": "integer", "not_null": true, "key": 0, "fate": "taken",
+	"target": "id"}]' WHERE sync = (SELECT id FROM connkit.sync WHERE name = 'shop.i1');
+SET LOCAL ROLE connkit_acme;
+SELECT is(raised($$SELECT connkit_reset_sync('shop.i1', 'x')$$), '22P02: invalid input syntax for type integer: "x" | '
+	'The position is a value of the column "id".', 'a position that the cursor cannot have');
+SELECT lives_ok($$SELECT connkit_reset_sync('shop.i1', '6')$$, 'one that it can');
+SELECT is(state('shop.i1'), '6 0 f f', 'is set');
 
 -- pause
 SELECT mark() AS ignored \gset
