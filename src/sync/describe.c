@@ -47,28 +47,7 @@ find_column(List *columns, const char *name)
 	return NULL;
 }
 
-/* The name that a column of the source has in the target: cut to what a name can hold, and numbered where that is taken. */
-static char *
-target_column_name(List *columns, const char *name)
-{
-	char	   *target = pnstrdup(name, pg_mbcliplen(name, strlen(name), NAMEDATALEN - 1));
-
-	for (int i = 2; strlen(name) >= NAMEDATALEN; i++)
-	{
-		char	   *suffix = psprintf("_%d", i);
-		bool		taken = false;
-		ListCell   *lc;
-
-		foreach(lc, columns)
-			taken |= strcmp(((SyncColumn *) lfirst(lc))->target, target) == 0;
-		if (!taken)
-			break;
-		target = psprintf("%.*s%s", pg_mbcliplen(name, strlen(name), NAMEDATALEN - 1 - strlen(suffix)), name, suffix);
-	}
-	return target;
-}
-
-/* Adds a column of the source, in the current memory context. */
+/* Adds a column of the source, in the current memory context. In the target its name is cut to what one can hold. */
 static SyncColumn *
 add_column(Sync *sync, const char *name, const char *source_type, const char *local_type)
 {
@@ -78,7 +57,7 @@ add_column(Sync *sync, const char *name, const char *source_type, const char *lo
 	column->source_type = pstrdup(source_type);
 	column->local_type = pstrdup(local_type);
 	column->fate = COLUMN_TAKEN;
-	column->target = target_column_name(sync->columns, name);
+	column->target = pnstrdup(name, pg_mbcliplen(name, strlen(name), NAMEDATALEN - 1));
 	sync->columns = lappend(sync->columns, column);
 	return column;
 }
