@@ -37,7 +37,8 @@ insert_row(Sync *sync, SyncRun *run, const Rejected *rejected)
 
 	SPI_connect();
 	values[0] = Int64GetDatum(sync->id);
-	values[1] = Int64GetDatum(run->id);
+	/* one that is tried again stays the last run's */
+	values[1] = Int64GetDatum(run->replay ? sync->last_run : run->id);
 	values[2] = CStringGetTextDatum(unpack_sql_state(rejected->sqlerrcode));
 	values[3] = CStringGetTextDatum(rejected->reason);
 	values[4] = rejected->column ? CStringGetTextDatum(rejected->column) : (Datum) 0;
