@@ -43,10 +43,12 @@ insert_row(Sync *sync, SyncRun *run, const Rejected *rejected)
 	values[3] = CStringGetTextDatum(rejected->reason);
 	values[4] = rejected->column ? CStringGetTextDatum(rejected->column) : (Datum) 0;
 	values[5] = JsonbPGetDatum(rejected->row);
-	/* a row at the position may come, and be rejected, more than once */
-	tables_execute("INSERT INTO connkit.rejected_row (sync, run, sqlstate, reason, column_name, source_row)"
-				   " SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT FROM connkit.rejected_row AS r WHERE r.sync = $1"
-				   " AND r.replayed_at IS NULL AND md5(r.source_row::text) = md5($6::text) AND r.source_row = $6)",
+	/* a row at the position, or of a full refresh, comes again: it is told once, of the last run */
+	tables_execute("WITH known AS (UPDATE connkit.rejected_row AS r SET run = $2, at = clock_timestamp(), sqlstate = $3,"
+				   " reason = $4, column_name = $5 WHERE r.sync = $1 AND r.replayed_at IS NULL"
+				   " AND md5(r.source_row::text) = md5($6::text) AND r.source_row = $6 RETURNING r.id)"
+				   " INSERT INTO connkit.rejected_row (sync, run, sqlstate, reason, column_name, source_row)"
+				   " SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT FROM known)",
 				   6, types, values, rejected->column ? "      " : "    n ");
 	SPI_finish();
 }
