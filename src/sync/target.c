@@ -425,6 +425,7 @@ Oid
 target_stage(Sync *sync, bool keys, bool with_cursor)
 {
 	char	   *name = psprintf(keys ? "connkit_keys_" INT64_FORMAT : "connkit_stage_" INT64_FORMAT, sync->id);
+	Relation	target = table_open(sync->target, NoLock);
 	StringInfoData sql;
 	ListCell   *lc;
 
@@ -446,7 +447,12 @@ target_stage(Sync *sync, bool keys, bool with_cursor)
 		if (OidIsValid(collation))
 			appendStringInfo(&sql, " COLLATE %s",
 							 generate_collation_name(collation));
+		/* a row that the target will refuse is rejected here, by itself; a trigger might mend it */
+		if (TupleDescAttr(RelationGetDescr(target), number - 1)->attnotnull &&
+			!(target->trigdesc && (target->trigdesc->trig_insert_before_row || target->trigdesc->trig_update_before_row)))
+			appendStringInfoString(&sql, " NOT NULL");
 	}
+	table_close(target, NoLock);
 	if (with_cursor)
 		appendStringInfo(&sql, ", connkit_cursor %s", column_named(sync, sync->cursor_column)->local_type);
 	appendStringInfoString(&sql, ") USING heap");
