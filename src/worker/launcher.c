@@ -178,7 +178,7 @@ connkit_launcher(Datum arg)
 		}
 		passes_reap();
 		/* a clock that was put back must not stop us */
-		if (now >= scan || scan > TimestampTzPlusMilliseconds(now, worker_naptime * INT64CONST(1000)))
+		if (launcher_must_look() || now >= scan || scan > TimestampTzPlusMilliseconds(now, worker_naptime * INT64CONST(1000)))
 		{
 			MemoryContextSwitchTo(context);
 			databases_set(launcher_databases());

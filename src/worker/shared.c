@@ -29,6 +29,7 @@ typedef struct WorkerShared
 	LWLock	   *lock;
 	PGPROC	   *launcher;		/* NULL: there is none */
 	uint64		claims;
+	bool		unknown;		/* a database that is not known has woken the launcher */
 	int			databases_used; /* places that were ever used */
 	WorkerDatabase databases[MOST_DATABASES];
 	RunSlot		slots[MOST_RUNS + MOST_CALLS];
@@ -152,6 +153,8 @@ database_wake(Oid database)
 		if (place->state == DATABASE_WITHOUT)
 			place->state = DATABASE_UNKNOWN;
 	}
+	else
+		shared->unknown = true;
 	launcher_wake();
 	LWLockRelease(shared->lock);
 }
@@ -177,6 +180,18 @@ database_wake_at_commit(void)
 		RegisterXactCallback(shared_at_xact_end, NULL);
 	registered = true;
 	wake_at_commit = true;
+}
+
+bool
+launcher_must_look(void)
+{
+	bool		must;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	must = shared->unknown;
+	shared->unknown = false;
+	LWLockRelease(shared->lock);
+	return must;
 }
 
 static void

@@ -125,9 +125,11 @@ extern void shared_require(const char *what);
 extern void database_wake(Oid database);
 extern void database_wake_at_commit(void);
 
-/* Of the launcher: whom to wake; which databases there are (Oid); the next one for a pass, which has begun then, or else
- * invalid and in *wake when to ask again; what becomes of one that has ended; the pass could not be started. */
+/* Of the launcher: whom to wake; whether a database that is not known has asked for it; which databases there are (Oid); the
+ * next one for a pass, which has begun then, or else invalid and in *wake when to ask again; what becomes of one that has
+ * ended; the pass could not be started. */
 extern void launcher_attach(void);
+extern bool launcher_must_look(void);
 extern void databases_set(List *databases);
 extern Oid	database_begin_pass(TimestampTz *wake);
 extern void database_end_pass(Oid database);

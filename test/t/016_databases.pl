@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Scheduler;
 use Test::More;
 
-my $node = scheduler_node('main', "connkit.scheduler_naptime = 2\n");
+my $node = scheduler_node('main');
 
 # A sync that runs each second.
 sub begin
@@ -41,6 +41,10 @@ $node->safe_psql('postgres', 'CREATE DATABASE late');
 make_extension($node, 'late');
 begin('late', 'third');
 runs('late', 'in one that was made later');
+is($node->safe_psql('late', "SELECT max(started_at - queued_at) < '10 seconds', max(ended_at - started_at) < '10 seconds'"
+	. " FROM connkit.sync_run"), 't|t', 'at once');
+$node->append_conf('postgresql.conf', 'connkit.scheduler_naptime = 2');
+$node->reload;
 make_extension($node, 'without');
 begin('without', 'fourth');
 runs('without', 'in one that gets the extension later');
