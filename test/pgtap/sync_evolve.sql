@@ -198,6 +198,18 @@ SELECT matches(run(), '^failed .*column "gone" \(text\) is gone', 'discard_row: 
 SELECT at_source($$ALTER TABLE t ADD gone text; ALTER TABLE t RENAME gone TO went$$);
 SELECT matches(run(), '^failed .*is gone', 'discard_row: a renamed one too');
 
+-- the same, by a stage
+SELECT begin_sync('CREATE TABLE t (id int PRIMARY KEY, wide smallint, maybe text NOT NULL); INSERT INTO t VALUES (1, 2, ''3'')',
+	'{"max_rejected": 10, "policy": {"added": "discard_row", "retyped": "discard_row", "nullability": "discard_row"}}',
+	mode => 'merge', write => 'merge');
+SELECT is(run(), 'succeeded', 'discard_row, merge: a first run');
+SELECT at_source($$ALTER TABLE t ALTER wide TYPE text, ALTER maybe DROP NOT NULL, ADD added date; INSERT INTO t VALUES
+	(2, '2', 'fits', NULL), (3, 'wide', 'no', NULL), (4, '2', NULL, NULL), (5, '2', 'no', '2000-01-01')$$);
+SELECT is(run(), 'succeeded', 'discard_row, merge: a run after changes');
+SELECT is(target_rows(), '(1,2,3) (2,2,fits)', 'discard_row, merge: takes the row that fits');
+SELECT results_eq($$SELECT source_row->>'id', sqlstate FROM connkit.rejected_row JOIN connkit.sync AS s ON s.id = sync ORDER BY 1$$,
+	$$VALUES ('3', '22P02'), ('4', '23502'), ('5', '22000')$$, 'discard_row, merge: and the others are rejected');
+
 -- types: pairs that widen
 CREATE TABLE pair (n serial, old text, new text, widens boolean);
 INSERT INTO pair (old, new, widens) SELECT old, new, true FROM (VALUES
