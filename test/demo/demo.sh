@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# demo.sh: connects a MariaDB, a PostgreSQL and an SQLite source before one's eyes, and leaves it all running.
+# demo.sh: connects a MariaDB, a PostgreSQL and an SQLite source before one's eyes, queries and synchronises them, and
+# leaves it all running.
 #
 # usage: test/demo/demo.sh [stop]
 

@@ -80,6 +80,28 @@ EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT a.manager,
 SELECT p.category, count(*) AS products, sum(s.quantity) AS in_stock
 	FROM shop.products p JOIN warehouse.stock s ON s.sku = p.sku GROUP BY p.category ORDER BY p.category;
 
+------ Syncs: orders by what is new, in a table that is made for them
+
+CREATE SCHEMA copy;
+SELECT connkit_create_sync('shop', 'orders', 'copy.orders', mode => 'incremental', write => 'merge', cursor_column => 'placed');
+SELECT outcome, rows_read, inserted, updated, milliseconds, position FROM connkit_sync('shop.orders');
+\! mariadb --socket="$CK_MYSQL_SOCKET" --user="$CK_MYSQL_ADMIN" shop -e "INSERT INTO orders SELECT id + 100000, customer_id, product_id, quantity, total, NOW(), status FROM orders WHERE id <= 3"
+SELECT outcome, rows_read, inserted, updated, milliseconds, position FROM connkit_sync('shop.orders');
+
+------ All tables of a source, in one call
+
+SELECT * FROM connkit_create_syncs('crm', 'copy', settings => '{"create_indexes": true}');
+SELECT sync_name, outcome, rows_read, inserted, milliseconds FROM connkit_sync('crm');
+\d copy.account
+
+------ In the background, every two seconds
+
+SELECT * FROM connkit_schedule('shop.orders', '2 seconds');
+SELECT sync_name, why, at > now() AS comes FROM connkit.next_runs ORDER BY at LIMIT 3;
+SELECT pg_sleep(5) \g /dev/null
+SELECT sync_name, trigger, state, rows_read, milliseconds FROM connkit.sync_run ORDER BY id;
+SELECT connkit_schedule('shop.orders', '0 2 * * *', timezone => 'Europe/Berlin');
+
 ------ Secrets: who uses them, and never what they are
 
 SELECT name, owner, version, hosts, used_by FROM connkit.secret ORDER BY name;
