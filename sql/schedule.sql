@@ -62,7 +62,7 @@ CREATE FUNCTION connkit.running_syncs(OUT run bigint, OUT sync bigint, OUT sync_
 		OUT deleted bigint, OUT rejected bigint, OUT bytes bigint, OUT chunks bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'connkit_running_syncs' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION connkit.running_syncs() IS 'runs under way of syncs that the current role may see';
-CREATE VIEW connkit.sync_progress AS SELECT * FROM connkit.running_syncs();
+CREATE VIEW connkit.sync_progress WITH (security_barrier) AS SELECT * FROM connkit.running_syncs();
 COMMENT ON VIEW connkit.sync_progress IS 'runs under way, in the background and in sessions, with their figures so far';
 COMMENT ON COLUMN connkit.sync_progress.background IS 'by the scheduler; else in the session of that pid';
 COMMENT ON COLUMN connkit.sync_progress.bytes IS 'received from the source';

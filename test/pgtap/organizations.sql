@@ -57,8 +57,16 @@ SELECT silent($$SELECT connkit_set_secret('canary_secret', 'canary_value')$$);
 SELECT silent($$SELECT connkit_grant_secret('canary_secret', 'canary_user')$$);
 SELECT silent($$SELECT connkit_discover('canary_null')$$);
 SELECT silent($$SELECT connkit_test('canary_null')$$);
+SELECT silent($$SELECT connkit_create_sync('canary_null', 'numbers', 'canary_schema.canary_target', name => 'canary_sync')$$);
 IMPORT FOREIGN SCHEMA "null" FROM SERVER canary_null INTO canary_schema;
 RESET ROLE;
+INSERT INTO connkit.sync_state (sync, position) SELECT id, 'canary' FROM connkit.sync;
+INSERT INTO connkit.sync_run (sync, sync_name, owner, owner_mark, source, trigger, state, message)
+	SELECT id, name, owner, owner_mark, source, 'call', 'failed', 'canary' FROM connkit.sync;
+INSERT INTO connkit.schema_change (sync, shape_version, kind, column_name, action) SELECT id, 1, 'added', 'canary', 'evolve' FROM connkit.sync;
+INSERT INTO connkit.rejected_row (sync, sqlstate, reason, source_row) SELECT id, '22000', 'canary', '{"canary": 1}' FROM connkit.sync;
+INSERT INTO connkit.schedule (sync, schedule, timezone, retries, overlap, missed, jitter, anchor, error)
+	SELECT id, '1 hour', 'UTC', 0, 'skip', 'skip', '0', now(), 'canary' FROM connkit.sync;
 SELECT silent($$SELECT connkit_set_quota('canary_acme', 10, 5)$$);
 UPDATE connkit.discovered_table SET comment = 'canary comment';
 UPDATE connkit.discovered_column SET comment = 'canary comment';
@@ -99,13 +107,16 @@ BEGIN
 			seen := CASE WHEN body LIKE '%canary%' THEN 'canary' ELSE 'other' END;
 		EXCEPTION WHEN insufficient_privilege THEN
 			seen := 'denied';
+		WHEN object_not_in_prerequisite_state THEN
+			seen := 'not preloaded';
 		END;
 		RETURN NEXT;
 	END LOOP;
 END $$;
 
+-- sync_progress, of what is under way, needs connkit in shared_preload_libraries
 CREATE FUNCTION readable() RETURNS SETOF text LANGUAGE sql AS
-	$$SELECT oid::regclass::text FROM member_relation WHERE relkind IN ('r', 'v') AND relname NOT IN ('secret_store', 'secret_use')$$;
+	$$SELECT oid::regclass::text FROM member_relation WHERE relkind IN ('r', 'v') AND relname NOT IN ('secret_store', 'secret_use', 'sync_progress')$$;
 SET LOCAL ROLE canary_anna;
 SELECT set_eq($$SELECT relation FROM look(false) WHERE seen = 'canary'$$,
 	$$SELECT r FROM readable() AS r WHERE r NOT LIKE 'connkit.connector%'$$, 'who has the owner''s role finds canaries wherever he may read');
@@ -211,6 +222,25 @@ INSERT INTO attempt VALUES
 	('audit_ddl', $$(SELECT connkit.audit_ddl() IS NULL)$$, 'XX000'),
 	('check_sources', $$(SELECT connkit.check_sources() IS NULL)$$, '39P03'),
 	('source_renamed', $$(SELECT connkit.source_renamed() IS NULL)$$, '39P03'),
+	('connkit_sync', $$connkit_sync('canary_sync')$$, '42704'),
+	('connkit_sync', $$connkit_sync('canary_null')$$, '42704'),
+	('connkit_create_sync', $$connkit_create_sync('canary_null', 'numbers')$$, '42501'),
+	('connkit_create_sync', $$connkit_create_sync('own', 'numbers', 'ck_globex_schema.t', name => 'canary_sync')$$, '42710'),
+	('connkit_create_sync', $$connkit_create_sync('own', 'numbers', 'canary_schema.canary_target')$$, '42710'),
+	('connkit_create_syncs', $$connkit_create_syncs('canary_null')$$, '42501'),
+	('connkit_alter_sync', $$connkit_alter_sync('canary_sync', '{"paused": true}')$$, '42704'),
+	('connkit_reset_sync', $$connkit_reset_sync('canary_sync')$$, '42704'),
+	('connkit_drop_sync', $$connkit_drop_sync('canary_sync', true)$$, '42704'),
+	('connkit_pause_sync', $$connkit_pause_sync('canary_sync')$$, '42704'),
+	('connkit_resume_sync', $$connkit_resume_sync('canary_sync')$$, '42704'),
+	('connkit_replay_rejected', $$connkit_replay_rejected('canary_sync')$$, '42704'),
+	('connkit_schedule', $$connkit_schedule('canary_sync', '1 hour')$$, '55000'),
+	('connkit_next_times', $$connkit_next_times('never', 'UTC', now(), 1)$$, '22023'),
+	('running_syncs', $$connkit.running_syncs()$$, '55000'),
+	('wake_launcher', $$connkit.wake_launcher()$$, '42501'),
+	('connkit_unschedule', $$connkit_unschedule('canary_sync')$$, '42704'),
+	('connkit_cancel_run', $$connkit_cancel_run(1)$$, '42704'),
+	('sync_dropped', $$(SELECT connkit.sync_dropped() IS NULL)$$, '39P01'),
 	('source_dropped', $$(SELECT connkit.source_dropped() IS NULL)$$, '0A000');
 GRANT SELECT ON attempt TO PUBLIC;
 SELECT is_empty($$SELECT proname FROM member_function WHERE proname !~ '_(handler|validator)$' AND proname NOT IN (SELECT name FROM attempt)$$,
@@ -232,7 +262,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 	-- names that the call had are all that an error tells
-	IF regexp_replace(concat_ws(' ', message, detail, hint), 'canary_(source|null|off|acme|secret)', '', 'g') LIKE '%canary%' THEN
+	IF regexp_replace(concat_ws(' ', message, detail, hint), 'canary_(source|null|off|acme|secret|sync|schema.canary_target)', '', 'g') LIKE '%canary%' THEN
 		RETURN SQLSTATE || ' with a canary: ' || concat_ws(' ', message, detail, hint);
 	END IF;
 	RETURN SQLSTATE;
