@@ -110,6 +110,10 @@ SELECT is((SELECT min(t) FROM connkit_next_times('30 2 * * *', 'Europe/Berlin', 
 	'2025-10-27 01:30+00', 'what has come in the first of two equal hours does not come in the second');
 SELECT is((SELECT min(t) FROM connkit_next_times('0 12 * * *', 'A167B-167,M3.2.0,M11.1.0', '2025-03-01', 1) AS t) > '2025-03-01',
 	true, 'a zone whose clock jumps by two weeks');
+SELECT is((SELECT count(DISTINCT (t AT TIME ZONE 'A167B-167,M3.2.0,M11.1.0')::date) || ' in ' ||
+		max(t AT TIME ZONE 'A167B-167,M3.2.0,M11.1.0')::date - min(t AT TIME ZONE 'A167B-167,M3.2.0,M11.1.0')::date
+	FROM connkit_next_times('1 day', 'A167B-167,M3.2.0,M11.1.0', '2025-10-20', 40) AS t), '40 in 39',
+	'an interval of a day leaves none out there');
 
 -- what is refused
 SELECT matches(pg_temp.refusal(schedule), '^22023 .*' || expected, 'refused: ' || schedule) FROM (VALUES
