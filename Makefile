@@ -6,7 +6,8 @@
 EXTENSION = connkit
 EXTVERSION = 0.1.0
 MODULE_big = connkit
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c src/fdw/*.c src/secret/*.c src/source/*.c src/sync/*.c src/worker/*.c)))
+PARTS = core fdw secret source sync worker
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c $(PARTS:%=src/%/*.c))))
 PG_CPPFLAGS = -Isrc/include -Isrc/core
 SHLIB_LINK += -lsodium
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
@@ -23,8 +24,7 @@ HEADERS_connkit = src/include/connkit.h
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --expecteddir=. --load-extension=pgcrypto
 EXTRA_CLEAN = connkit_seal $(CONNECTOR_MODULES) $(CONNECTOR_OBJS) \
-	src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/*.bc src/core/*.bc src/fdw/*.bc src/secret/*.bc \
-	src/source/*.bc src/sync/*.bc src/worker/*.bc
+	src/connector/*/*.o src/connector/*/*.bc src/lib/*.o src/*.bc $(PARTS:%=src/%/*.bc)
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -86,7 +86,7 @@ install-seal: connkit_seal
 uninstall-seal:
 	rm -f '$(DESTDIR)$(bindir)/connkit_seal'
 
-$(OBJS): $(wildcard src/include/*.h src/core/*.h src/fdw/*.h src/secret/*.h src/source/*.h src/sync/*.h src/worker/*.h)
+$(OBJS): $(wildcard src/include/*.h $(PARTS:%=src/%/*.h))
 
 install-connectors: connectors
 	$(MKDIR_P) '$(DESTDIR)$(pkglibdir)'

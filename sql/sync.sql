@@ -51,8 +51,10 @@ COMMENT ON COLUMN connkit.sync.key_columns IS 'columns of the source; NULL: its 
 COMMENT ON COLUMN connkit.sync.columns IS 'columns of the source that are taken; NULL: all';
 COMMENT ON COLUMN connkit.sync.mapping IS 'columns of the target, and the expression over the source''s columns that each one is';
 COMMENT ON COLUMN connkit.sync.filter IS 'condition on the source''s columns';
-COMMENT ON COLUMN connkit.sync.deletes IS 'what becomes of rows that the source has no longer: ignore, soft (marked), hard (deleted)';
-COMMENT ON COLUMN connkit.sync.deleted_column IS 'column of the target that says when a row was missed first, where deletes is soft';
+COMMENT ON COLUMN connkit.sync.deletes IS
+	'what becomes of rows that the source has no longer: ignore, soft (marked), hard (deleted)';
+COMMENT ON COLUMN connkit.sync.deleted_column IS
+	'column of the target that says when a row was missed first, where deletes is soft';
 COMMENT ON COLUMN connkit.sync.policy IS 'for a kind of change of the source''s table (added, dropped, renamed, retyped, '
 	'nullability, key): evolve, freeze, discard_column or discard_row';
 COMMENT ON COLUMN connkit.sync.max_rejected IS 'rows that a run may reject before it fails';
@@ -115,7 +117,8 @@ CREATE TABLE connkit.sync_run (
 );
 COMMENT ON TABLE connkit.sync_run IS 'runs of syncs, and those that wait for their turn';
 COMMENT ON COLUMN connkit.sync_run.sync IS 'id of the sync, which may have been dropped';
-COMMENT ON COLUMN connkit.sync_run.trigger IS 'call of connkit_sync(); the same with background; schedule; after another sync; connkit_replay_rejected()';
+COMMENT ON COLUMN connkit.sync_run.trigger IS
+	'call of connkit_sync(); the same with background; schedule; after another sync; connkit_replay_rejected()';
 COMMENT ON COLUMN connkit.sync_run.not_before IS 'when a retry may begin';
 COMMENT ON COLUMN connkit.sync_run.retries IS 'attempts that may follow one that failed for a transient reason';
 COMMENT ON COLUMN connkit.sync_run.timeout IS 'longest time of an attempt';

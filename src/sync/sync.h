@@ -13,7 +13,9 @@
  * position.c    how far a sync has come, and which rows at that point it has already
  * reject.c      rows that the target does not take
  * replay.c      those rows once more
- * run.c         one run of one sync: the order of all that; connkit_sync()
+ * intake.c      rows on their way from read.c to load.c, and what is rejected of them
+ * run.c         one run of one sync: the order of all that
+ * call.c        runs in the foreground: connkit_sync()
  * record.c      connkit.sync_run and what else is told of a run
  */
 #ifndef CONNKIT_SYNC_H

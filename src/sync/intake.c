@@ -1,0 +1,247 @@
+/*
+ * intake.c: rows on their way from the reader to the loader: followed by their cursor, converted, and in a careful run looked
+ * at one by one, so that those that do not fit can be rejected.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/resowner.h"
+
+#include "discover.h"
+#include "intake.h"
+#include "scan.h"
+
+/* Rows after which the user of a long run in the foreground is told how far it has come. */
+#define MILESTONE 1000000
+
+/* sync_progress is called with the first row, and after so many. */
+#define PROGRESS_ROWS 1000
+
+SyncProgress sync_progress = NULL;
+
+/* The run whose rows the scans reject; scan_rejecter has no argument for it. */
+static Sync *rejecting_sync = NULL;
+static SyncRun *rejecting_run = NULL;
+
+static void
+reject_scanned(Jsonb *row, const char *column, ErrorData *error)
+{
+	rejecting_run->rows_read++;
+	rejecting_run->step_rows++;
+	reject_row(rejecting_sync, rejecting_run, row, column, error);
+}
+
+/* What the plan returns, and behind it the cursor, which is the last of the columns that are read. */
+static TupleDesc
+careful_desc(Intake *intake, TupleDesc columns)
+{
+	TupleDesc	fields = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(intake->plan)))->resultDesc;
+	TupleDesc	desc;
+
+	if (columns->natts == list_length(intake->sync->columns))
+		return CreateTupleDescCopy(fields);
+	desc = CreateTemplateTupleDesc(fields->natts + 1);
+	for (int i = 1; i <= fields->natts; i++)
+		TupleDescCopyEntry(desc, i, fields, i);
+	TupleDescCopyEntry(desc, desc->natts, columns, columns->natts);
+	return desc;
+}
+
+static void
+intake_start(RowSink *pub, TupleDesc desc)
+{
+	Intake   *intake = (Intake *) pub;
+	MemoryContext caller = MemoryContextSwitchTo(intake->context);
+
+	if (intake->run->careful)
+	{
+		/* the request that is under way has SPI's present level */
+		SPI_connect();
+		intake->plan = read_fields_plan(intake->sync, intake->run);
+		SPI_finish();
+		intake->desc = careful_desc(intake, desc);
+		intake->fields = MakeSingleTupleTableSlot(intake->desc, &TTSOpsVirtual);
+	}
+	else
+		intake->desc = CreateTupleDescCopy(desc);
+	intake->loader = load_begin(intake->sync, intake->heap, intake->target, intake->desc, intake->with_cursor, intake->hidden);
+	if (intake->tracked)
+		intake->tracker = tracker_begin(intake->sync, intake->run, intake->desc);
+	MemoryContextSwitchTo(caller);
+}
+
+/* The columns of a row of the source as a JSON object of texts. */
+static Jsonb *
+row_json(Sync *sync, TupleTableSlot *slot)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	value;
+	int			place = 0;
+	ListCell   *lc;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	foreach(lc, sync->columns)
+	{
+		SyncColumn *column = lfirst(lc);
+		Oid			output;
+		bool		is_varlena;
+		char	   *text = NULL;
+
+		getTypeOutputInfo(TupleDescAttr(slot->tts_tupleDescriptor, place)->atttypid, &output, &is_varlena);
+		if (!slot->tts_isnull[place])
+			text = OidOutputFunctionCall(output, slot->tts_values[place]);
+		place++;
+		value.type = jbvString;
+		value.val.string.val = column->name;
+		value.val.string.len = strlen(column->name);
+		pushJsonbValue(&state, WJB_KEY, &value);
+		value.type = text ? jbvString : jbvNull;
+		value.val.string.val = text;
+		value.val.string.len = text ? strlen(text) : 0;
+		pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+bool
+intake_is_row_error(int sqlerrcode)
+{
+	return ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_DATA_EXCEPTION ||
+		(ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION &&
+		 sqlerrcode != ERRCODE_UNIQUE_VIOLATION && sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION);
+}
+
+/* Fields of the source's row, in intake->fields. SPI is connected, and what it made is to be freed with SPI_finish(). */
+static void
+make_fields(Intake *intake, TupleTableSlot *slot)
+{
+	int			ncolumns = list_length(intake->sync->columns);
+	char	   *nulls = palloc(ncolumns);
+	TupleTableSlot *fields = ExecClearTuple(intake->fields);
+	int			natts = fields->tts_tupleDescriptor->natts;
+
+	for (int i = 0; i < ncolumns; i++)
+		nulls[i] = slot->tts_isnull[i] ? 'n' : ' ';
+	if (SPI_execute_plan(intake->plan, slot->tts_values, nulls, true, 2) != SPI_OK_SELECT || SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("the expressions of sync \"%s\" make no single row of a row", intake->sync->name)));
+	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, fields->tts_values, fields->tts_isnull);
+	if (natts > SPI_tuptable->tupdesc->natts)
+	{
+		fields->tts_values[natts - 1] = slot->tts_values[slot->tts_tupleDescriptor->natts - 1];
+		fields->tts_isnull[natts - 1] = slot->tts_isnull[slot->tts_tupleDescriptor->natts - 1];
+	}
+	ExecStoreVirtualTuple(fields);
+}
+
+/* Makes the table's row, in a subtransaction. False: there is none, since the row was seen or is rejected. */
+static bool
+prepare_carefully(Intake *intake, TupleTableSlot *slot)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+	volatile bool is_new = true;
+
+	slot_getallattrs(slot);
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		SPI_connect();
+		make_fields(intake, slot);
+		if (intake->tracker)
+			is_new = tracker_row(intake->tracker, intake->fields);
+		if (is_new)
+			load_prepare(intake->loader, intake->fields);
+		SPI_finish();
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		error = discover_caught(caller);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return is_new;
+	if (!intake_is_row_error(error->sqlerrcode))
+		ReThrowError(error);
+	reject_row(intake->sync, intake->run, row_json(intake->sync, slot), error->column_name, error);
+	return false;
+}
+
+static void
+intake_row(RowSink *pub, TupleTableSlot *slot)
+{
+	Intake   *intake = (Intake *) pub;
+	SyncRun    *run = intake->run;
+
+	run->rows_read++;
+	run->step_rows++;
+	if (sync_progress && run->rows_read % PROGRESS_ROWS == 1)
+		sync_progress(intake->sync, run);
+	if (intake->notice && run->rows_read % MILESTONE == 0)
+		ereport(NOTICE,
+				(errmsg("sync \"%s\": " INT64_FORMAT " rows read", intake->sync->name, run->rows_read)));
+	if (run->careful)
+	{
+		if (!prepare_carefully(intake, slot))
+			return;
+	}
+	else
+	{
+		if (intake->tracker && !tracker_row(intake->tracker, slot))
+			return;
+		load_prepare(intake->loader, slot);
+	}
+	load_keep(intake->loader);
+	if (!OidIsValid(run->stage))
+		run->inserted++;
+}
+
+void
+intake_init(Intake *intake, Sync *sync, SyncRun *run)
+{
+	memset(intake, 0, sizeof(Intake));
+	intake->pub.start = intake_start;
+	intake->pub.row = intake_row;
+	intake->context = CurrentMemoryContext;
+	intake->sync = sync;
+	intake->run = run;
+}
+
+void
+intake_read(Intake *intake, const char *condition, ParamListInfo params, int64 limit)
+{
+	SyncRun    *run = intake->run;
+
+	rejecting_sync = intake->sync;
+	rejecting_run = run;
+	scan_rejecter = run->careful ? reject_scanned : NULL;
+	PG_TRY();
+	{
+		read_rows(intake->sync, run, condition, params, run->careful, intake->tracked || intake->with_cursor, limit,
+				  &intake->pub);
+	}
+	PG_FINALLY();
+	{
+		scan_rejecter = NULL;
+	}
+	PG_END_TRY();
+}
+
+void
+intake_end(Intake *intake, bool all)
+{
+	if (intake->tracker)
+		tracker_end(intake->tracker, all);
+	load_end(intake->loader);
+	if (intake->plan)
+		SPI_freeplan(intake->plan);
+}
