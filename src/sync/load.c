@@ -195,16 +195,6 @@ load_begin(Sync *sync, Oid heap, Oid target, TupleDesc input, bool with_cursor, 
 		place++;
 		if (field->rejects)
 			continue;
-		if (number <= 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("target %s of sync \"%s\" has no column \"%s\"", target_name(target), sync->name, field->name),
-					 errhint("Add it, or leave it out by the sync's columns or mapping.")));
-		if (TupleDescAttr(desc, number - 1)->attgenerated)
-			ereport(ERROR,
-					(errcode(ERRCODE_GENERATED_ALWAYS),
-					 errmsg("column \"%s\" of target %s is generated", field->name, target_name(target)),
-					 errhint("Leave it out by the sync's columns or mapping.")));
 		given[number - 1] = true;
 		conversion_init(loader, conversion, TupleDescAttr(input, place - 1), TupleDescAttr(desc, number - 1));
 	}

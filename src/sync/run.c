@@ -68,6 +68,7 @@ prepare(Sync *sync, SyncRun *run)
 	read_field_types(sync, run);
 	if (!OidIsValid(sync->target))
 		target_make(sync);
+	target_check(sync);
 }
 
 static Road

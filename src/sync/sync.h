@@ -252,6 +252,9 @@ extern void target_finish(Sync *sync);
  * children. */
 extern bool target_is_plain(Oid target);
 
+/* ERROR where the target lacks a field's column, or has it generated. */
+extern void target_check(Sync *sync);
+
 /* A temporary table with the fields' columns, or with keys those of the key, in the target's types, and with_cursor: a last
  * column connkit_cursor of the cursor's type. No constraints. Dropped with the run. */
 extern Oid	target_stage(Sync *sync, bool keys, bool with_cursor);

@@ -8,12 +8,13 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -168,8 +169,14 @@ key_fields(Sync *sync)
 			foreach(lc, sync->fields)
 				((SyncField *) lfirst(lc))->key = place = 0;
 	}
-	else
-		sync->source_keyed = false;
+	foreach(lc, sync->columns)
+	{
+		SyncColumn *column = lfirst(lc);
+
+		/* with columns of the source's key missing, rows of one key may be many */
+		if (sync->key_columns && column->key > 0 && !names_contain(sync->key_columns, column->name))
+			sync->source_keyed = false;
+	}
 	if (place == 0 && (sync->write == SYNC_UPSERT || sync->mode == SYNC_HISTORY))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -421,11 +428,62 @@ target_make_temporary(const char *sql, const char *name)
 	return RangeVarGetRelid(makeRangeVar("pg_temp", pstrdup(name), -1), NoLock, false);
 }
 
+void
+target_check(Sync *sync)
+{
+	ListCell   *lc;
+
+	foreach(lc, sync->fields)
+	{
+		SyncField  *field = lfirst(lc);
+		AttrNumber	number = field->rejects ? 1 : get_attnum(sync->target, field->name);
+
+		if (number <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("target %s of sync \"%s\" has no column \"%s\"", target_name(sync->target), sync->name,
+							field->name),
+					 errhint("Add it, or leave it out by the sync's columns or mapping.")));
+		if (!field->rejects && get_attgenerated(sync->target, number))
+			ereport(ERROR,
+					(errcode(ERRCODE_GENERATED_ALWAYS),
+					 errmsg("column \"%s\" of target %s is generated", field->name, target_name(sync->target)),
+					 errhint("Leave it out by the sync's columns or mapping.")));
+	}
+}
+
+/* The target's check constraints on columns that the stage has. */
+static void
+append_checks(StringInfo sql, Sync *sync)
+{
+	Oid			types[] = {OIDOID, TEXTARRAYOID};
+	ArrayBuildState *names = NULL;
+	Datum		values[2];
+	ListCell   *lc;
+
+	foreach(lc, sync->fields)
+		names = accumArrayResult(names, CStringGetTextDatum(((SyncField *) lfirst(lc))->name), false, TEXTOID,
+								 CurrentMemoryContext);
+	values[0] = ObjectIdGetDatum(sync->target);
+	values[1] = makeArrayResult(names, CurrentMemoryContext);
+	if (SPI_execute_with_args("SELECT pg_catalog.pg_get_constraintdef(c.oid) FROM pg_catalog.pg_constraint AS c"
+							  " WHERE c.conrelid = $1 AND c.contype = 'c' AND c.convalidated AND c.conkey IS NOT NULL"
+							  " AND (SELECT pg_catalog.bool_and(a.attname::pg_catalog.text = ANY ($2))"
+							  " FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))",
+							  2, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "the target's constraints could not be read");
+	for (uint64 i = 0; i < SPI_processed; i++)
+		appendStringInfo(sql, ", %s", SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+}
+
 Oid
 target_stage(Sync *sync, bool keys, bool with_cursor)
 {
 	char	   *name = psprintf(keys ? "connkit_keys_" INT64_FORMAT : "connkit_stage_" INT64_FORMAT, sync->id);
 	Relation	target = table_open(sync->target, NoLock);
+	TriggerDesc *triggers = target->trigdesc;
+	/* a row that the target will refuse is rejected here, by itself; but a trigger might mend it */
+	bool		checked = !keys && !(triggers && (triggers->trig_insert_before_row || triggers->trig_update_before_row));
 	StringInfoData sql;
 	ListCell   *lc;
 
@@ -447,12 +505,12 @@ target_stage(Sync *sync, bool keys, bool with_cursor)
 		if (OidIsValid(collation))
 			appendStringInfo(&sql, " COLLATE %s",
 							 generate_collation_name(collation));
-		/* a row that the target will refuse is rejected here, by itself; a trigger might mend it */
-		if (TupleDescAttr(RelationGetDescr(target), number - 1)->attnotnull &&
-			!(target->trigdesc && (target->trigdesc->trig_insert_before_row || target->trigdesc->trig_update_before_row)))
+		if (checked && TupleDescAttr(RelationGetDescr(target), number - 1)->attnotnull)
 			appendStringInfoString(&sql, " NOT NULL");
 	}
 	table_close(target, NoLock);
+	if (checked)
+		append_checks(&sql, sync);
 	if (with_cursor)
 		appendStringInfo(&sql, ", connkit_cursor %s", column_named(sync, sync->cursor_column)->local_type);
 	appendStringInfoString(&sql, ") USING heap");

@@ -145,6 +145,14 @@ SELECT at_source('UPDATE f SET name = ''now'' WHERE id = 13') IS NULL AS ready \
 SELECT is(connkit_replay_rejected('rm'), 1::bigint, 'by its key, a row is read again');
 SELECT is((SELECT name FROM rm WHERE id = 13), 'now', 'as it is now');
 
+CREATE TABLE rs (id int, name text CHECK (name <> 'n20') CHECK (name IS NOT NULL)) PARTITION BY LIST (id);
+CREATE TABLE rs_all PARTITION OF rs DEFAULT;
+SELECT connkit_create_sync('source', 'run.f', 'public.rs', name => 'rs', settings =>
+	'{"max_rejected": 1, "filter": "id BETWEEN 18 AND 22", "mapping": {"amount": null}}') IS NULL AS ready \gset
+SELECT is(run('rs'), 'succeeded 5 4 1', 'on the road through a stage too');
+SELECT connkit_alter_sync('rs', '{"mapping": {"amount": null, "half": "id / 2"}}') IS NULL AS ready \gset
+SELECT matches(run('rs'), '^failed .* target public.rs of sync "rs" has no column "half"', 'a column that the target lacks');
+
 -- a whole source: what one has wrong does not undo the others
 SELECT is((SELECT string_agg(sync_name || ' ' || outcome, ', ' ORDER BY sync_name) FROM connkit_sync('source') WHERE sync_name < 'i'),
 	'a succeeded, f succeeded, h succeeded', 'all syncs of a source');
@@ -203,5 +211,8 @@ SELECT is((SELECT string_agg(DISTINCT who::text, ' ') FROM who), '(ck_acme,)', '
 REVOKE USAGE ON FOREIGN SERVER source FROM ck_acme;
 SELECT matches(run('acme'), '^failed .*permission denied for foreign server source', 'the owner needs the source');
 SELECT is((SELECT count(*) FROM connkit.audit_log WHERE object_type = 'sync' AND object = 'acme' AND action = 'sync' AND outcome <> 'ok'), 1::bigint, 'the audit log tells');
+SELECT connkit_drop_sync('acme') IS NULL AS ready \gset
+DROP OWNED BY ck_acme, ck_globex, ck_looker CASCADE;
+DROP ROLE ck_acme, ck_globex, ck_looker;
 
 SELECT * FROM finish();
