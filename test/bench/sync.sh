@@ -4,7 +4,8 @@
 # A, B  every row of a table of 8 columns replaces what a keyed logged table with a check constraint held, from
 #       PostgreSQL and from MariaDB. Wall time of the client program, start to end.
 # C     an incremental run of a table of which 1,000 rows have changed: rows it reads, and milliseconds.
-# D     an incremental append of so many new rows against a merge of as many changed ones, into tables of BENCH_ROWS.
+# D     an incremental append of new rows against a merge of as many changed ones, a fifth of BENCH_ROWS: spread over
+#       the whole table, and the newest.
 # E     the greatest private memory of the backend, for three sizes of a load in each way of writing; it holds what is
 #       sorted and hashed within work_mem and maintenance_work_mem.
 #
@@ -21,7 +22,7 @@
 TARGET_COLUMNS="id bigint NOT NULL PRIMARY KEY, n integer NOT NULL, price numeric(12,2) NOT NULL CHECK (price >= 0),
 	ratio double precision NOT NULL, name varchar(40) NOT NULL, note text NOT NULL, made timestamp NOT NULL,
 	live boolean NOT NULL"
-server="jit=off fsync=on shared_buffers=256MB max_wal_size=32GB checkpoint_timeout=1h autovacuum=off"
+server="jit=off fsync=on shared_buffers=256MB min_wal_size=4GB max_wal_size=32GB checkpoint_timeout=1h autovacuum=off"
 wrong=0
 
 part()
@@ -323,7 +324,7 @@ increments_begin()
 increment_first()
 {
 	ck_psql connkit -At -c "SELECT connkit_create_sync('kit_pg', 'public.$1', target => '$2', mode => 'incremental',
-		write => '$3', cursor_column => 'made', key_columns => '{id}', name => '$2')" >/dev/null && sync_run "$2" &&
+		write => '$3', cursor_column => 'made', name => '$2')" >/dev/null && sync_run "$2" &&
 		ck_psql connkit -c "VACUUM ANALYZE $2"
 }
 
@@ -336,14 +337,14 @@ increment()
 	cut -d' ' -f 2 "$CK_TMP/run" >>"$CK_TMP/ms/${2}_read"
 }
 
-# Rows of item, so many in all, get a greater cursor value than there was.
+# The rows of item that meet the condition get a greater cursor value than there was.
 change()
 {
 	cursor_day=$((${cursor_day:-0} + 1))
 	ck_source_psql source <<-END
 		UPDATE item SET n = n + 1,
 			made = timestamp '2040-01-01' + interval '1 day' * $cursor_day + interval '1 microsecond' * id
-			WHERE id % ($BENCH_ROWS / $1) = $cursor_day % ($BENCH_ROWS / $1);
+			WHERE $1;
 		VACUUM item;
 	END
 }
@@ -353,7 +354,7 @@ part_c()
 	local round
 
 	for round in $(seq "$BENCH_ROUNDS"); do
-		change "$few" && increment merged few || return 1
+		change "id % ($BENCH_ROWS / $few) = $round" && increment merged few || return 1
 	done
 }
 
@@ -363,14 +364,18 @@ part_d()
 
 	increment_first event added append || return 1
 	for round in $(seq "$BENCH_ROUNDS"); do
-		change "$many" && ck_source_psql source <<-END || return 1
+		ck_source_psql source <<-END || return 1
 			INSERT INTO event $(item_rows $((event_rows + 1)) $((event_rows + many)));
 			VACUUM event;
 		END
 		event_rows=$((event_rows + many))
-		increment added append && increment merged merge && ck_psql connkit -c "VACUUM merged" || return 1
+		increment added append &&
+			change "id % ($BENCH_ROWS / $many) = $round % ($BENCH_ROWS / $many)" && increment merged spread &&
+			ck_psql connkit -c "VACUUM merged" &&
+			change "id > $BENCH_ROWS - $many" && increment merged newest &&
+			ck_psql connkit -c "VACUUM merged" || return 1
 		echo "increments, round $round of $BENCH_ROUNDS: append $(tail -n 1 "$CK_TMP/ms/append") ms," \
-			"merge $(tail -n 1 "$CK_TMP/ms/merge") ms"
+			"merge $(tail -n 1 "$CK_TMP/ms/spread") ms, of the newest $(tail -n 1 "$CK_TMP/ms/newest") ms"
 	done
 	compare added "$(sums ck_source_psql source event)"
 }
@@ -423,8 +428,8 @@ part_e()
 			memory_line append "$rows" "table_name => 'public.event', mode => 'full_refresh', write => 'append',
 				settings => '{\"filter\": \"id <= $rows\"}'" "$rows" 0 &&
 			ck_psql connkit -c "DELETE FROM memory WHERE id % 2 = 0" -c "VACUUM memory" &&
-			memory_line merge "$rows" "query => '$query', query_columns => '${ITEM_COLUMNS/ NOT NULL/}', mode => 'merge',
-				write => 'merge', key_columns => '{id}'" $((rows / 2)) $((rows / 2)) || return 1
+			memory_line merge "$rows" "query => '$query', query_columns => '${ITEM_COLUMNS/ NOT NULL/}',
+				mode => 'merge', write => 'merge', key_columns => '{id}'" $((rows / 2)) $((rows / 2)) || return 1
 	done
 	compare memory "$(sums ck_source_psql source "($query)")"
 	for name in replace append merge; do
@@ -489,8 +494,9 @@ if part C; then
 	goal "rows changed by rows read" "$(awk -v a=$few -v b="$(median "$CK_TMP/ms/few_read")" 'BEGIN {print a / b}')" 0.9
 fi
 if part D; then
-	printf '\nD: %d rows into %d: append %d ms, merge of changed ones %d ms\n' $many "$BENCH_ROWS" \
-		"$(median "$CK_TMP/ms/append")" "$(median "$CK_TMP/ms/merge")"
-	goal "speed of merge by append" "$(ratio append merge)" 0.5
+	printf '\nD: %d rows into %d: append %d ms, merge of changed ones %d ms, where those are the newest %d ms\n' $many \
+		"$BENCH_ROWS" "$(median "$CK_TMP/ms/append")" "$(median "$CK_TMP/ms/spread")" "$(median "$CK_TMP/ms/newest")"
+	goal "speed of merge by append, rows spread over the table" "$(ratio append spread)" 0.5
+	goal "speed of merge by append, rows the newest" "$(ratio append newest)" 0.5
 fi
 exit $wrong
