@@ -235,6 +235,7 @@ apply_merge(Apply *apply)
 	SyncRun    *run = apply->run;
 	char	   *set = field_list(sync, CHANGING_FIELDS, "", true);
 	char	   *deleted = "";
+	char	   *key;
 	Oid			index;
 
 	if (may_merge_rows(sync, &index))
@@ -242,6 +243,7 @@ apply_merge(Apply *apply)
 		merge_rows(sync, run, apply->stage_id, index);
 		return;
 	}
+	key = same_key(sync);
 	stage_check(apply);
 	if (sync->deletes == SYNC_DELETES_SOFT)
 	{
@@ -252,10 +254,9 @@ apply_merge(Apply *apply)
 	}
 	if (set[0] && !sync->new_target)
 		run->updated += apply_sql(apply, "UPDATE %s AS a SET %s FROM %s AS s WHERE %s AND (%s%s)", apply->target, set,
-								  apply->stage, same_key(sync), differs(sync), deleted);
+								  apply->stage, key, differs(sync), deleted);
 	run->inserted += stage_insert(apply, sync->new_target ? "" :
-								  psprintf(" WHERE NOT EXISTS (SELECT FROM %s AS a WHERE %s)", apply->target,
-										   same_key(sync)));
+								  psprintf(" WHERE NOT EXISTS (SELECT FROM %s AS a WHERE %s)", apply->target, key));
 }
 
 /* Leaves the target with the stage's rows and no others. Where a key tells them apart, those that stay keep their place. */
