@@ -5,6 +5,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -88,12 +89,14 @@ control_progress(const Sync *sync, const SyncRun *run)
 }
 
 /*
- * connkit.wake_launcher(): has the launcher look at this database when the transaction commits.
+ * connkit.wake_launcher(), connkit.wake(): has the launcher look at this database when the transaction commits.
  */
 Datum
 connkit_wake_launcher(PG_FUNCTION_ARGS)
 {
 	database_wake_at_commit();
+	if (CALLED_AS_TRIGGER(fcinfo))
+		return PointerGetDatum(NULL);
 	PG_RETURN_VOID();
 }
 

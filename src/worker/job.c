@@ -309,7 +309,8 @@ connkit_job(Datum arg)
 	ErrorData  *error;
 
 	pqsignal(SIGTERM, job_sigterm);
-	pqsignal(SIGINT, StatementCancelHandler);
+	/* connkit_cancel_run() leaves a mark as well, which is looked at before each transaction */
+	pqsignal(SIGINT, SIG_IGN);
 	pqsignal(SIGHUP, SIG_IGN);
 	memcpy(&job.claim, MyBgworkerEntry->bgw_extra, sizeof(job.claim));
 	memcpy(&database, MyBgworkerEntry->bgw_extra + sizeof(job.claim), sizeof(Oid));
@@ -332,7 +333,10 @@ connkit_job(Datum arg)
 	job_show();
 	if (!job_begin())
 		proc_exit(0);
+	pqsignal(SIGINT, StatementCancelHandler);
 	error = job_run();
+	pqsignal(SIGINT, SIG_IGN);
+	QueryCancelPending = false;
 	job.ended = error == NULL || job_write(job_failed, error);
 	proc_exit(0);
 }

@@ -182,6 +182,7 @@ connkit_launcher(Datum arg)
 		{
 			MemoryContextSwitchTo(context);
 			databases_set(launcher_databases());
+			run_slots_expire();
 			MemoryContextSwitchTo(TopMemoryContext);
 			MemoryContextReset(context);
 			scan = TimestampTzPlusMilliseconds(now, worker_naptime * INT64CONST(1000));

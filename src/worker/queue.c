@@ -148,9 +148,10 @@ queue_recover(void)
 void
 queue_forget(void)
 {
-	tables_execute("UPDATE connkit.sync_run AS r SET state = 'cancelled', ended_at = clock_timestamp(),"
-				   " message = 'the sync was dropped' WHERE state = 'queued'"
-				   " AND NOT EXISTS (SELECT FROM connkit.sync AS y WHERE y.id = r.sync)", 0, NULL, NULL, NULL);
+	tables_execute("UPDATE connkit.sync_run SET state = 'cancelled', ended_at = clock_timestamp(),"
+				   " message = 'the sync was dropped' WHERE id IN (SELECT r.id FROM connkit.sync_run AS r"
+				   "  WHERE r.state = 'queued' AND NOT EXISTS (SELECT FROM connkit.sync AS y WHERE y.id = r.sync)"
+				   "  FOR UPDATE SKIP LOCKED)", 0, NULL, NULL, NULL);
 }
 
 void
@@ -215,6 +216,13 @@ queue_waiting(void)
 	return waiting;
 }
 
+bool
+queue_is_free(int64 run)
+{
+	execute_id("SELECT FROM connkit.sync_run WHERE id = $1 AND state = 'queued' FOR UPDATE SKIP LOCKED", run);
+	return SPI_processed > 0;
+}
+
 TimestampTz
 queue_due(void)
 {
@@ -249,7 +257,8 @@ queue_take(int64 id, SyncRun *run, int *retries, int64 *timeout_ms)
 	char	   *trigger;
 
 	tables_execute("UPDATE connkit.sync_run SET state = 'running', pid = $2, started_at = clock_timestamp(), not_before = NULL"
-				   " WHERE id = $1 AND state = 'queued' AND (not_before IS NULL OR not_before <= clock_timestamp())"
+				   " WHERE id = (SELECT r.id FROM connkit.sync_run AS r WHERE r.id = $1 AND r.state = 'queued'"
+				   "  AND (r.not_before IS NULL OR r.not_before <= clock_timestamp()) FOR UPDATE SKIP LOCKED)"
 				   " RETURNING sync, attempt::bigint, retries::bigint, (extract(epoch FROM timeout) * 1000)::bigint,"
 				   " rows_read, inserted, updated, deleted, rejected, bytes, milliseconds, chunks, schema_changes, trigger",
 				   2, types, values, NULL);

@@ -95,30 +95,63 @@ run_start(const WaitingRun *run, int slot, uint64 claim)
 		WaitForBackgroundWorkerStartup(handle, &pid) == BGWH_STARTED)
 		return true;
 	/* one that has come and gone has given the slot back itself */
-	run_slot_unclaim(slot, claim);
+	run_slot_unclaim(slot, claim, true);
 	return false;
+}
+
+/* A transaction that reads: the runs that wait, in that context, and when something comes to be due. */
+static List *
+pass_read(MemoryContext context, TimestampTz *due)
+{
+	List	   *waiting;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	MemoryContextSwitchTo(context);
+	waiting = queue_waiting();
+	SPI_connect();
+	*due = queue_due();
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return waiting;
+}
+
+/* Whether the run's process would find it waiting: a session may have its row locked, and no process is to wait for that. */
+static bool
+run_is_free(const WaitingRun *run)
+{
+	bool		is_free;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	is_free = queue_is_free(run->run);
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return is_free;
 }
 
 /* Starts what waits, as far as the limits go. Returns when there is something to do next. */
 static TimestampTz
 pass_start(void)
 {
-	List	   *waiting;
-	WaitingRun *run;
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "connkit scheduler", ALLOCSET_DEFAULT_SIZES);
 	TimestampTz due;
+	List	   *waiting = pass_read(context, &due);
+	WaitingRun *run;
 	int			slot;
 	uint64		claim;
 
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	waiting = queue_waiting();
-	while ((run = run_slot_claim(waiting, &slot, &claim)) != NULL && run_start(run, slot, claim))
+	while ((run = run_slot_claim(waiting, &slot, &claim)) != NULL)
+	{
+		if (!run_is_free(run))
+			run_slot_unclaim(slot, claim, false);
+		else if (!run_start(run, slot, claim))
+			break;
 		waiting = list_delete_ptr(waiting, run);
-	SPI_connect();
-	due = queue_due();
-	SPI_finish();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
+	}
 	return due;
 }
 

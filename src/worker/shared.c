@@ -23,6 +23,8 @@
 /* Milliseconds until a database is looked at again after what failed there, or found no process. */
 #define HOLD_MS 5000
 #define PRUNE_MS (3600 * 1000)
+/* Milliseconds in which a process comes that was asked for. */
+#define START_MS (60 * 1000)
 
 typedef struct WorkerShared
 {
@@ -322,7 +324,8 @@ database_begin_pass(TimestampTz *wake)
 	if (best)
 	{
 		best->passing = true;
-		best->wanted = best->waiting = best->reported = false;
+		/* what waited stays known until the pass knows better: others must not take its place meanwhile */
+		best->wanted = best->reported = false;
 		best->begun = now;
 		best->hold = 0;
 		result = best->database;
@@ -342,7 +345,10 @@ database_end_pass(Oid database)
 	{
 		place->passing = false;
 		if (!place->reported)
+		{
+			place->waiting = false;
 			place->hold = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), HOLD_MS);
+		}
 	}
 	LWLockRelease(shared->lock);
 }
@@ -373,6 +379,7 @@ database_report(Oid database, DatabaseState state, TimestampTz due)
 	if (place)
 	{
 		place->reported = true;
+		place->waiting = place->waiting && state == DATABASE_WITH;
 		place->state = state;
 		place->due = due;
 	}
@@ -527,7 +534,7 @@ run_slot_claim(List *waiting, int *slot, uint64 *claim)
 }
 
 void
-run_slot_unclaim(int slot, uint64 claim)
+run_slot_unclaim(int slot, uint64 claim, bool hold)
 {
 	RunSlot    *place = &shared->slots[slot];
 	WorkerDatabase *database;
@@ -536,11 +543,24 @@ run_slot_unclaim(int slot, uint64 claim)
 	if (place->claim == claim && place->state == RUN_SLOT_STARTING)
 		run_slot_clear(place);
 	database = database_find(MyDatabaseId);
-	if (database)
+	if (database && hold)
 	{
 		database->wanted = true;
 		database->hold = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), HOLD_MS);
 	}
+	LWLockRelease(shared->lock);
+}
+
+void
+run_slots_expire(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MOST_RUNS; i++)
+		if (shared->slots[i].state == RUN_SLOT_STARTING &&
+			TimestampDifferenceExceeds(shared->slots[i].started, now, START_MS))
+			run_slot_clear(&shared->slots[i]);
 	LWLockRelease(shared->lock);
 }
 

@@ -143,8 +143,10 @@ extern bool database_prune_due(Oid database);
 /* Takes a slot for the one of the waiting runs that is next, within the limits and before those of other databases that
  * come later. NULL: none can be started now. */
 extern WaitingRun *run_slot_claim(List *waiting, int *slot, uint64 *claim);
-/* Gives up a slot whose process could not be started; the database has to wait a little. */
-extern void run_slot_unclaim(int slot, uint64 claim);
+/* Gives up a slot that is not needed; with hold the process could not be started, and the database has to wait a little. */
+extern void run_slot_unclaim(int slot, uint64 claim, bool hold);
+/* Frees slots whose processes have never come. */
+extern void run_slots_expire(void);
 /* The process of the run takes its slot, or NULL where it is not its own any more; and gives it back. */
 extern RunSlot *run_slot_take(int slot, uint64 claim);
 extern void run_slot_release(RunSlot *slot, bool again);
@@ -184,6 +186,8 @@ extern void queue_forget(void);
 extern void queue_prune(int retention_minutes);
 /* The runs (WaitingRun) that may start, longest waiting first, in the current memory context. */
 extern List *queue_waiting(void);
+/* Whether the run waits and nobody is changing its row. */
+extern bool queue_is_free(int64 run);
 /* When something comes to be due; DT_NOEND: nothing. */
 extern TimestampTz queue_due(void);
 /* Ends a run that waits, or is taken for running with no process. False where it is neither. */

@@ -169,6 +169,32 @@ is(sql("SET ROLE acme; SELECT connkit_unschedule('slow');"
 	. " SELECT connkit_cancel_run(id) FROM connkit.sync_run WHERE state = 'queued'"), "1\nt", 'it is cancelled');
 is(sql(runs('slow', 'cancelled')), '2', 'at once');
 
+# paused
+sql("SET ROLE acme; SELECT connkit_schedule('quick', '1 second'); SELECT connkit_pause_sync('quick')");
+sleep 2;
+$count = sql(runs('quick', 'succeeded'));
+is(sql("SELECT count(*) FROM connkit.next_runs WHERE sync_name = 'quick' AND paused"), '3', 'next_runs shows what is paused');
+sleep 2;
+is(sql(runs('quick', 'succeeded')), $count, 'a sync that is paused does not run');
+sql("SET ROLE acme; SELECT connkit_unschedule('quick'); SELECT connkit_resume_sync('quick');"
+	. " SELECT connkit_sync('quick', background => true)");
+eventually($node, 'postgres', 'SELECT (' . runs('quick', 'succeeded') . ") = $count + 1", 'until that ends');
+
+# a session that keeps a run's row locked keeps nobody else
+sql("SET ROLE acme; SELECT connkit_schedule('slow', '1 second', jitter => '1 hour')");
+eventually($node, 'postgres', 'SELECT (' . runs('slow', 'queued') . ') = 1', 'a run waits');
+my $holder = { in => "BEGIN; SELECT connkit_cancel_run(id) FROM connkit.sync_run WHERE state = 'queued';\n\\echo ready\n",
+	out => '' };
+sql("SET ROLE acme; SELECT connkit_unschedule('slow')");
+$holder->{run} = IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres') ],
+	'<', \$holder->{in}, '&>', \$holder->{out}, IPC::Run::timeout(120));
+$holder->{run}->pump until $holder->{out} =~ /ready/;
+like($holder->{out}, qr/^t/, 'it is cancelled in a transaction that stays open');
+sql("SELECT connkit_sync('quick', background => true)");
+eventually($node, 'postgres', 'SELECT (' . runs('quick', 'succeeded') . ") = $count + 2", 'others run');
+$holder->{in} .= "COMMIT;\n\\q\n";
+$holder->{run}->finish;
+
 # one waits where overlap is queue
 sql("SET ROLE acme; SELECT connkit_schedule('slow', '1 second', overlap => 'queue')");
 eventually($node, 'postgres', 'SELECT (' . runs('slow', 'running') . ') = 1 AND (' . runs('slow', 'queued') . ') = 1',
