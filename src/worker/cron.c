@@ -268,7 +268,7 @@ interval_at(const Interval *interval, TimestampTz anchor, int64 times, pg_tz *zo
 
 		j2date(day + UNIX_EPOCH_JDATE, &year, &month, &mday);
 		months = (int64) year * MONTHS_PER_YEAR + month - 1 + times * interval->month;
-		if (abs(months) > MAX_YEAR * MONTHS_PER_YEAR)
+		if (months > MAX_YEAR * MONTHS_PER_YEAR || months < -MAX_YEAR * MONTHS_PER_YEAR)
 			return times > 0 ? DT_NOEND : DT_NOBEGIN;
 		year = floor_div(months, MONTHS_PER_YEAR);
 		month = months - (int64) year * MONTHS_PER_YEAR + 1;
