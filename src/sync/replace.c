@@ -166,9 +166,8 @@ is_decoded(Relation rel)
 	return found;
 }
 
-/* True for tables that Citus distributes or keeps in step on its nodes. */
-static bool
-is_distributed(Oid target)
+bool
+replace_is_distributed(Oid target)
 {
 	Oid			catalog = get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE);
 	AttrNumber	column = OidIsValid(catalog) ? get_attnum(catalog, "logicalrelid") : InvalidAttrNumber;
@@ -214,7 +213,7 @@ find_obstacle(Relation rel)
 		return "it has triggers";
 	if (check_enable_rls(target, InvalidOid, true) == RLS_ENABLED)
 		return "row-level security applies to the current role";
-	if (is_distributed(target))
+	if (replace_is_distributed(target))
 		return "it is distributed";
 	if (is_decoded(rel))
 		return "its changes are replicated logically";

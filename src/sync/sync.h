@@ -249,7 +249,7 @@ extern void target_make(Sync *sync);
 extern void target_finish(Sync *sync);
 
 /* True where rows may be put into the heap without SQL: a plain table without triggers, rules, row-level security and
- * children. */
+ * children, that no extension distributes. */
 extern bool target_is_plain(Oid target);
 
 /* ERROR where the target lacks a field's column, or has it generated. */
@@ -275,6 +275,9 @@ extern const char *replace_obstacle(Oid target);
 /* Waits for replacements of tables that foreign keys connect with the target, which may be invalid: before any other lock on
  * it, or two of them would be in a deadlock. */
 extern void replace_wait(Oid target);
+
+/* True for tables that Citus distributes or keeps in step on its nodes. */
+extern bool replace_is_distributed(Oid target);
 
 /* A heap of the target's layout to be loaded, dropped columns and all; the target is locked against writers, not readers. */
 extern Oid	replace_begin(Oid target);

@@ -408,7 +408,8 @@ target_is_plain(Oid target)
 	Relation	relation = table_open(target, NoLock);
 	bool		plain = relation->rd_rel->relkind == RELKIND_RELATION && relation->rd_rel->relam == HEAP_TABLE_AM_OID &&
 	!relation->rd_rel->relhassubclass && !relation->rd_rel->relhasrules && !relation->rd_rel->relispartition &&
-	relation->trigdesc == NULL && check_enable_rls(target, InvalidOid, true) != RLS_ENABLED;
+	relation->trigdesc == NULL && check_enable_rls(target, InvalidOid, true) != RLS_ENABLED &&
+	!replace_is_distributed(target);
 
 	table_close(relation, NoLock);
 	return plain;

@@ -16,8 +16,8 @@ specs=$(cd specs && ls ./*.spec | sed 's,^\./,,; s,\.spec$,,' | LC_ALL=C sort)
 [ -x "$tester/pg_isolation_regress" ] || { echo "1..0 # SKIP no pg_isolation_regress in $tester"; exit 0; }
 
 ck_source_psql source -f "$CK_TOP/test/isolation/source.sql" >/dev/null &&
-	ck_psql postgres -c "SET client_min_messages = error" -c "DROP DATABASE IF EXISTS isolation" -c "CREATE DATABASE isolation TEMPLATE template0" \
-		-c "ALTER DATABASE isolation SET client_min_messages = error" &&
+	ck_psql postgres -c "SET client_min_messages = error" -c "DROP DATABASE IF EXISTS isolation" \
+		-c "CREATE DATABASE isolation TEMPLATE template0" -c "ALTER DATABASE isolation SET client_min_messages = error" &&
 	ck_psql isolation -v port="$CK_SOURCE_PGPORT" -v password="$CK_PASSWORD" \
 		-f "$CK_TOP/test/isolation/setup.sql" >/dev/null || exit 1
 
