@@ -228,7 +228,10 @@ job_give_up(RunState state, ErrorData *error)
 	queue_end(job.run.id, state, error);
 	job.run.state = state;
 	if (sync)
+	{
+		reject_keep(sync, &job.run);
 		record_notify(sync, &job.run, error);
+	}
 }
 
 /* What becomes of the run after an error. */
