@@ -26,6 +26,7 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+#include "audit.h"
 #include "compat.h"
 #include "quota.h"
 #include "worker.h"
@@ -219,6 +220,26 @@ job_delay(void)
 	return Min(delay, MOST_DELAY_MS);
 }
 
+/* Tells the audit log that the run has failed, as the role that it was. */
+static void
+job_audit(const Sync *sync, ErrorData *error)
+{
+	AuditEvent	event = {
+		.action = "sync", .object_type = "sync", .object = sync->name, .outcome = AUDIT_FAILED,
+		.sqlerrcode = error->sqlerrcode, .detail = error->message
+	};
+	Oid			user;
+	int			context;
+
+	if (!OidIsValid(sync->owner))
+		return;
+	event.organization = GetUserNameFromId(sync->owner, false);
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(sync->owner, context | SECURITY_LOCAL_USERID_CHANGE);
+	audit_write(&event);
+	SetUserIdAndSecContext(user, context);
+}
+
 /* The run has ended without success. */
 static void
 job_give_up(RunState state, ErrorData *error)
@@ -227,11 +248,12 @@ job_give_up(RunState state, ErrorData *error)
 
 	queue_end(job.run.id, state, error);
 	job.run.state = state;
-	if (sync)
-	{
-		reject_keep(sync, &job.run);
-		record_notify(sync, &job.run, error);
-	}
+	if (sync == NULL)
+		return;
+	reject_keep(sync, &job.run);
+	if (state == RUN_FAILED)
+		job_audit(sync, error);
+	record_notify(sync, &job.run, error);
 }
 
 /* What becomes of the run after an error. */
