@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 : "${CK_CACHE:=${XDG_CACHE_HOME:-$HOME/.cache}/connkit}"
-: "${CK_VERSIONS_SUITES:=header sql pgtap contract diff t}"
+: "${CK_VERSIONS_SUITES:=header sql pgtap contract diff isolation t}"
 
 [ "$(id -u)" = 0 ] || ck_die "needs root"
 [ $# -gt 0 ] || set -- bookworm trixie sid
