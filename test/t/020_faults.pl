@@ -134,7 +134,7 @@ sub make_case
 	$source->run($source->changes($t, 1500));
 	make_target($case) if $case->{target};
 
-	my $settings = join ', ', '"chunk_rows": 200', map { $case->{$_} ? qq("$_": "$case->{$_}") : () } qw(deletes lookback);
+	my $settings = join ', ', '"chunk_rows": ' . (20, 50, 200)[@cases % 3], map { $case->{$_} ? qq("$_": "$case->{$_}") : () } qw(deletes lookback);
 	$settings .= ', "half_open": true' if $case->{half_open};
 	my $cursor = $case->{cursor} ? ", cursor_column => '$case->{cursor}'" : '';
 
@@ -405,7 +405,7 @@ sub reason
 	$run->{story} .= " [$state $message]";
 	$interrupted++;
 	# the row of a call that was rolled back does not tell its state any more
-	return if $state =~ /^(08|57|53|40|55P03|58|cancelled|skipped)/ || $state eq 'failed' && $message =~ /connect|gone away|query_timeout|shut/;
+	return if $state =~ /^(08|57|53|40|55P03|58|cancelled|skipped)/ || $state eq 'failed' && $message =~ /connect|gone away|query_timeout|shut|cancel/;
 	$odd{"$run->{case}{name}: $state $message"}++;
 	complain('other', $run->{case}, "gives up; $run->{story}");
 	@$run{qw(done broken)} = (1, 1);
@@ -518,8 +518,8 @@ my %faults = (
 	'kill -9 of the worker' => {weight => 3, do => sub { my $pid = process(shift); $pid && kill 'KILL', $pid }},
 	'SIGTERM of the worker' => {weight => 3, do => sub { my $pid = process(shift); $pid && kill 'TERM', $pid }},
 	'pg_cancel_backend' => {weight => 2, do => sub { my $pid = process(shift); $pid && value("SELECT pg_cancel_backend($pid)") eq 't' }},
-	'connkit_cancel_run' => {weight => 2, way => 'background', do => \&cancel_run},
-	'kill -9 of the scheduler' => {weight => 1, way => 'background', do => \&kill_scheduler},
+	'connkit_cancel_run' => {weight => 2, do => \&cancel_run},
+	'kill of the scheduler' => {weight => 2, way => 'background', do => \&kill_scheduler},
 	'immediate stop of the server' => {weight => 3, do => sub { Source::crash_node($node, 'immediate'); 1 }},
 	'kill -9 of the postmaster' => {weight => 3, do => sub { Source::crash_node($node, 'kill'); 1 }},
 	'fast stop of the server' => {weight => 1, do => sub { Source::crash_node($node, 'fast'); 1 }},
@@ -534,7 +534,7 @@ my %faults = (
 	'stall' => {weight => 2, do => sub { net($_[0], 'stall') }, again => sub { sleep 1.2 + rand }},
 	'pause' => {weight => 2, do => sub { net($_[0], 'stall') }, again => sub { sleep rand 0.7 }},
 	'refused' => {weight => 1, do => sub { net($_[0], 'refuse'); net($_[0], 'cut rst') }, again => sub { sleep rand 1.5 }},
-	'client killed' => {weight => 3, way => 'call', do => sub { my $busy = process($_[0]); $_[0]{wire}->close; $busy }},
+	'client killed' => {weight => 3, way => 'call', do => sub { my $busy = process($_[0]); $_[0]{wire}->close; $busy ? 1 : 0 }},
 	'statement_timeout' => {weight => 2, way => 'call', do => sub { $_[0]{limit} }},
 	'second run' => {weight => 2, do => \&second_run});
 
@@ -549,8 +549,10 @@ sub net
 sub cancel_run
 {
 	my ($run) = @_;
-	my $id = value("SELECT id FROM connkit.sync_run WHERE sync_name = '$run->{case}{table}' AND id > $run->{last}"
-		. " AND state IN ('queued', 'running') ORDER BY id DESC LIMIT 1") or return 0;
+	my $id = value($run->{way} eq 'background'
+		? "SELECT id FROM connkit.sync_run WHERE sync_name = '$run->{case}{table}' AND id > $run->{last}"
+			. " AND state IN ('queued', 'running') ORDER BY id DESC LIMIT 1"
+		: "SELECT run FROM connkit.sync_progress WHERE pid = " . (process($run) // 0)) or return 0;
 
 	eval { as_keeper("SELECT connkit_cancel_run($id)"); 1 } or $run->{story} .= " [cancel: $@]";
 	return 1;
@@ -685,13 +687,13 @@ sub round
 		my $run = {case => $case, way => $ways[rand @ways], tries => 0, story => "round $serial,", base => value('SELECT coalesce(max(id), 0) FROM connkit.sync_run')};
 
 		@$run{qw(way limit)} = ('call', 1 + int rand 1.2 * $case->{ms}) if $run->{way} ne 'background' && rand() < 0.1;
-		$case->{source}->run($case->{source}->changes($case->{t}, 1 + int rand 700)) if rand() < 0.9;
+		$case->{source}->run($case->{source}->changes($case->{t}, 1 + int rand 1000)) if rand() < 0.9;
 		push @runs, $run;
 	}
 	@writers = map { start_writer($_->{case}) } grep { $_->{case}{busy} } @runs;
 	$sources{$_}{proxy}->tell('slow ' . int 150000 + rand 1500000) for grep { rand() < 0.5 } sort keys %sources;
 	my $victim = $runs[rand @runs];
-	my @names = map { choose($victim) } 1 .. (rand() < 0.2 ? 2 : 1);
+	my @names = map { choose($victim) } 1 .. (rand() < 0.3 ? 2 : 1);
 	@names = ('statement_timeout') if $victim->{limit};
 	$faults{ $names[0] }{early} && $faults{ $names[0] }{do}->($victim);
 	start_run($_) for @runs;
@@ -707,7 +709,7 @@ sub round
 				sleep 0.002;
 			}
 		}
-		sleep rand 0.001 * $victim->{case}{ms};
+		sleep rand 0.0007 * $victim->{case}{ms};
 		my $there = $fault->{early} ? 1 : $fault->{do}->($victim) || 0;
 		my $word = "$name";
 		if ($fault->{early})
@@ -826,6 +828,23 @@ while ($run_count < $wanted && @cases)
 	round([@order[0 .. min($#order, int rand 3)]]);
 }
 
+# what was committed is there after a crash, and nothing else
+Source::crash_node($node, 'kill');
+recover({});
+for my $case (@cases)
+{
+	my @now = @{ target($case) };
+	my ($gone, $new) = map { scalar @$_ } [minus($case->{was}, \@now)], [minus(\@now, $case->{was})];
+
+	complain('lost', $case, "$gone rows, by the last crash", $gone) if $gone;
+	complain('wrong', $case, "$new rows, by the last crash", $new) if $new;
+	complain('other', $case, "$_, by the last crash") for grep { $_ } broken_indexes($case);
+}
+is(value("SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname ~ '^pg_temp'"
+	. " OR n.nspname <> 'connkit' AND (c.relname ~ 'connkit' OR c.relkind = 'f' AND n.nspname !~ '^far_')"), 0, 'no relation is left over');
+is(join("\n", map { "$_->[0] run $_->[1]" } @{ ask("SELECT sync_name, id FROM connkit.sync_run AS r WHERE state = 'succeeded'"
+	. " AND 1 <> (SELECT count(*) FROM connkit.audit_log WHERE action = 'sync' AND outcome = 'ok' AND detail LIKE 'run ' || r.id || ':%')") }),
+	'', 'each run that succeeded is in the audit log once');
 is(value("SELECT count(*) FROM connkit.sync_run WHERE state IN ('queued', 'running')"), '0', 'no run is left');
 my $total = sum0 values %hit;
 diag(sprintf '%d runs (%d interrupted) in %d rounds, %d faults (%s): %d lost, %d doubled, %d wrong', $run_count, $interrupted, $serial, $total,
