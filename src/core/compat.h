@@ -18,6 +18,7 @@
 #include "access/table.h"
 #include "catalog/index.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_foreign_data_wrapper.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_publication.h"
@@ -460,5 +461,16 @@ compat_close_files(Oid relation)
 #else
 #define COMPAT_KEY_OVER_PERIOD(key) false
 #endif
+
+/* The columns of a foreign key and of what it refers to, and the operators that compare the latter among themselves. */
+static inline void
+compat_foreign_key_columns(HeapTuple key, int *count, AttrNumber *referencing, AttrNumber *referenced, Oid *equal)
+{
+#if PG_VERSION_NUM >= 150000
+	DeconstructFkConstraintRow(key, count, referencing, referenced, NULL, equal, NULL, NULL, NULL);
+#else
+	DeconstructFkConstraintRow(key, count, referencing, referenced, NULL, equal, NULL);
+#endif
+}
 
 #endif							/* CONNKIT_COMPAT_H */

@@ -31,6 +31,7 @@
 #include "catalog/pg_namespace.h"
 #include "commands/tablecmds.h"
 #include "commands/trigger.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "replication/slot.h"
@@ -114,10 +115,7 @@ foreign_key_obstacle(Relation rel)
 		Form_pg_constraint key = (Form_pg_constraint) GETSTRUCT(tuple);
 		Oid			other = foreign_key_other(key, table);
 
-		if (key->conrelid != table && key->confdeltype != FKCONSTR_ACTION_NOACTION &&
-			key->confdeltype != FKCONSTR_ACTION_RESTRICT)
-			obstacle = "foreign keys with actions refer to it";
-		else if (key->condeferred)
+		if (key->condeferred)
 			obstacle = "foreign keys that concern it are deferred";
 		else if (COMPAT_KEY_OVER_PERIOD(key))
 			obstacle = "foreign keys over periods concern it";
@@ -473,6 +471,57 @@ lock_others(Relation rel)
 	}
 }
 
+/* Deletes the old rows whose keys are not among the new ones, for what the foreign key does then to the rows that refer to
+ * them. */
+static void
+delete_vanished(Relation rel, Relation heap, HeapTuple key)
+{
+	AttrNumber	referencing[INDEX_MAX_KEYS],
+				columns[INDEX_MAX_KEYS];
+	Oid			equal[INDEX_MAX_KEYS];
+	StringInfoData sql;
+	int			count;
+	int			i;
+
+	compat_foreign_key_columns(key, &count, referencing, columns, equal);
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "DELETE FROM ONLY %s AS t WHERE NOT EXISTS (SELECT FROM ONLY %s AS h WHERE ",
+					 target_name(RelationGetRelid(rel)), target_name(RelationGetRelid(heap)));
+	for (i = 0; i < count; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), columns[i] - 1);
+		const char *name = quote_identifier(NameStr(column->attname));
+
+		if (i > 0)
+			appendStringInfoString(&sql, " AND ");
+		generate_operator_clause(&sql, psprintf("t.%s", name), column->atttypid, equal[i], psprintf("h.%s", name),
+								 column->atttypid);
+	}
+	appendStringInfoChar(&sql, ')');
+	SPI_connect();
+	if (SPI_execute(sql.data, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "SPI failed: %s", sql.data);
+	SPI_finish();
+}
+
+/* Does to other tables' rows what their foreign keys say of rows that are deleted here. */
+static void
+act_on_vanished(Relation rel, Relation heap)
+{
+	ListCell   *cell;
+
+	foreach(cell, foreign_keys(rel))
+	{
+		HeapTuple	tuple = foreign_key(lfirst_oid(cell));
+		Form_pg_constraint key = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (key->conrelid != RelationGetRelid(rel) && key->confdeltype != FKCONSTR_ACTION_NOACTION &&
+			key->confdeltype != FKCONSTR_ACTION_RESTRICT)
+			delete_vanished(rel, heap, tuple);
+		ReleaseSysCache(tuple);
+	}
+}
+
 /* ERROR where rows break the foreign key. One that is not valid and refers to the target is not: its rows may have missed
  * theirs before. */
 static void
@@ -549,13 +598,14 @@ replace_exchange(Oid target, Oid heapid)
 	float4		rows = rows_inserted(heap);
 	ListCell   *cell;
 
+	lock_others(rel);
+	act_on_vanished(rel, heap);
 	CheckTableNotInUse(rel, "replace");
 	note_size(heap, rows);
 	pgstat_count_truncate(rel);
 	if (rows > 0)
 		pgstat_count_heap_insert(rel, rows);
 	table_close(heap, NoLock);
-	lock_others(rel);
 	exchange_files(target, heapid);
 	foreach(cell, RelationGetIndexList(rel))
 		exchange_files(lfirst_oid(cell), get_relname_relid(counterpart_name(lfirst_oid(cell)), RelationGetNamespace(rel)));

@@ -283,7 +283,8 @@ extern bool replace_is_distributed(Oid target);
 extern Oid	replace_begin(Oid target);
 /* Builds the target's indexes on it. */
 extern void replace_build(Oid target, Oid heap);
-/* Exchanges the storage, which nobody else sees before the commit. */
+/* Exchanges the storage, which nobody else sees before the commit. Foreign keys that delete or change rows of other tables do
+ * so for the keys that are gone. */
 extern void replace_exchange(Oid target, Oid heap);
 /* ERROR where the new rows, or those of other tables, break a foreign key that concerns the table. Of tables that are replaced
  * together, after the last one's exchange. */
