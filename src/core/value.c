@@ -15,6 +15,7 @@
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
+#include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
@@ -182,6 +183,51 @@ value_input(ValueReader *reader, const CkValue *value)
 	return InputFunctionCall(&reader->input, value_text(value), reader->input_param, reader->typmod);
 }
 
+/* What the receive functions of the most usual types do, without a call of them; false: left to them. */
+static bool
+value_receive_plain(ValueReader *reader, const CkValue *value, Datum *datum)
+{
+	uint64		number64;
+	uint32		number32;
+
+	switch (reader->type)
+	{
+		case BOOLOID:
+			if (value->size != 1)
+				return false;
+			*datum = BoolGetDatum(*(const char *) value->u.p != 0);
+			return true;
+		case INT4OID:
+			if (value->size != sizeof(number32))
+				return false;
+			memcpy(&number32, value->u.p, sizeof(number32));
+			*datum = Int32GetDatum((int32) pg_ntoh32(number32));
+			return true;
+		case INT8OID:
+		case FLOAT8OID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			if (value->size != sizeof(number64))
+				return false;
+			memcpy(&number64, value->u.p, sizeof(number64));
+			number64 = pg_ntoh64(number64);
+			*datum = Int64GetDatum((int64) number64);	/* a double is passed as its bits are */
+			if (reader->type == INT8OID || reader->type == FLOAT8OID)
+				return true;
+			return (reader->typmod < 0 || reader->typmod == MAX_TIMESTAMP_PRECISION) &&
+				(TIMESTAMP_NOT_FINITE((Timestamp) number64) || IS_VALID_TIMESTAMP((Timestamp) number64));
+		case TEXTOID:
+		case VARCHAROID:
+			if (GetDatabaseEncoding() != PG_UTF8)
+				return false;
+			pg_verify_mbstr(PG_UTF8, value->u.p, value->size, false);
+			*datum = PointerGetDatum(cstring_to_text_with_len(value->u.p, value->size));
+			return true;
+		default:
+			return false;
+	}
+}
+
 static Datum
 value_receive(ValueReader *reader, const CkValue *value)
 {
@@ -190,6 +236,8 @@ value_receive(ValueReader *reader, const CkValue *value)
 
 	if (!OidIsValid(reader->receive.fn_oid))
 		elog(ERROR, "type %s has no binary form", format_type_be(reader->type));
+	if (value_receive_plain(reader, value, &datum))
+		return datum;
 	/* receive functions read; those that end a string in place put back what was there */
 	buffer.data = (char *) value->u.p;
 	buffer.len = value->size;
@@ -323,9 +371,53 @@ check_digits(ValueReader *reader, const CkValue *value)
 				 errhint("Declare the column with as many digits as the source has.")));
 }
 
+/* A numeric of a short decimal text that needs no rounding and fits; false: left to the input function. */
+static bool
+value_decimal(ValueReader *reader, const CkValue *value, Datum *datum)
+{
+	const char *text = value->u.p;
+	uint32		place = value->size > 0 && text[0] == '-';
+	int64		number = 0;
+	int			whole = 0,
+				behind = 0;
+	bool		digits = false,
+				point = false;
+
+	/* so many digits are an int64 */
+	if (value->size > 18)
+		return false;
+	for (; place < value->size; place++)
+	{
+		if (text[place] >= '0' && text[place] <= '9')
+		{
+			number = number * 10 + (text[place] - '0');
+			digits = true;
+			behind += point;
+			whole += !point && number > 0;
+		}
+		else if (text[place] == '.' && !point)
+			point = true;
+		else
+			return false;
+	}
+	if (!digits)
+		return false;
+	if (reader->typmod >= 0)
+	{
+		int			precision = (reader->typmod - VARHDRSZ) >> 16 & 0xffff;
+		int			scale = (reader->typmod - VARHDRSZ) & 0x7ff;
+
+		if (behind != scale || whole > precision - scale)
+			return false;
+	}
+	*datum = NumericGetDatum(int64_div_fast_to_numeric(text[0] == '-' ? -number : number, behind));
+	return true;
+}
+
 Datum
 value_read(ValueReader *reader, const CkValue *value)
 {
+	Datum		datum;
 	int64		number;
 
 	if (reader->base == VARCHAROID)
@@ -369,6 +461,8 @@ value_read(ValueReader *reader, const CkValue *value)
 		case NUMERICOID:
 			if (value->type == CK_INT64 && reader->typmod < 0)
 				return NumericGetDatum(int64_to_numeric(value->u.i));
+			if (value->type == CK_NUMERIC && value_decimal(reader, value, &datum))
+				return datum;
 			break;
 		case BOOLOID:
 			if (value->type == CK_BOOL || value->type == CK_INT64 || value->type == CK_UINT64)
@@ -379,7 +473,7 @@ value_read(ValueReader *reader, const CkValue *value)
 				return value_read_text(value);
 			break;
 		case VARCHAROID:
-			if (value->type == CK_TEXT && reader->typmod < 0)
+			if (value->type == CK_TEXT)
 				return value_read_text(value);
 			break;
 		case BYTEAOID:
