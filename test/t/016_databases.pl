@@ -75,6 +75,14 @@ is($node->psql('postgres', 'DROP DATABASE copy WITH (FORCE)'), 0, 'one is droppe
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'connkit run' AND datname = 'copy'"),
 	'0', 'which ends');
 
+# a dump has the schedules
+my $dump = $node->basedir . '/one.sql';
+$node->safe_psql('postgres', 'CREATE DATABASE restored');
+$node->command_ok([ 'pg_dump', '-d', $node->connstr('one'), '-f', $dump ], 'dump');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('restored'), '-f', $dump ], 'restore');
+runs('restored', 'syncs run in a restored database');
+$node->safe_psql('restored', "SET ROLE acme; SELECT connkit_unschedule('first')");
+
 # the extension goes and comes
 is($node->psql('two', 'SET client_min_messages = warning; DROP EXTENSION connkit CASCADE'), 0,
 	'the extension is dropped while syncs run each second');
