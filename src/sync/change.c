@@ -59,9 +59,8 @@ mapped_names(const Sync *sync, const char *column, bool *named)
 			name = pnstrdup(value.val.string.val, value.val.string.len);
 		if (token != WJB_VALUE)
 			continue;
-		if (value.type == jbvNull)
-			*named |= strcmp(name, column) == 0;
-		else if (value.type == jbvString && strlen(column) == value.val.string.len &&
+		*named |= strcmp(name, column) == 0;
+		if (value.type == jbvString && strlen(column) == value.val.string.len &&
 				 memcmp(value.val.string.val, column, value.val.string.len) == 0)
 			names = lappend(names, name);
 	}

@@ -88,7 +88,8 @@ add_field(Sync *sync, const char *name, const char *expression, SyncColumn *colu
 	sync->fields = lappend(sync->fields, field);
 }
 
-/* The mapping's entries: fields, and *plain the columns that they name and that so have another name, or null: none. */
+/* The mapping's entries: fields, and *plain the columns that it names, which are not taken under their own names: by an entry
+ * of that name, or by one that is the column under another. */
 static void
 mapped_fields(Sync *sync, bool add, List **plain)
 {
@@ -106,11 +107,9 @@ mapped_fields(Sync *sync, bool add, List **plain)
 			name = pnstrdup(value.val.string.val, value.val.string.len);
 		if (token != WJB_VALUE)
 			continue;
+		*plain = lappend(*plain, name);
 		if (value.type == jbvNull)
-		{
-			*plain = lappend(*plain, name);
 			continue;
-		}
 		expression = pnstrdup(value.val.string.val, value.val.string.len);
 		column = column_named(sync, expression);
 		if (column)

@@ -102,6 +102,10 @@ SELECT is((SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod),
 	'id integer, amount numeric(8,2), cents integer, label text', 'mapping');
 SELECT is((SELECT m::text FROM m WHERE id = 50), '(50,12.50,1250,N50)', 'its values');
 
+SELECT connkit_create_sync('source', 'run.f', 'public.o', name => 'o', settings => '{"mapping": {"amount": "amount > 5"}}') IS NULL AS ready \gset
+SELECT is(run('o'), 'succeeded 40 40 0', 'an expression in the place of a column');
+SELECT is((SELECT o::text FROM o WHERE id = 50), '(50,n50,t)', 'of its own name');
+
 -- a query
 SELECT connkit_create_sync('source', target => 'public.q', name => 'q', query => 'SELECT id % 3 AS mod, count(*) FROM run.f GROUP BY 1',
 	query_columns => '"mod" int, "count" bigint', key_columns => '{mod}') IS NULL AS ready \gset
