@@ -110,11 +110,14 @@ my @kinds = (
 	{how => 'merge', mode => 'incremental', write => 'merge', cursor => 'cur'},
 	{how => 'merge', mode => 'incremental', write => 'merge', cursor => 'cur', busy => 1},
 	{how => 'merge', mode => 'incremental', write => 'merge', cursor => 'at', target => 'parted'},
+	{how => 'merge', mode => 'incremental', write => 'merge', cursor => 'cur', target => 'triggered'},
 	{how => 'replace', mode => 'merge', write => 'merge', deletes => 'hard'},
 	{how => 'replace', mode => 'merge', write => 'merge', deletes => 'hard', target => 'parted', busy => 1},
 	{how => 'soft', mode => 'merge', write => 'merge', deletes => 'soft'},
 	{how => 'soft', mode => 'merge', write => 'merge', deletes => 'soft', target => 'parted', busy => 1},
 	{how => 'history', mode => 'history', write => 'merge', deletes => 'soft'},
+	{how => 'history', mode => 'history', write => 'merge', deletes => 'soft', cursor => 'cur'},
+	{how => 'history', mode => 'history', write => 'merge', deletes => 'soft', target => 'parted'},
 	{how => 'history', mode => 'history', write => 'merge', deletes => 'soft', busy => 1});
 my @cases;
 
@@ -155,9 +158,11 @@ sub as_keeper
 sub make_target
 {
 	my ($case) = @_;
-	my ($name, $key) = ($case->{table}, $case->{keyless} || $case->{write} eq 'append' ? '' : ', PRIMARY KEY (id)');
-	my $soft = $case->{how} eq 'soft' ? ', deleted_at timestamptz' : '';
-	my $columns = "id bigint NOT NULL, cur bigint NOT NULL, at timestamp(6) NOT NULL, n int, txt text, d numeric(12,3)$soft$key";
+	my ($name, $keyed) = ($case->{table}, $case->{write} ne 'append' && $case->{how} ne 'history');
+	my %more = (soft => ', deleted_at timestamptz',
+		history => ', valid_from timestamptz NOT NULL, valid_to timestamptz, is_current boolean NOT NULL');
+	my $more = ($more{ $case->{how} } // '') . ($keyed ? ', PRIMARY KEY (id)' : '');
+	my $columns = "id bigint NOT NULL, cur bigint NOT NULL, at timestamp(6) NOT NULL, n int, txt text, d numeric(12,3)$more";
 
 	if ($case->{target} eq 'parted')
 	{
