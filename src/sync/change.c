@@ -39,10 +39,15 @@ find_column(List *columns, const char *name)
 	return NULL;
 }
 
-/* The target's columns that the mapping makes of that column alone; *named where the mapping names it at all. */
+/*
+ * The target's columns that the mapping makes of that column alone; *named where the mapping says what becomes of it: also by an
+ * expression in its place, but that of a column that comes later is not meant.
+ */
 static List *
-mapped_names(const Sync *sync, const char *column, bool *named)
+mapped_names(const Sync *sync, const SyncColumn *of, bool *named)
 {
+	const char *column = of->name;
+	bool		known = sync->shape == NIL || find_column(sync->shape, column);
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue	value;
@@ -59,7 +64,7 @@ mapped_names(const Sync *sync, const char *column, bool *named)
 			name = pnstrdup(value.val.string.val, value.val.string.len);
 		if (token != WJB_VALUE)
 			continue;
-		*named |= strcmp(name, column) == 0;
+		*named |= value.type == jbvNull ? strcmp(name, column) == 0 : known && strcmp(name, of->target) == 0;
 		if (value.type == jbvString && strlen(column) == value.val.string.len &&
 				 memcmp(value.val.string.val, column, value.val.string.len) == 0)
 			names = lappend(names, name);
@@ -72,7 +77,7 @@ List *
 change_targets(const Sync *sync, const SyncColumn *column)
 {
 	bool		named;
-	List	   *names = mapped_names(sync, column->name, &named);
+	List	   *names = mapped_names(sync, column, &named);
 
 	if (column->fate != COLUMN_TAKEN)
 		return NIL;
@@ -88,7 +93,7 @@ change_is_mapped(const Sync *sync, const SyncColumn *column)
 {
 	bool		named;
 
-	(void) mapped_names(sync, column->name, &named);
+	(void) mapped_names(sync, column, &named);
 	return named;
 }
 

@@ -88,10 +88,10 @@ add_field(Sync *sync, const char *name, const char *expression, SyncColumn *colu
 	sync->fields = lappend(sync->fields, field);
 }
 
-/* The mapping's entries: fields, and *plain the columns that it names, which are not taken under their own names: by an entry
- * of that name, or by one that is the column under another. */
+/* The mapping's entries: fields; the columns in *plain are left out or have another name; *places are the target's columns
+ * that entries fill. */
 static void
-mapped_fields(Sync *sync, bool add, List **plain)
+mapped_fields(Sync *sync, bool add, List **plain, List **places)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(&sync->mapping->root);
 	JsonbValue	value;
@@ -107,9 +107,12 @@ mapped_fields(Sync *sync, bool add, List **plain)
 			name = pnstrdup(value.val.string.val, value.val.string.len);
 		if (token != WJB_VALUE)
 			continue;
-		*plain = lappend(*plain, name);
 		if (value.type == jbvNull)
+		{
+			*plain = lappend(*plain, name);
 			continue;
+		}
+		*places = lappend(*places, name);
 		expression = pnstrdup(value.val.string.val, value.val.string.len);
 		column = column_named(sync, expression);
 		if (column)
@@ -188,11 +191,12 @@ target_fields(Sync *sync)
 {
 	MemoryContext caller = MemoryContextSwitchTo(sync->context);
 	List	   *plain = NIL;
+	List	   *places = NIL;
 	ListCell   *lc;
 
 	sync->fields = NIL;
 	if (sync->mapping)
-		mapped_fields(sync, false, &plain);
+		mapped_fields(sync, false, &plain, &places);
 	foreach(lc, sync->take_columns)
 		if (column_named(sync, lfirst(lc)) == NULL)
 			ereport(ERROR,
@@ -204,7 +208,7 @@ target_fields(Sync *sync)
 		SyncColumn *column = lfirst(lc);
 
 		if ((sync->take_columns && !names_contain(sync->take_columns, column->name)) ||
-			names_contain(plain, column->name))
+			names_contain(plain, column->name) || names_contain(places, column->target))
 			continue;
 		if (column->fate == COLUMN_TAKEN)
 			add_field(sync, column->target, NULL, column);
@@ -215,7 +219,7 @@ target_fields(Sync *sync)
 		}
 	}
 	if (sync->mapping)
-		mapped_fields(sync, true, &plain);
+		mapped_fields(sync, true, &plain, &places);
 	if (sync->fields == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
