@@ -166,7 +166,6 @@ work(Sync *sync, SyncRun *run, bool background)
 {
 	Road		road;
 	bool		more;
-	bool		first = run->chunks == 0;
 
 	SPI_connect();
 	prepare(sync, run);
@@ -174,12 +173,13 @@ work(Sync *sync, SyncRun *run, bool background)
 	more = load(sync, run, road, background);
 	if (road == ROAD_HEAP)
 		replace_build(sync->target, run->heap);
+	/* first, since what must be unique may have gone from a deleted row to another */
+	if (!more && run->replay == NIL && sync->deletes != SYNC_DELETES_IGNORE && !sync->new_target)
+		find_deleted(sync, run, road);
 	if (road == ROAD_STAGE)
 		apply_stage(sync, run, run->stage);
 	if (sync->new_target)
 		target_finish(sync);
-	if (!more && run->replay == NIL && sync->deletes != SYNC_DELETES_IGNORE && !(sync->new_target && first))
-		find_deleted(sync, run, road);
 	read_end(run);
 	SPI_finish();
 	sync->new_target = false;
