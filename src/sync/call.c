@@ -75,7 +75,8 @@ call_phase(Call *call, Phase phase)
 			run_end(sync, run, false);
 			break;
 	}
-	AtEOXact_GUC(true, level);
+	/* no setting that his code has changed is left to the caller */
+	AtEOXact_GUC(false, level);
 	SetUserIdAndSecContext(user, context);
 }
 
@@ -177,6 +178,7 @@ calls_end(List *calls, bool atomic)
 		if (call->error)
 		{
 			call->run = call->loaded;
+			call->run.inserted = call->run.updated = call->run.deleted = 0;
 			drop_heap(&call->run);
 		}
 	}

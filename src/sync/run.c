@@ -283,7 +283,7 @@ run_step(Sync *sync, SyncRun *run, bool background)
 	if (OidIsValid(run->heap))
 		replace_finish(sync->target, run->heap);
 	run_end(sync, run, more);
-	AtEOXact_GUC(true, level);
+	AtEOXact_GUC(false, level);
 	error_context_stack = context.previous;
 	return more;
 }
