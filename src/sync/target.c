@@ -456,10 +456,12 @@ target_check(Sync *sync)
 	}
 }
 
-/* The target's check constraints on columns that the stage has. */
+/* Gives the stage the target's check constraints on columns that it has. Constants in them may be of domains, whose checks are
+ * the owner's code: this is no part of target_make_temporary(). */
 static void
-append_checks(StringInfo sql, Sync *sync)
+add_checks(Sync *sync, Oid stage)
 {
+	StringInfoData sql;
 	Oid			types[] = {OIDOID, TEXTARRAYOID};
 	ArrayBuildState *names = NULL;
 	Datum		values[2];
@@ -476,8 +478,12 @@ append_checks(StringInfo sql, Sync *sync)
 							  " FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))",
 							  2, types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "the target's constraints could not be read");
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER TABLE %s", target_name(stage));
 	for (uint64 i = 0; i < SPI_processed; i++)
-		appendStringInfo(sql, ", %s", SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+		appendStringInfo(&sql, "%s ADD %s", i > 0 ? "," : "", SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+	if (SPI_processed > 0)
+		run_sql(sql.data, SPI_OK_UTILITY);
 }
 
 Oid
@@ -489,6 +495,7 @@ target_stage(Sync *sync, bool keys, bool with_cursor)
 	/* a row that the target will refuse is rejected here, by itself; but a trigger might mend it */
 	bool		checked = !keys && !(triggers && (triggers->trig_insert_before_row || triggers->trig_update_before_row));
 	StringInfoData sql;
+	Oid			stage;
 	ListCell   *lc;
 
 	initStringInfo(&sql);
@@ -513,10 +520,11 @@ target_stage(Sync *sync, bool keys, bool with_cursor)
 			appendStringInfoString(&sql, " NOT NULL");
 	}
 	table_close(target, NoLock);
-	if (checked)
-		append_checks(&sql, sync);
 	if (with_cursor)
 		appendStringInfo(&sql, ", connkit_cursor %s", column_named(sync, sync->cursor_column)->local_type);
 	appendStringInfoString(&sql, ") USING heap");
-	return target_make_temporary(sql.data, name);
+	stage = target_make_temporary(sql.data, name);
+	if (checked)
+		add_checks(sync, stage);
+	return stage;
 }
