@@ -524,6 +524,8 @@ static void
 check_position(const Sync *sync, const char *position)
 {
 	ErrorContextCallback explain = {.callback = explain_position, .previous = error_context_stack};
+	Oid			user;
+	int			security;
 	int			level;
 	ListCell   *lc;
 
@@ -534,9 +536,13 @@ check_position(const Sync *sync, const char *position)
 				 errhint("Leave out the position, so that all is read anew.")));
 	explain.arg = unconstify(Sync *, sync);
 	error_context_stack = &explain;
+	/* the type may be a domain of the owner's, whose checks are his code */
+	GetUserIdAndSecContext(&user, &security);
 	level = NewGUCNestLevel();
+	if (OidIsValid(sync->owner) && user != sync->owner)
+		SetUserIdAndSecContext(sync->owner, security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	(void) set_config_option("search_path", sync->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	foreach(lc, sync->shape)
+	foreach(lc, OidIsValid(sync->owner) ? sync->shape : NIL)
 	{
 		SyncColumn *column = lfirst(lc);
 		Oid			type,
@@ -550,7 +556,8 @@ check_position(const Sync *sync, const char *position)
 		getTypeInputInfo(type, &input, &ioparam);
 		(void) OidInputFunctionCall(input, unconstify(char *, position), ioparam, typmod);
 	}
-	AtEOXact_GUC(true, level);
+	AtEOXact_GUC(false, level);
+	SetUserIdAndSecContext(user, security);
 	error_context_stack = explain.previous;
 }
 
