@@ -358,9 +358,23 @@ merge_open_index(Merger *merger)
 	merger->scan = compat_index_beginscan(merger->target, index, GetActiveSnapshot(), merger->nkeys);
 }
 
+/* ERROR where the field is not of its column's type: an expression of the sync may have changed that since the stage was made. */
+static void
+check_type(Merger *merger, SyncField *field, Form_pg_attribute input)
+{
+	AttrNumber	number = get_attnum(merger->sync->target, field->name);
+	Form_pg_attribute att = number > 0 ? TupleDescAttr(RelationGetDescr(merger->target), number - 1) : NULL;
+
+	if (att == NULL || att->atttypid != input->atttypid || att->atttypmod != input->atttypmod)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("column \"%s\" of target %s of sync \"%s\" was changed within the run", field->name,
+						target_name(merger->sync->target), merger->sync->name)));
+}
+
 /* Notes which column of the target takes which one of the query. */
 static void
-merge_map_columns(Merger *merger)
+merge_map_columns(Merger *merger, TupleDesc input)
 {
 	Sync	   *sync = merger->sync;
 	TupleDesc	desc = RelationGetDescr(merger->target);
@@ -371,6 +385,8 @@ merge_map_columns(Merger *merger)
 	{
 		SyncField  *field = lfirst(lc);
 
+		if (!field->rejects)
+			check_type(merger, field, TupleDescAttr(input, merger->nfields));
 		if (!field->rejects && (field->key == 0 || !merge_is_exact(sync, field)))
 			merger->columns[merger->nfields] = get_attnum(sync->target, field->name);
 		merger->nfields++;
@@ -397,7 +413,7 @@ merge_startup(DestReceiver *self, int operation, TupleDesc input)
 	InitResultRelInfo(merger->info, merger->target, 0, NULL, 0);
 	ExecOpenIndices(merger->info, false);
 	merge_open_index(merger);
-	merge_map_columns(merger);
+	merge_map_columns(merger, input);
 	merger->found = table_slot_create(merger->target, NULL);
 	merger->changed = MakeSingleTupleTableSlot(RelationGetDescr(merger->target), &TTSOpsVirtual);
 	merger->loader = load_begin(sync, sync->target, sync->target, input, false, false);

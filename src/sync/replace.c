@@ -590,6 +590,64 @@ lock_out_readers(Relation rel)
 	CheckTableForSerializableConflictIn(rel);
 }
 
+COMPAT_NORETURN static void
+target_has_changed(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("table \"%s\" was changed while its rows were loaded", RelationGetRelationName(rel)),
+			 errhint("Triggers and expressions of syncs must not alter the targets of others.")));
+}
+
+/* ERROR where the heap has not the columns of the target any more: another sync's code may have altered it since. */
+static void
+check_columns(Relation rel, Relation heap)
+{
+	TupleDesc	ours = RelationGetDescr(rel);
+	TupleDesc	theirs = RelationGetDescr(heap);
+
+	if (ours->natts != theirs->natts)
+		target_has_changed(rel);
+	for (int i = 0; i < ours->natts; i++)
+	{
+		Form_pg_attribute a = TupleDescAttr(ours, i);
+		Form_pg_attribute b = TupleDescAttr(theirs, i);
+
+		if (a->atttypid != b->atttypid || a->atttypmod != b->atttypmod || a->attlen != b->attlen ||
+			a->attbyval != b->attbyval || a->attalign != b->attalign || a->attcollation != b->attcollation ||
+			a->attisdropped != b->attisdropped || (a->attnotnull && !b->attnotnull))
+			target_has_changed(rel);
+	}
+}
+
+/* The counterpart of the index; ERROR where it is none any more. */
+static Oid
+find_counterpart(Relation rel, Oid indexid, Oid heapid)
+{
+	Oid			result = get_relname_relid(counterpart_name(indexid), RelationGetNamespace(rel));
+	Relation	index = index_open(indexid, NoLock);
+	Relation	other;
+	bool		same;
+
+	if (!OidIsValid(result) || get_rel_relkind(result) != RELKIND_INDEX)
+		target_has_changed(rel);
+	other = index_open(result, NoLock);
+	same = other->rd_index->indrelid == heapid && other->rd_rel->relam == index->rd_rel->relam &&
+		other->rd_index->indnatts == index->rd_index->indnatts &&
+		other->rd_index->indnkeyatts == index->rd_index->indnkeyatts;
+	for (int i = 0; same && i < index->rd_index->indnatts; i++)
+		same = other->rd_index->indkey.values[i] == index->rd_index->indkey.values[i] &&
+			TupleDescAttr(RelationGetDescr(other), i)->atttypid == TupleDescAttr(RelationGetDescr(index), i)->atttypid;
+	for (int i = 0; same && i < index->rd_index->indnkeyatts; i++)
+		same = other->rd_opfamily[i] == index->rd_opfamily[i] && other->rd_opcintype[i] == index->rd_opcintype[i] &&
+			other->rd_indcollation[i] == index->rd_indcollation[i] && other->rd_indoption[i] == index->rd_indoption[i];
+	index_close(other, NoLock);
+	index_close(index, NoLock);
+	if (!same)
+		target_has_changed(rel);
+	return result;
+}
+
 void
 replace_exchange(Oid target, Oid heapid)
 {
@@ -601,6 +659,7 @@ replace_exchange(Oid target, Oid heapid)
 	lock_others(rel);
 	act_on_vanished(rel, heap);
 	CheckTableNotInUse(rel, "replace");
+	check_columns(rel, heap);
 	note_size(heap, rows);
 	pgstat_count_truncate(rel);
 	if (rows > 0)
@@ -608,7 +667,7 @@ replace_exchange(Oid target, Oid heapid)
 	table_close(heap, NoLock);
 	exchange_files(target, heapid);
 	foreach(cell, RelationGetIndexList(rel))
-		exchange_files(lfirst_oid(cell), get_relname_relid(counterpart_name(lfirst_oid(cell)), RelationGetNamespace(rel)));
+		exchange_files(lfirst_oid(cell), find_counterpart(rel, lfirst_oid(cell), heapid));
 	CommandCounterIncrement();
 	RelationClearMissing(rel);
 	CommandCounterIncrement();
