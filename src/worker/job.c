@@ -220,7 +220,7 @@ job_delay(void)
 	return Min(delay, MOST_DELAY_MS);
 }
 
-/* Tells the audit log that the run has failed, as the role that it was. */
+/* Tells the audit log that the run has failed. */
 static void
 job_audit(const Sync *sync, ErrorData *error)
 {
@@ -228,16 +228,10 @@ job_audit(const Sync *sync, ErrorData *error)
 		.action = "sync", .object_type = "sync", .object = sync->name, .outcome = AUDIT_FAILED,
 		.sqlerrcode = error->sqlerrcode, .detail = error->message
 	};
-	Oid			user;
-	int			context;
 
-	if (!OidIsValid(sync->owner))
-		return;
-	event.organization = GetUserNameFromId(sync->owner, false);
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(sync->owner, context | SECURITY_LOCAL_USERID_CHANGE);
+	if (OidIsValid(sync->owner))
+		event.organization = GetUserNameFromId(sync->owner, false);
 	audit_write(&event);
-	SetUserIdAndSecContext(user, context);
 }
 
 /* The run has ended without success. */
