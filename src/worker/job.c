@@ -26,6 +26,7 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+#include "../sync/definition.h"
 #include "audit.h"
 #include "compat.h"
 #include "quota.h"
@@ -238,7 +239,7 @@ job_audit(const Sync *sync, ErrorData *error)
 static void
 job_give_up(RunState state, ErrorData *error)
 {
-	Sync	   *sync = sync_read(job.sync, true);
+	Sync	   *sync = sync_fetch(job.sync);
 
 	queue_end(job.run.id, state, error);
 	job.run.state = state;

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "../sync/definition.h"
 #include "quota.h"
 #include "rolemark.h"
 #include "tables.h"
@@ -107,7 +108,7 @@ queue_request(int64 sync)
 static void
 queue_notify(int64 sync_id, SyncRun *run, const char *message)
 {
-	Sync	   *sync = sync_read(sync_id, true);
+	Sync	   *sync = sync_fetch(sync_id);
 	ErrorData	error = {.sqlerrcode = ERRCODE_CRASH_SHUTDOWN, .message = pstrdup(message)};
 
 	if (sync)

@@ -236,6 +236,17 @@ sql("SELECT connkit_drop_sync('gone')");
 eventually($node, 'postgres', 'SELECT (' . runs('gone', 'cancelled') . ') = 1', 'and is cancelled when its sync is dropped');
 is(sql('SELECT count(*) FROM connkit.schedule'), '0', 'its schedule is gone too');
 
+# whose owner is gone
+sql('CREATE ROLE passing; GRANT USAGE ON FOREIGN DATA WRAPPER connkit_null TO passing; GRANT CREATE ON SCHEMA public TO passing');
+make_sync($node, 'postgres', 'orphan', "rows '5'", undef, 'passing');
+sql("SET ROLE passing; SELECT connkit_schedule('orphan', '1 second')");
+eventually($node, 'postgres', 'SELECT (' . runs('orphan', 'succeeded') . ') >= 1', 'a sync runs');
+sql('REASSIGN OWNED BY passing TO acme; DROP OWNED BY passing; DROP ROLE passing');
+eventually($node, 'postgres', 'SELECT (' . runs('orphan', 'failed') . ') >= 1', 'and fails when its owner is gone');
+is(sql("SELECT DISTINCT message FROM connkit.sync_run WHERE sync_name = 'orphan' AND state = 'failed' AND attempt = 1"),
+	'the owner of sync "orphan" is gone', 'and says so');
+sql("DELETE FROM connkit.schedule");
+
 # old runs
 sql("UPDATE connkit.sync_run SET ended_at = ended_at - interval '91 days' WHERE sync_name = 'lost'");
 $node->append_conf('postgresql.conf', "connkit.scheduler_naptime = 1");
