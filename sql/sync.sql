@@ -27,6 +27,7 @@ CREATE TABLE connkit.sync (
 	policy jsonb NOT NULL DEFAULT '{}',
 	max_rejected bigint NOT NULL DEFAULT 0 CHECK (max_rejected >= 0),
 	chunk_rows bigint NOT NULL DEFAULT 1000000 CHECK (chunk_rows >= 0),
+	resumable boolean NOT NULL DEFAULT false,
 	replace_rows boolean NOT NULL DEFAULT false,
 	create_indexes boolean NOT NULL DEFAULT false,
 	search_path text NOT NULL,
@@ -59,6 +60,8 @@ COMMENT ON COLUMN connkit.sync.policy IS 'for a kind of change of the source''s 
 	'nullability, key): evolve, freeze, discard_column or discard_row';
 COMMENT ON COLUMN connkit.sync.max_rejected IS 'rows that a run may reject before it fails';
 COMMENT ON COLUMN connkit.sync.chunk_rows IS 'rows that a run in the background commits at once; 0: all';
+COMMENT ON COLUMN connkit.sync.resumable IS 'in the background, rows of runs that read all are gathered in parts of chunk_rows, '
+	'in the order of their key, so that a run that was interrupted goes on';
 COMMENT ON COLUMN connkit.sync.replace_rows IS 'replace deletes and inserts rows, and does not exchange the table''s storage';
 COMMENT ON COLUMN connkit.sync.search_path IS 'for expressions and types of the definition: of who created it';
 
@@ -71,7 +74,8 @@ CREATE TABLE connkit.sync_state (
 	shape jsonb,
 	shape_version integer NOT NULL DEFAULT 0,
 	made_target boolean NOT NULL DEFAULT false,
-	last_run bigint
+	last_run bigint,
+	load jsonb
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE connkit.sync_state IS 'how far syncs have come; written in the transaction that writes their rows';
 COMMENT ON COLUMN connkit.sync_state.position IS 'greatest cursor value that was read';
@@ -81,6 +85,8 @@ COMMENT ON COLUMN connkit.sync_state.tail IS 'number of rows at the position';
 COMMENT ON COLUMN connkit.sync_state.shape IS 'columns of the source as of the last run, and what became of them';
 COMMENT ON COLUMN connkit.sync_state.shape_version IS 'grows with every change of the shape';
 COMMENT ON COLUMN connkit.sync_state.made_target IS 'the target was made by the sync';
+COMMENT ON COLUMN connkit.sync_state.load IS
+	'of a resumable sync that has not read all rows yet: the table that has them, and the key of the last one';
 
 CREATE TABLE connkit.sync_run (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

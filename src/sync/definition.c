@@ -129,6 +129,7 @@ read_definition(Sync *sync)
 	}
 	sync->max_rejected = row_number("max_rejected");
 	sync->chunk_rows = row_number("chunk_rows");
+	sync->resumable = row_bool("resumable");
 	sync->replace_rows = row_bool("replace_rows");
 	sync->create_indexes = row_bool("create_indexes");
 	sync->search_path = row_text("search_path");
@@ -148,6 +149,7 @@ read_state(Sync *sync)
 	sync->shape_version = row_number("shape_version");
 	sync->made_target = row_bool("made_target");
 	sync->last_run = row_number("last_run");
+	sync->load = (Jsonb *) row_bytes("load");
 }
 
 /* The sync that SPI's first row holds, in a context of its own below that one. */

@@ -94,6 +94,7 @@ static const Setting settings[] = {
 	{"policy", KIND_POLICY, ANYWHERE},
 	{"max_rejected", KIND_COUNT, ANYWHERE},
 	{"chunk_rows", KIND_COUNT, ANYWHERE},
+	{"resumable", KIND_BOOL, ANYWHERE},
 	{"replace_rows", KIND_BOOL, ANYWHERE},
 	{"create_indexes", KIND_BOOL, ANYWHERE},
 	{"search_path", KIND_PATH, ANYWHERE},
@@ -103,8 +104,8 @@ static const Setting settings[] = {
 /* Values of columns that are not NULL where nothing is said. */
 static const char *const defaults =
 	"{\"mode\": \"full_refresh\", \"half_open\": false, \"deletes\": \"ignore\", \"deleted_column\": \"deleted_at\","
-	" \"policy\": {}, \"max_rejected\": 0, \"chunk_rows\": 1000000, \"replace_rows\": false, \"create_indexes\": false,"
-	" \"paused\": false}";
+	" \"policy\": {}, \"max_rejected\": 0, \"chunk_rows\": 1000000, \"resumable\": false, \"replace_rows\": false,"
+	" \"create_indexes\": false, \"paused\": false}";
 
 Jsonb *
 definition_defaults(void)
@@ -571,6 +572,12 @@ definition_check(const Sync *sync)
 		   "a deleted_column is used only where deletes is soft", "Set deletes to soft, or leave it out.");
 	refuse(sync->replace_rows && sync->write != SYNC_REPLACE, "replace_rows is of use only where write is replace",
 		   "Leave it out.");
+	refuse(sync->resumable && sync->cursor_column, "resumable is of no use with a cursor_column",
+		   "Leave it out: such runs go on from their position.");
+	refuse(sync->resumable && sync->chunk_rows == 0, "a resumable sync reads its rows in parts",
+		   "Set chunk_rows to the number of rows of a part.");
+	refuse(sync->resumable && sync->query && sync->key_columns == NIL, "a query is read in parts by key_columns only",
+		   "A query has no key of its own: say which of its columns tell one row from another.");
 	refuse(sync->create_indexes && sync->query, "the indexes of a query are not known",
 		   "Leave out create_indexes, and make indexes on the target yourself.");
 	if (sync->take_columns != NIL && sync->mapping == NULL)

@@ -35,7 +35,7 @@
 /* Columns of connkit.sync that a definition sets. */
 #define COLUMNS "name, owner, owner_mark, source, schema_name, table_name, query, query_columns, target_schema, target_table," \
 	" mode, write, cursor_column, initial_value, lookback, half_open, key_columns, columns, mapping, filter, deletes," \
-	" deleted_column, policy, max_rejected, chunk_rows, replace_rows, create_indexes, search_path, paused"
+	" deleted_column, policy, max_rejected, chunk_rows, resumable, replace_rows, create_indexes, search_path, paused"
 
 /*
  * A definition as a JSON object
@@ -578,6 +578,8 @@ sync_reset(SyncCall *call)
 	char	   *position;
 
 	call->event.old_value = position_value(sync->position);
+	resume_drop(sync->load, sync->owner);
+	tables_execute("UPDATE connkit.sync_state SET load = NULL WHERE sync = $1", 1, types, values, NULL);
 	if (argument_text(fcinfo, 1, &position))
 	{
 		check_position(sync, position);
@@ -762,8 +764,8 @@ connkit_resume_sync(PG_FUNCTION_ARGS)
 PG_FUNCTION_INFO_V1(connkit_sync_dropped);
 
 /*
- * Trigger on connkit.sync: what goes with a sync, by connkit_drop_sync() or with its source, is told, and waiting runs do not
- * wait any more.
+ * Trigger on connkit.sync: what goes with a sync, by connkit_drop_sync() or with its source, is told, waiting runs do not wait
+ * any more, and what was gathered in parts is dropped.
  */
 Datum
 connkit_sync_dropped(PG_FUNCTION_ARGS)
@@ -773,6 +775,7 @@ connkit_sync_dropped(PG_FUNCTION_ARGS)
 	Datum		values[1];
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	TupleDesc	desc;
+	Jsonb	   *load;
 	int64		id;
 
 	/* on a table of his own anybody could say of others' syncs that they are dropped */
@@ -789,6 +792,9 @@ connkit_sync_dropped(PG_FUNCTION_ARGS)
 	values[0] = Int64GetDatum(id);
 	SPI_connect();
 	event.old_value = audited_row(id);
+	load = query_row("SELECT load FROM connkit.sync_state WHERE sync = $1 AND load IS NOT NULL", id);
+	resume_drop(load, rolemark_role(event.organization, SPI_getvalue(trigger->tg_trigtuple, desc,
+																	 SPI_fnumber(desc, "owner_mark"))));
 	tables_execute("UPDATE connkit.sync_run SET state = 'cancelled', ended_at = clock_timestamp(),"
 				   " message = 'the sync was dropped' WHERE sync = $1 AND state = 'queued'", 1, types, values, NULL);
 	audit_write(&event);

@@ -226,8 +226,8 @@ intake_read(Intake *intake, const char *condition, ParamListInfo params, int64 l
 	scan_rejecter = run->careful ? reject_scanned : NULL;
 	PG_TRY();
 	{
-		read_rows(intake->sync, run, condition, params, run->careful, intake->tracked || intake->with_cursor, limit,
-				  &intake->pub);
+		read_rows(intake->sync, run, condition, params, run->careful, intake->tracked || intake->with_cursor,
+				  intake->order, limit, &intake->pub);
 	}
 	PG_FINALLY();
 	{

@@ -27,6 +27,7 @@ typedef struct Intake
 	bool		hidden;			/* nobody else sees the heap before the end of the transaction */
 	bool		tracked;		/* the cursor is followed */
 	bool		notice;			/* the user is told of milestones */
+	const char *order;			/* what limited rows are ordered by */
 	/* its own */
 	Loader	   *loader;
 	Tracker    *tracker;

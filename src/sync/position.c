@@ -86,8 +86,8 @@ cursor_type(Sync *sync, SyncRun *run, int32 *typmod)
 	return type;
 }
 
-static Datum
-value_from_text(const char *text, Oid type, int32 typmod)
+Datum
+position_from_text(const char *text, Oid type, int32 typmod)
 {
 	Oid			input;
 	Oid			param;
@@ -96,8 +96,8 @@ value_from_text(const char *text, Oid type, int32 typmod)
 	return OidInputFunctionCall(input, pstrdup(text), param, typmod);
 }
 
-static char *
-value_to_text(Datum value, Oid type)
+char *
+position_to_text(Datum value, Oid type)
 {
 	Oid			output;
 	bool		is_varlena;
@@ -153,8 +153,8 @@ greatest_at_source(Sync *sync, SyncRun *run)
 	return text ? MemoryContextStrdup(sync->context, text) : NULL;
 }
 
-static void
-set_param(ParamListInfo params, int number, Oid type, Datum value)
+void
+position_param(ParamListInfo params, int number, Oid type, Datum value)
 {
 	params->params[number].value = value;
 	params->params[number].isnull = false;
@@ -190,21 +190,21 @@ position_condition(Sync *sync, SyncRun *run, ParamListInfo *params)
 	initStringInfo(&text);
 	appendStringInfoString(&text, " AND ((true");
 	/* a type's NULL stands in for a parameter that is not used */
-	set_param(*params, 0, type, (Datum) 0);
-	set_param(*params, 1, type, (Datum) 0);
+	position_param(*params, 0, type, (Datum) 0);
+	position_param(*params, 1, type, (Datum) 0);
 	(*params)->params[0].isnull = (*params)->params[1].isnull = true;
 	if (from)
 	{
-		Datum		value = value_from_text(from, type, typmod);
+		Datum		value = position_from_text(from, type, typmod);
 
 		if (run->from == NULL && sync->position && sync->lookback)
 			value = less_lookback(sync, type, value);
-		set_param(*params, 0, type, value);
+		position_param(*params, 0, type, value);
 		appendStringInfo(&text, " AND %s >= $1", cursor);
 	}
 	if (run->until)
 	{
-		set_param(*params, 1, type, value_from_text(run->until, type, typmod));
+		position_param(*params, 1, type, position_from_text(run->until, type, typmod));
 		appendStringInfo(&text, " AND %s < $2", cursor);
 	}
 	appendStringInfoChar(&text, ')');
@@ -318,7 +318,7 @@ tracker_begin(Sync *sync, SyncRun *run, TupleDesc input)
 	fmgr_info_copy(&tracker->compare, &type->cmp_proc_finfo, context);
 	if (sync->position)
 	{
-		tracker->position = value_from_text(sync->position, att->atttypid, att->atttypmod);
+		tracker->position = position_from_text(sync->position, att->atttypid, att->atttypmod);
 		tracker->have_position = true;
 	}
 	tracker->lookback = sync->lookback != NULL;
@@ -547,12 +547,12 @@ tracker_end(Tracker *tracker, bool last)
 	if (tracker->have)
 	{
 		/* a run in parts goes on there, which with a lookback may be before the position */
-		run->from = value_to_text(tracker->greatest, tracker->type);
+		run->from = position_to_text(tracker->greatest, tracker->type);
 		if (!tracker->have_position || compare_cursors(tracker, tracker->greatest, tracker->position) > 0)
 			sync->position = run->from;
 	}
 	if (last && run->until && (!tracker->have_position ||
-							   compare_cursors(tracker, value_from_text(run->until, tracker->type, -1),
+							   compare_cursors(tracker, position_from_text(run->until, tracker->type, -1),
 											   tracker->position) > 0))
 	{
 		/* all below it was read, and nothing at it */

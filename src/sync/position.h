@@ -18,6 +18,13 @@ typedef struct Tracker Tracker;
  */
 extern char *position_condition(Sync *sync, SyncRun *run, ParamListInfo *params);
 
+/* A value as text, and back, in the current memory context. */
+extern Datum position_from_text(const char *text, Oid type, int32 typmod);
+extern char *position_to_text(Datum value, Oid type);
+
+/* Sets a parameter, the first of which is number 0, to a constant. */
+extern void position_param(ParamListInfo params, int number, Oid type, Datum value);
+
 /* Follows the cursor, which is the last of the input's columns, through the rows of one transaction. */
 extern Tracker *tracker_begin(Sync *sync, SyncRun *run, TupleDesc input);
 

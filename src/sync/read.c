@@ -208,8 +208,8 @@ run_request(const char *sql, ParamListInfo params, SyncRun *run, RowSink *sink)
 }
 
 void
-read_rows(Sync *sync, SyncRun *run, const char *condition, ParamListInfo params, bool raw, bool with_cursor, int64 limit,
-		  RowSink *sink)
+read_rows(Sync *sync, SyncRun *run, const char *condition, ParamListInfo params, bool raw, bool with_cursor,
+		  const char *order, int64 limit, RowSink *sink)
 {
 	StringInfoData sql;
 
@@ -221,7 +221,7 @@ read_rows(Sync *sync, SyncRun *run, const char *condition, ParamListInfo params,
 	append_from(&sql, sync, run, with_cursor);
 	appendStringInfo(&sql, "%s%s", sync->filter || *condition == '\0' ? "" : " WHERE true", condition);
 	if (limit > 0)
-		appendStringInfo(&sql, " ORDER BY %s LIMIT " INT64_FORMAT, quote_identifier(sync->cursor_column), limit);
+		appendStringInfo(&sql, " ORDER BY %s LIMIT " INT64_FORMAT, order, limit);
 	run_request(sql.data, params, run, sink);
 }
 

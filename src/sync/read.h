@@ -26,11 +26,11 @@ typedef struct RowSink
 
 /*
  * Reads the fields, or with raw the columns of the source, in their order, and with_cursor the cursor behind them, of rows
- * that meet the sync's filter and the condition (text behind AND, with params), in the cursor's order and no more than limit
- * where that is not 0.
+ * that meet the sync's filter and the condition (text behind AND, with params); where limit is not 0, no more than these and in
+ * that order.
  */
 extern void read_rows(Sync *sync, SyncRun *run, const char *condition, ParamListInfo params, bool raw, bool with_cursor,
-					  int64 limit, RowSink *sink);
+					  const char *order, int64 limit, RowSink *sink);
 
 /* A plan whose parameters are the columns of the source, and whose result are the fields; kept until SPI_freeplan(). */
 extern SPIPlanPtr read_fields_plan(Sync *sync, SyncRun *run);

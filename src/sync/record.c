@@ -147,9 +147,10 @@ names_argument(List *names, Datum *value, char *isnull)
 void
 record_state(Sync *sync)
 {
-	Oid			types[] = {INT8OID, TEXTOID, BYTEAOID, TEXTARRAYOID, INT8OID, JSONBOID, INT4OID, BOOLOID, INT8OID};
-	Datum		values[9];
-	char		nulls[10] = "         ";
+	Oid			types[] = {INT8OID, TEXTOID, BYTEAOID, TEXTARRAYOID, INT8OID, JSONBOID, INT4OID, BOOLOID, INT8OID,
+	JSONBOID};
+	Datum		values[10];
+	char		nulls[11] = "          ";
 
 	SPI_connect();
 	values[0] = Int64GetDatum(sync->id);
@@ -162,9 +163,11 @@ record_state(Sync *sync)
 	values[6] = Int32GetDatum(sync->shape_version);
 	values[7] = BoolGetDatum(sync->made_target);
 	values[8] = Int64GetDatum(sync->last_run);
-	tables_execute("INSERT INTO connkit.sync_state VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+	values[9] = PointerGetDatum(sync->load);
+	nulls[9] = sync->load ? ' ' : 'n';
+	tables_execute("INSERT INTO connkit.sync_state VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 				   " ON CONFLICT (sync) DO UPDATE SET position = $2, seen = $3, seen_columns = $4, tail = $5, shape = $6,"
-				   " shape_version = $7, made_target = $8, last_run = $9", 9, types, values, nulls);
+				   " shape_version = $7, made_target = $8, last_run = $9, load = $10", 10, types, values, nulls);
 	SPI_finish();
 }
 

@@ -29,9 +29,11 @@ static MemoryContext kept_context = NULL;
 static List *kept = NIL;
 static int64 kept_run = 0;
 
-static void
+/* Writes the row; false where the run has told of it before. */
+static bool
 insert_row(Sync *sync, SyncRun *run, const Rejected *rejected)
 {
+	bool		is_new;
 	Oid			types[] = {INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID};
 	Datum		values[6];
 
@@ -44,13 +46,17 @@ insert_row(Sync *sync, SyncRun *run, const Rejected *rejected)
 	values[4] = rejected->column ? CStringGetTextDatum(rejected->column) : (Datum) 0;
 	values[5] = JsonbPGetDatum(rejected->row);
 	/* a row at the position, or of a full refresh, comes again: it is told once, of the last run */
-	tables_execute("WITH known AS (UPDATE connkit.rejected_row AS r SET run = $2, at = clock_timestamp(), sqlstate = $3,"
-				   " reason = $4, column_name = $5 WHERE r.sync = $1 AND r.replayed_at IS NULL"
-				   " AND md5(r.source_row::text) = md5($6::text) AND r.source_row = $6 RETURNING r.id)"
-				   " INSERT INTO connkit.rejected_row (sync, run, sqlstate, reason, column_name, source_row)"
-				   " SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT FROM known)",
+	tables_execute("WITH known AS (SELECT r.id, r.run FROM connkit.rejected_row AS r WHERE r.sync = $1 AND r.replayed_at IS NULL"
+				   " AND md5(r.source_row::text) = md5($6::text) AND r.source_row = $6),"
+				   " changed AS (UPDATE connkit.rejected_row AS r SET run = $2, at = clock_timestamp(), sqlstate = $3,"
+				   " reason = $4, column_name = $5 FROM known AS k WHERE r.id = k.id),"
+				   " added AS (INSERT INTO connkit.rejected_row (sync, run, sqlstate, reason, column_name, source_row)"
+				   " SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT FROM known))"
+				   " SELECT FROM known WHERE run = $2",
 				   6, types, values, rejected->column ? "      " : "    n ");
+	is_new = SPI_processed == 0;
 	SPI_finish();
+	return is_new;
 }
 
 /* Keeps a copy beyond the transaction. */
@@ -88,6 +94,9 @@ reject_row(Sync *sync, SyncRun *run, Jsonb *row, const char *column, ErrorData *
 	};
 
 	keep(run, &rejected);
+	/* a load in parts may come to a row in several of them */
+	if (!insert_row(sync, run, &rejected) && sync->load)
+		return;
 	run->rejected++;
 	if (run->rejected > sync->max_rejected)
 		ereport(ERROR,
@@ -95,7 +104,6 @@ reject_row(Sync *sync, SyncRun *run, Jsonb *row, const char *column, ErrorData *
 				 errmsg("sync \"%s\" has rejected more than " INT64_FORMAT " rows", sync->name, sync->max_rejected),
 				 errdetail("The last: %s", error->message),
 				 errhint("See connkit.rejected_row; max_rejected says how many a run may reject.")));
-	insert_row(sync, run, &rejected);
 }
 
 void
@@ -106,7 +114,7 @@ reject_keep(Sync *sync, SyncRun *run)
 	if (kept_run != run->id)
 		return;
 	foreach(lc, kept)
-		insert_row(sync, run, lfirst(lc));
+		(void) insert_row(sync, run, lfirst(lc));
 	MemoryContextReset(kept_context);
 	kept = NIL;
 	kept_run = 0;

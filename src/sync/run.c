@@ -48,7 +48,7 @@ run_settings(Sync *sync)
 	(void) set_config_option("search_path", sync->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
-/* Source, target and fields as they are now, and the foreign table to read from. */
+/* Source, target if it is there, and fields as they are now, and the foreign table to read from. */
 static void
 prepare(Sync *sync, SyncRun *run)
 {
@@ -66,9 +66,8 @@ prepare(Sync *sync, SyncRun *run)
 	target_fields(sync);
 	read_begin(sync, run);
 	read_field_types(sync, run);
-	if (!OidIsValid(sync->target))
-		target_make(sync);
-	target_check(sync);
+	if (OidIsValid(sync->target))
+		target_check(sync);
 }
 
 static Road
@@ -103,6 +102,7 @@ load(Sync *sync, SyncRun *run, Road road, bool background)
 		run->replay == NIL;
 	intake.with_cursor = road == ROAD_STAGE && sync->cursor_column;
 	intake.notice = !background;
+	intake.order = sync->cursor_column ? quote_identifier(sync->cursor_column) : NULL;
 	if (road == ROAD_STAGE)
 		run->stage = target_stage(sync, false, intake.with_cursor);
 	if (road == ROAD_HEAP)
@@ -169,8 +169,18 @@ work(Sync *sync, SyncRun *run, bool background)
 
 	SPI_connect();
 	prepare(sync, run);
+	if (resume_begin(sync, run, background) && resume_step(sync, run))
+	{
+		read_end(run);
+		SPI_finish();
+		return true;
+	}
+	if (!OidIsValid(sync->target))
+		target_make(sync);
 	road = choose_road(sync);
 	more = load(sync, run, road, background);
+	if (sync->load && run->replay == NIL)
+		resume_end(sync, run);
 	if (road == ROAD_HEAP)
 		replace_build(sync->target, run->heap);
 	/* first, since what must be unique may have gone from a deleted row to another */
@@ -256,8 +266,11 @@ run_end(Sync *sync, SyncRun *run, bool more)
 	run->heap = InvalidOid;
 	run->chunks++;
 	run->milliseconds += TimestampDifferenceMilliseconds(run->started, GetCurrentTimestamp());
-	sync->shape = sync->columns;
-	if (run->replay == NIL)
+	/* until the target is made, the source's comment is asked for */
+	if (sync->shape != NIL || OidIsValid(sync->target))
+		sync->shape = sync->columns;
+	/* rows that a load in parts has rejected are replayed when the others are in the target */
+	if (run->replay == NIL && sync->load == NULL)
 		sync->last_run = run->id;
 	record_state(sync);
 	run->state = more ? RUN_RUNNING : RUN_SUCCEEDED;

@@ -13,6 +13,7 @@
  * position.c    how far a sync has come, and which rows at that point it has already
  * reject.c      rows that the target does not take
  * replay.c      those rows once more
+ * resume.c      rows gathered in parts, beside the target, by runs that read all
  * intake.c      rows on their way from read.c to load.c, and what is rejected of them
  * run.c         one run of one sync: the order of all that
  * call.c        runs in the foreground: connkit_sync()
@@ -133,6 +134,7 @@ typedef struct Sync
 	SyncPolicy	policy[CHANGE_KINDS];
 	int64		max_rejected;	/* rows that a run may reject; more: it fails */
 	int64		chunk_rows;		/* rows of a transaction in the background; 0: all in one */
+	bool		resumable;		/* in the background, runs that read all rows gather them in such parts */
 	bool		replace_rows;	/* replace by DELETE and INSERT, also where the storage could be exchanged */
 	bool		create_indexes; /* the source's indexes on a target made by the sync */
 	char	   *search_path;	/* for expressions and types: of who created the sync */
@@ -148,6 +150,7 @@ typedef struct Sync
 	int			shape_version;
 	bool		made_target;	/* the sync made the target */
 	int64		last_run;		/* id, or 0 */
+	Jsonb	   *load;			/* how far one in parts has come (resume.c), or NULL */
 
 	/* found out by a run */
 	List	   *columns;		/* SyncColumn, of now, with their fate */
@@ -330,6 +333,23 @@ extern char *replay_condition(Sync *sync, SyncRun *run);
 
 /* A temporary table of the source's columns with the rejected rows; SPI is connected. */
 extern Oid	replay_table(Sync *sync, SyncRun *run);
+
+/*
+ * resume.c
+ */
+
+/* Whether the run gathers the rows in parts before the target gets them; if it reads all at once, a load is dropped. */
+extern bool resume_begin(Sync *sync, SyncRun *run, bool background);
+
+/* Reads the next part from run->source_table; SPI is connected. True: there is more to read. False: run->source_table is the
+ * table that has the rows now, and goes with the run's others. */
+extern bool resume_step(Sync *sync, SyncRun *run);
+
+/* After all rows of that table were read: ERROR where they are not those that were gathered. */
+extern void resume_end(Sync *sync, SyncRun *run);
+
+/* Drops the table of a load that is not wanted any more, if it belongs to that role. */
+extern void resume_drop(Jsonb *load, Oid owner);
 
 /*
  * record.c

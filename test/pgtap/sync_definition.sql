@@ -94,7 +94,8 @@ SET LOCAL search_path = work, public;
 SELECT is(connkit_create_sync('shop', 'numbers'), 'shop.numbers', 'the least there is to say');
 SELECT is(made('shop.numbers'), '{"source": "shop", "table_name": "numbers", "target_schema": "work", "target_table": "numbers",
 	"mode": "full_refresh", "write": "replace", "half_open": false, "deletes": "ignore", "deleted_column": "deleted_at", "policy": {},
-	"max_rejected": 0, "chunk_rows": 1000000, "replace_rows": false, "create_indexes": false, "paused": false}', 'gives the rest');
+	"max_rejected": 0, "chunk_rows": 1000000, "resumable": false, "replace_rows": false,
+	"create_indexes": false, "paused": false}', 'gives the rest');
 SELECT results_eq($$SELECT owner, search_path FROM connkit.sync$$, $$VALUES ('connkit_acme'::name, 'work, public, pg_temp')$$,
 	'it has its owner, and his search_path as it was');
 SELECT results_eq($$SELECT action, object, organization, outcome, new_value ->> 'table_name' FROM news()$$,
@@ -102,7 +103,7 @@ SELECT results_eq($$SELECT action, object, organization, outcome, new_value ->> 
 SELECT is(connkit_create_sync('shop', 'numbers', 'n2'), 'shop.numbers_2', 'the same name again gets a number');
 SELECT is(connkit_create_sync('shop', 'numbers', 'n3'), 'shop.numbers_3', 'and the next one');
 SELECT is(connkit_create_sync('shop', 'null.numbers', 'Public.N4', name => 'my sync'), 'my sync', 'a name of one''s own');
-SELECT is(made('my sync') - '{mode,write,half_open,deletes,deleted_column,policy,max_rejected,chunk_rows,replace_rows,create_indexes,paused}'::text[],
+SELECT is(made('my sync') - '{mode,write,half_open,deletes,deleted_column,policy,max_rejected,chunk_rows,resumable,replace_rows,create_indexes,paused}'::text[],
 	'{"source": "shop", "schema_name": "null", "table_name": "numbers", "target_schema": "public", "target_table": "n4"}',
 	'the target is folded as SQL does');
 SELECT is(connkit_create_sync('shop', 'Sales."Order.""Items"""', '"My Items"', name => 'quoted'), 'quoted', 'names as they are written');
@@ -129,7 +130,7 @@ SELECT is(connkit_create_sync('shop', 's1', mode => 'incremental', cursor_column
 SELECT is(made('shop.s1') - '{source,table_name,target_schema,target_table,mode,write}'::text[], '{"initial_value": "5", "lookback": "2 hours",
 	"half_open": true, "columns": ["at", "x"], "mapping": {"x": "x * 2"}, "filter": "x > 1 OR (y)", "cursor_column": "at",
 	"policy": {"added": "discard_column", "retyped": "freeze"}, "max_rejected": 7, "chunk_rows": 10, "create_indexes": true, "paused": true,
-	"deletes": "ignore", "replace_rows": false, "deleted_column": "deleted_at"}', 'is kept');
+	"deletes": "ignore", "resumable": false, "replace_rows": false, "deleted_column": "deleted_at"}', 'is kept');
 SELECT is((SELECT mapping FROM connkit.sync WHERE name = 'shop.s1'), '{"x": "x * 2", "y": null}', 'a null of a mapping too');
 SELECT is(connkit_create_sync('shop', 's2', mode => 'incremental', cursor_column => 'id', settings => '{"lookback": 100, "chunk_rows": null, "filter": "a -- b"}'),
 	'shop.s2', 'a number of lookback; null is the default');
@@ -223,6 +224,8 @@ SELECT is(refused(settings::jsonb, mode, cursor_column), '22023 ' || message, se
 		('full_refresh', NULL, '{"deletes": "hard"}', 'deleted rows are found only where rows are merged by key'),
 		('incremental', 'id', '{"deletes": "soft"}', 'deleted rows are found only where rows are merged by key'),
 		('merge', NULL, '{"deleted_column": "gone"}', 'a deleted_column is used only where deletes is soft'),
+		('history', 'id', '{"resumable": true}', 'resumable is of no use with a cursor_column'),
+		('merge', NULL, '{"resumable": true, "chunk_rows": 0}', 'a resumable sync reads its rows in parts'),
 		('merge', NULL, '{"replace_rows": true}', 'replace_rows is of use only where write is replace')) AS v(mode, cursor_column, settings, message);
 SELECT is(refused('{"columns": ["a"]}', key_columns => '{b}'), '22023 key column "b" is not among the columns that are taken', 'a key that is not taken');
 SELECT is(refused('{}', key_columns => '{a,NULL}'), '22023 "key_columns" of a sync does not take that value', 'a key of NULL');
