@@ -22,9 +22,8 @@
 #include "sync.h"
 #include "tables.h"
 
-/* A notification's payload is shorter than 8000 bytes; name and message are cut, and may grow sixfold when escaped. */
+/* A notification's payload is shorter than 8000 bytes; the name is cut, and may grow sixfold when escaped. */
 #define NOTIFY_NAME 200
-#define NOTIFY_MESSAGE 1000
 
 int64		(*sync_request_background) (const Sync *sync) = NULL;
 void		(*sync_succeeded) (const Sync *sync) = NULL;
@@ -180,13 +179,9 @@ record_notify(Sync *sync, SyncRun *run, ErrorData *error)
 	appendStringInfo(&payload, "{\"run\": " INT64_FORMAT ", \"sync\": ", run->id);
 	escape_json(&payload, pnstrdup(sync->name, pg_mbcliplen(sync->name, strlen(sync->name), NOTIFY_NAME)));
 	appendStringInfo(&payload, ", \"state\": \"%s\", \"rows\": " INT64_FORMAT, state_names[run->state], run->rows_read);
+	/* anybody may listen, and the message may have values of rows */
 	if (error)
-	{
-		int			size = pg_mbcliplen(error->message, strlen(error->message), NOTIFY_MESSAGE);
-
-		appendStringInfo(&payload, ", \"sqlstate\": \"%s\", \"message\": ", unpack_sql_state(error->sqlerrcode));
-		escape_json(&payload, pnstrdup(error->message, size));
-	}
+		appendStringInfo(&payload, ", \"sqlstate\": \"%s\"", unpack_sql_state(error->sqlerrcode));
 	appendStringInfoChar(&payload, '}');
 	Async_Notify("connkit", payload.data);
 }

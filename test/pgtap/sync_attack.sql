@@ -135,8 +135,18 @@ SELECT connkit_create_sync('source', 'attack.t', 'evil.merged', mode => 'merge',
 	settings => '{"columns": ["id"], "mapping": {"v": "alter_merged(id)"}}') IS NULL AS ready \gset
 SELECT is(run('merged'), 'failed 0 column "v" of target evil.merged of sync "merged" was changed within the run', 'between stage and merge');
 
+-- what those are told who listen
 RESET ROLE;
 SET search_path = public;
+SELECT dblink_connect('listener', format('host=%s port=%s dbname=%s user=postgres', current_setting('unix_socket_directories'), current_setting('port'),
+	current_database())) = 'OK' AS ready \gset
+SELECT dblink_exec('listener', 'LISTEN connkit') = 'LISTEN' AS ready \gset
+SELECT connkit_create_sync('source', query => 'select ''secret'' || id as id from attack.t', query_columns => 'id text', target => 'evil.listened', name => 'told') IS NULL AS ready \gset
+CREATE TABLE evil.listened (id int);
+SELECT matches(run('told'), '"secret1"', 'an error may tell of a row');
+SELECT unalike(extra, '%secret%', 'but not to those who listen') FROM dblink_get_notify('listener');
+SELECT dblink_disconnect('listener') = 'OK' AS ready \gset
+
 SET client_min_messages = error;
 SELECT connkit_drop_sync(name) IS NULL AS ready FROM connkit.sync \g /dev/null
 DROP OWNED BY ck_evil CASCADE;
