@@ -122,6 +122,19 @@ conversion_init(Loader *loader, Conversion *conversion, Form_pg_attribute from, 
 	conversion->by_value = from->attbyval;
 }
 
+/* NULL for a column of a domain, which may refuse it; for other types none: they take it. */
+static Node *
+domain_null(Form_pg_attribute att)
+{
+	int32		typmod = att->atttypmod;
+	Oid			base = getBaseTypeAndTypmod(att->atttypid, &typmod);
+
+	if (base == att->atttypid)
+		return NULL;
+	return coerce_to_domain((Node *) makeConst(base, typmod, att->attcollation, att->attlen, (Datum) 0, true, att->attbyval), base,
+							typmod, att->atttypid, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1, false);
+}
+
 /* Ready-made expressions for the columns that the input does not have. */
 static void
 init_defaults(Loader *loader, TupleDesc desc, const bool *given)
@@ -140,6 +153,8 @@ init_defaults(Loader *loader, TupleDesc desc, const bool *given)
 			continue;
 		}
 		expression = (Expr *) build_column_default(loader->target, i + 1);
+		if (expression == NULL)
+			expression = (Expr *) domain_null(att);
 		if (expression)
 			loader->defaults[i] = ExecInitExpr(expression_planner(expression), NULL);
 	}

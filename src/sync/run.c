@@ -40,7 +40,8 @@ void
 run_settings(Sync *sync)
 {
 	static const char *const settings[][2] = {
-		{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"extra_float_digits", "1"}, {"bytea_output", "hex"}
+		{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"extra_float_digits", "1"}, {"bytea_output", "hex"},
+		{"standard_conforming_strings", "on"}, {"transform_null_equals", "off"}, {"array_nulls", "on"}, {"xmloption", "content"}
 	};
 
 	for (int i = 0; i < lengthof(settings); i++)
