@@ -3,7 +3,8 @@
 #
 # A round changes the tables of some cases (a source, a mode, a target), starts their syncs at once, in the background or
 # by a call, does its worst to them, lets them come to their end and compares. FAULT_RUNS is the number of runs,
-# FAULT_SEED repeats the choices of all (not the moments); FAULT_ONLY chooses faults by a pattern, FAULT_CASES cases.
+# FAULT_SEED repeats the choices of all (not the moments); FAULT_ONLY chooses faults by a pattern, FAULT_CASES cases,
+# and FAULT_ROWS is the number of rows that they begin with.
 
 use strict;
 use warnings;
@@ -21,6 +22,7 @@ use Wire;
 
 my $wanted = $ENV{FAULT_RUNS} || 300;
 my $seed = $ENV{FAULT_SEED} || int rand 1000000;
+my $rows = $ENV{FAULT_ROWS} || 1500;
 my $role = 'keeper';
 my $began = time;
 
@@ -134,7 +136,7 @@ sub make_case
 	$case->{name} = join ' ', $source->{kind}, @$case{qw(mode write)}, map { $case->{$_} // () } qw(cursor deletes target);
 	$case->{name} .= " $_" for grep { $case->{$_} } qw(busy keyless lookback half_open);
 	$source->make_table($t);
-	$source->run($source->changes($t, 1500));
+	$source->run($source->changes($t, $rows));
 	make_target($case) if $case->{target};
 
 	my $settings = join ', ', '"chunk_rows": ' . (20, 50, 200)[@cases % 3], map { $case->{$_} ? qq("$_": "$case->{$_}") : () } qw(deletes lookback);
@@ -538,7 +540,7 @@ my %faults = (
 	'closed after bytes' => {weight => 3, early => 1, do => sub { net($_[0], 'cut fin ' . int rand 1 + ($_[0]{case}{bytes} // 50000)) }},
 	'stall' => {weight => 2, do => sub { net($_[0], 'stall') }, again => sub { sleep 1.2 + rand }},
 	'pause' => {weight => 2, do => sub { net($_[0], 'stall') }, again => sub { sleep rand 0.7 }},
-	'refused' => {weight => 1, do => sub { net($_[0], 'refuse'); net($_[0], 'cut rst') }, again => sub { sleep rand 1.5 }},
+	'refused' => {weight => 1, do => sub { net($_[0], 'refuse') && net($_[0], 'cut rst') }, again => sub { sleep rand 1.5 }},
 	'client killed' => {weight => 3, way => 'call', do => sub { my $busy = process($_[0]); $_[0]{wire}->close; $busy ? 1 : 0 }},
 	'statement_timeout' => {weight => 2, way => 'call', do => sub { $_[0]{limit} }},
 	'second run' => {weight => 2, do => \&second_run});
@@ -548,7 +550,10 @@ sub net
 	my ($run, $command) = @_;
 	my $proxy = $run->{case}{source}{proxy};
 
-	return (split ' ', $proxy->tell($command))[2];
+	my $connections = (split ' ', $proxy->tell('count'))[2];
+
+	$proxy->tell($command);
+	return $connections;
 }
 
 sub cancel_run
@@ -692,7 +697,7 @@ sub round
 		my $run = {case => $case, way => $ways[rand @ways], tries => 0, story => "round $serial,", base => value('SELECT coalesce(max(id), 0) FROM connkit.sync_run')};
 
 		@$run{qw(way limit)} = ('call', 1 + int rand 1.2 * $case->{ms}) if $run->{way} ne 'background' && rand() < 0.1;
-		$case->{source}->run($case->{source}->changes($case->{t}, 1 + int rand 1000)) if rand() < 0.9;
+		$case->{source}->run($case->{source}->changes($case->{t}, 1 + int rand max(1000, $rows / 4))) if rand() < 0.9;
 		push @runs, $run;
 	}
 	@writers = map { start_writer($_->{case}) } grep { $_->{case}{busy} } @runs;
