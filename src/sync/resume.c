@@ -166,25 +166,26 @@ resume_begin(Sync *sync, SyncRun *run, bool background)
 	return false;
 }
 
-/* Whether the run that gathered the load was interrupted, or is this one. */
+/* Whether the run that gathered the load, and those that were to go on with it, were interrupted, and did not fail for what the
+ * rows are. */
 static bool
-was_interrupted(Jsonb *load, const SyncRun *run)
+was_interrupted(Sync *sync, const SyncRun *run)
 {
-	Oid			type = INT8OID;
-	Datum		value = Int64GetDatum(load_number(load, "run"));
-	char	   *state;
-	int			code;
+	Oid			types[] = {INT8OID, INT8OID, INT8OID};
+	Datum		values[] = {Int64GetDatum(sync->id), Int64GetDatum(load_number(sync->load, "run")), Int64GetDatum(run->id)};
 
-	if (DatumGetInt64(value) == run->id)
-		return true;
-	tables_execute("SELECT sqlstate FROM connkit.sync_run WHERE id = $1", 1, &type, &value, NULL);
-	if (SPI_processed == 0)
-		return false;
-	state = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	if (state == NULL || strlen(state) != 5)
-		return true;
-	code = MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]);
-	return record_is_transient(code) || ERRCODE_TO_CATEGORY(code) == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
+	tables_execute("SELECT sqlstate FROM connkit.sync_run WHERE sync = $1 AND (id = $2 OR (id > $2 AND id <> $3))", 3, types,
+				   values, NULL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *state = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		int			code = state ? MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]) : 0;
+
+		if (state && !record_is_transient(code) &&
+			ERRCODE_TO_CATEGORY(code) != ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION)
+			return false;
+	}
+	return SPI_processed > 0;
 }
 
 /* What the load's rows have lost to connkit.rejected_row: the run takes it over, or forgets it with the rows. */
@@ -212,7 +213,7 @@ load_open(Part *part, SyncRun *run)
 	char	   *name;
 
 	if (sync->load && compareJsonbContainers(&sync->load->root, &load_with(sync->load, request)->root) == 0 &&
-		was_interrupted(sync->load, run))
+		was_interrupted(sync, run))
 		table = load_table(sync->load, sync->owner, RowExclusiveLock);
 	if (sync->load)
 		take_rejected(sync, run, !OidIsValid(table));
