@@ -9,11 +9,9 @@
 
 #include "access/xact.h"
 #include "catalog/pg_attribute.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type_d.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -100,19 +98,6 @@ all_fields(Sync *sync, const char *prefix)
 	return field_list(sync, ALL_FIELDS, prefix, false);
 }
 
-/* An operator, as it is written wherever the search_path leads. */
-static char *
-operator_name(Oid operator)
-{
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
-	Form_pg_operator form = (Form_pg_operator) GETSTRUCT(tuple);
-	char	   *name = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
-								NameStr(form->oprname));
-
-	ReleaseSysCache(tuple);
-	return name;
-}
-
 /* Condition: a and s are of one key, by the equality of the key's types. */
 static char *
 same_key(Sync *sync)
@@ -138,7 +123,7 @@ same_key(Sync *sync)
 					 errmsg("column \"%s\" cannot be in the key of sync \"%s\": type %s has no equality", field->name,
 							sync->name, format_type_be(type)),
 					 errhint("Name other columns as key_columns with connkit_alter_sync().")));
-		appendStringInfo(&condition, "%sa.%s %s s.%s", condition.len > 0 ? " AND " : "", name, operator_name(equal),
+		appendStringInfo(&condition, "%sa.%s %s s.%s", condition.len > 0 ? " AND " : "", name, merge_operator_name(equal),
 						 name);
 	}
 	return condition.data;
@@ -216,17 +201,6 @@ stage_insert(Apply *apply, const char *condition)
 					 overriding, all_fields(sync, "s."), apply->stage, condition);
 }
 
-/* True where rows may be merged past SQL: then with the index of the key. */
-static bool
-may_merge_rows(Sync *sync, Oid *index)
-{
-	AclMode		mode = ACL_SELECT | ACL_INSERT | ACL_UPDATE;
-
-	*index = merge_index(sync);
-	return OidIsValid(*index) && target_is_plain(sync->target) &&
-		pg_class_aclmask(sync->target, GetUserId(), mode, ACLMASK_ALL) == mode;
-}
-
 /* Updates the rows that differ, and inserts those that are missing. */
 static void
 apply_merge(Apply *apply)
@@ -238,7 +212,7 @@ apply_merge(Apply *apply)
 	char	   *key;
 	Oid			index;
 
-	if (may_merge_rows(sync, &index))
+	if (merge_possible(sync, &index))
 	{
 		merge_rows(sync, run, apply->stage_id, index);
 		return;

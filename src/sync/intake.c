@@ -67,7 +67,11 @@ intake_start(RowSink *pub, TupleDesc desc)
 	}
 	else
 		intake->desc = CreateTupleDescCopy(desc);
-	intake->loader = load_begin(intake->sync, intake->heap, intake->target, intake->desc, intake->with_cursor, intake->hidden);
+	if (intake->merged)
+		intake->merger = merge_begin(intake->sync, intake->run, intake->desc);
+	else
+		intake->loader = load_begin(intake->sync, intake->heap, intake->target, intake->desc, intake->with_cursor,
+									intake->hidden);
 	if (intake->tracked)
 		intake->tracker = tracker_begin(intake->sync, intake->run, intake->desc);
 	MemoryContextSwitchTo(caller);
@@ -198,6 +202,11 @@ intake_row(RowSink *pub, TupleTableSlot *slot)
 	{
 		if (intake->tracker && !tracker_row(intake->tracker, slot))
 			return;
+		if (intake->merger)
+		{
+			merge_take(intake->merger, slot);
+			return;
+		}
 		load_prepare(intake->loader, slot);
 	}
 	load_keep(intake->loader);
@@ -241,7 +250,10 @@ intake_end(Intake *intake, bool all)
 {
 	if (intake->tracker)
 		tracker_end(intake->tracker, all);
-	load_end(intake->loader);
+	if (intake->merger)
+		merge_end(intake->merger);
+	else
+		load_end(intake->loader);
 	if (intake->plan)
 		SPI_freeplan(intake->plan);
 }

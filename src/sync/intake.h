@@ -10,6 +10,7 @@
 #include "nodes/params.h"
 
 #include "load.h"
+#include "merge.h"
 #include "position.h"
 #include "read.h"
 #include "sync.h"
@@ -25,11 +26,13 @@ typedef struct Intake
 	Oid			target;			/* whose constraints hold */
 	bool		with_cursor;	/* the heap has a column for it */
 	bool		hidden;			/* nobody else sees the heap before the end of the transaction */
+	bool		merged;			/* into the target, not just loaded */
 	bool		tracked;		/* the cursor is followed */
 	bool		notice;			/* the user is told of milestones */
 	const char *order;			/* what limited rows are ordered by */
 	/* its own */
 	Loader	   *loader;
+	Merger	   *merger;
 	Tracker    *tracker;
 	TupleDesc	desc;			/* of the fields and, where there is one, the cursor */
 	SPIPlanPtr	plan;			/* careful: makes fields of the source's columns */

@@ -210,6 +210,10 @@ load_begin(Sync *sync, Oid heap, Oid target, TupleDesc input, bool with_cursor, 
 		place++;
 		if (field->rejects)
 			continue;
+		if (number <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("column \"%s\" of the target of sync \"%s\" has gone within the run", field->name, sync->name)));
 		given[number - 1] = true;
 		conversion_init(loader, conversion, TupleDescAttr(input, place - 1), TupleDescAttr(desc, number - 1));
 	}
@@ -266,8 +270,7 @@ convert(Loader *loader, Conversion *conversion, TupleTableSlot *input, int place
 	}
 }
 
-/* Writes the rows that are held. */
-static void
+void
 load_flush(Loader *loader)
 {
 	MemoryContext caller;
@@ -302,30 +305,41 @@ next_slot(Loader *loader)
 	return ExecClearTuple(loader->slots[loader->nslots]);
 }
 
-void
-load_prepare(Loader *loader, TupleTableSlot *input)
+/* The columns that the input has, in the table's types. */
+static void
+convert_all(Loader *loader, TupleTableSlot *input, TupleTableSlot *output)
 {
-	TupleTableSlot *slot = next_slot(loader);
-	int			natts = slot->tts_tupleDescriptor->natts;
+	slot_getallattrs(input);
+	for (int i = 0; i < loader->nconversions; i++)
+	{
+		if (!loader->conversions[i].rejects)
+			convert(loader, &loader->conversions[i], input, i, output);
+		else if (!input->tts_isnull[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("column \"%s\" is new, and rows that have it are not taken", loader->conversions[i].name)));
+	}
+}
+
+/* Gives the columns that the input does not have their defaults; the others are NULL. */
+static void
+set_defaults(Loader *loader, TupleTableSlot *slot)
+{
 	ExprContext *econtext = GetPerTupleExprContext(loader->estate);
 
-	slot_getallattrs(input);
-	for (int i = 0; i < natts; i++)
+	for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++)
 	{
 		slot->tts_isnull[i] = true;
 		slot->tts_values[i] = (Datum) 0;
 		if (loader->defaults[i])
 			slot->tts_values[i] = ExecEvalExprSwitchContext(loader->defaults[i], econtext, &slot->tts_isnull[i]);
 	}
-	for (int i = 0; i < loader->nconversions; i++)
-	{
-		if (!loader->conversions[i].rejects)
-			convert(loader, &loader->conversions[i], input, i, slot);
-		else if (!input->tts_isnull[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("column \"%s\" is new, and rows that have it are not taken", loader->conversions[i].name)));
-	}
+}
+
+/* What is left to do for a row that has its values. */
+static void
+complete(Loader *loader, TupleTableSlot *slot)
+{
 	ExecStoreVirtualTuple(slot);
 	slot->tts_tableOid = RelationGetRelid(loader->target);
 	if (loader->generated)
@@ -334,6 +348,51 @@ load_prepare(Loader *loader, TupleTableSlot *input)
 		ExecConstraints(loader->info, slot, loader->estate);
 	ExecMaterializeSlot(slot);
 	ResetPerTupleExprContext(loader->estate);
+}
+
+void
+load_prepare(Loader *loader, TupleTableSlot *input)
+{
+	TupleTableSlot *slot = next_slot(loader);
+
+	set_defaults(loader, slot);
+	convert_all(loader, input, slot);
+	complete(loader, slot);
+}
+
+TupleTableSlot *
+load_slot(Loader *loader)
+{
+	return MakeSingleTupleTableSlot(loader->desc, &TTSOpsVirtual);
+}
+
+void
+load_fill(Loader *loader, TupleTableSlot *input, TupleTableSlot *slot)
+{
+	ResetPerTupleExprContext(loader->estate);
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+	convert_all(loader, input, slot);
+	ExecStoreVirtualTuple(slot);
+}
+
+void
+load_put(Loader *loader, TupleTableSlot *filled)
+{
+	TupleTableSlot *slot = next_slot(loader);
+
+	set_defaults(loader, slot);
+	for (int i = 0; i < loader->nconversions; i++)
+	{
+		int			target = loader->conversions[i].target;
+
+		if (loader->conversions[i].rejects)
+			continue;
+		slot->tts_values[target] = filled->tts_values[target];
+		slot->tts_isnull[target] = filled->tts_isnull[target];
+	}
+	complete(loader, slot);
+	load_keep(loader);
 }
 
 void

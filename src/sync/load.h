@@ -24,6 +24,16 @@ extern void load_prepare(Loader *loader, TupleTableSlot *input);
 /* Puts in the row that was made. */
 extern void load_keep(Loader *loader);
 
+/* A slot of the table's columns, in the current memory context, for rows that may be put in later. */
+extern TupleTableSlot *load_slot(Loader *loader);
+/* Fills it with the input's columns in the table's types, in memory of the input or that is there until the next call. */
+extern void load_fill(Loader *loader, TupleTableSlot *input, TupleTableSlot *slot);
+/* Makes the row of the table of what a slot was filled with, and puts it in. */
+extern void load_put(Loader *loader, TupleTableSlot *filled);
+
+/* Writes what is still to be written. */
+extern void load_flush(Loader *loader);
+
 /* Writes what is still held, and closes the tables, whose locks stay. */
 extern void load_end(Loader *loader);
 

@@ -1,8 +1,11 @@
 /*
- * merge.c: rows merged by key into a plain table, past SQL: one search in the key's index for each row.
+ * merge.c: rows merged by key into a plain table, past SQL, by the key's index.
  *
- * Rows come in the index's order, so that pages of index and table are met one after the other. A row that is there and
- * differs is updated, one that is missing goes to the loader, which inserts many at a time.
+ * Rows are held until there are enough for a batch, and merged in the index's order, so that pages of index and table are met
+ * one after the other. Batches that do not follow each other in that order are sorted as a whole, after the last row has come.
+ * Where the index has few other entries between those of a batch, it is walked beside the batch; else
+ * there is a search for each row. A row that is there and differs is updated, one that is missing goes to the loader, which
+ * inserts many at a time. Each batch has a snapshot and a command of its own: it sees what was there when it began.
  */
 #include "postgres.h"
 
@@ -14,52 +17,84 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/pg_am_d.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_operator.h"
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "tcop/dest.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/tuplesort.h"
 #include "utils/typcache.h"
 
 #include "compat.h"
 #include "load.h"
 #include "merge.h"
 
-typedef struct Merger
+/* Rows of a batch, and bytes. */
+#define BATCH_ROWS 1000
+#define BATCH_BYTES (4 * 1024 * 1024)
+
+/* Entries that a walk may pass for each row of the batch before it is given up, and batches that then go without one. */
+#define WALK_ENTRIES 25
+#define WALK_PAUSE 16
+
+struct Merger
 {
-	DestReceiver receiver;		/* of the query's rows; must be first */
 	MemoryContext context;
 	Sync	   *sync;
 	SyncRun    *run;
 	Relation	target;
-	Oid			index_id;
 	Relation	index;
 	IndexInfo  *index_info;		/* not for others to insert by */
 	Loader	   *loader;
 	EState	   *estate;
 	ResultRelInfo *info;
-	IndexScanDesc scan;
 	int			nkeys;
-	ScanKeyData keys[INDEX_MAX_KEYS];	/* the row at hand */
-	int			places[INDEX_MAX_KEYS]; /* of the key's columns in the query */
-	MemoryContext key_context;
-	bool		held;			/* there is a row before this one */
-	Datum		last[INDEX_MAX_KEYS];	/* its key, in key_context */
-	int			nfields;
-	AttrNumber *columns;		/* of the target, for each of the query; 0: none, or one that the key says all of */
+	AttrNumber	key_columns[INDEX_MAX_KEYS];	/* of the target, in the index's order */
+	FmgrInfo   *compare[INDEX_MAX_KEYS];
+	bool		descends[INDEX_MAX_KEYS];
+	int			ncolumns;
+	AttrNumber *columns;		/* of the target that are written, but for those that the key says all of */
 	AttrNumber	deleted;		/* becomes NULL; or 0 */
 	bool		checks;
 	bool		generated;
+
+	/* the batch */
+	int			nheld;
+	TupleTableSlot *held[BATCH_ROWS];	/* of the target's columns; NULL: not made yet */
+	TupleTableSlot *last;		/* row of the batch before, or NULL */
+	Size		bytes;
+	bool		unsorted;		/* they did not come in the index's order */
+
+	/* rows that come after batches that were not in order, or NULL */
+	Tuplesortstate *sort;
+	TupleTableSlot *filled;
+
+	/* the row at hand */
+	ScanKeyData keys[INDEX_MAX_KEYS];
+	IndexScanDesc search;
 	TupleTableSlot *found;
 	TupleTableSlot *changed;
-} Merger;
+
+	/* the walk beside the batch */
+	ScanKeyData start;			/* from the first row's key on; by one column only */
+	IndexScanDesc walk;
+	bool		walking;
+	bool		at_entry;		/* the walk is at an entry that was not passed yet */
+	bool		at_end;
+	int64		entries;		/* that were met */
+	int			pause;			/* batches to go without a walk */
+};
 
 /* The field that is a column of the target's key, and its place among the fields; NULL: none is. */
 static SyncField *
@@ -133,6 +168,16 @@ merge_index(Sync *sync)
 	return result;
 }
 
+bool
+merge_possible(Sync *sync, Oid *index)
+{
+	AclMode		mode = ACL_SELECT | ACL_INSERT | ACL_UPDATE;
+
+	*index = merge_index(sync);
+	return OidIsValid(*index) && target_is_plain(sync->target) &&
+		pg_class_aclmask(sync->target, GetUserId(), mode, ACLMASK_ALL) == mode;
+}
+
 void
 merge_null_key(Sync *sync)
 {
@@ -159,9 +204,53 @@ merge_is_exact(Sync *sync, SyncField *field)
 		DatumGetBool(OidFunctionCall1Coll(proc, collation, ObjectIdGetDatum(entry->btree_opintype)));
 }
 
-/* Finds the visible row of the key at hand. What the scan keeps outlives the row at hand. */
+char *
+merge_operator_name(Oid operator)
+{
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form = (Form_pg_operator) GETSTRUCT(tuple);
+	char	   *name = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
+								NameStr(form->oprname));
+
+	ReleaseSysCache(tuple);
+	return name;
+}
+
+/* The operator that holds between a key's column of the index and the next one, by its place from 0. */
+static Oid
+index_before(Relation index, int i)
+{
+	Oid			type = index->rd_opcintype[i];
+
+	return get_opfamily_member(index->rd_opfamily[i], type, type, index->rd_indoption[i] & INDOPTION_DESC ?
+							   BTGreaterStrategyNumber : BTLessStrategyNumber);
+}
+
+/* The order of two rows in the index. */
+static int
+merge_compare(const TupleTableSlot *a, const TupleTableSlot *b, const Merger *merger)
+{
+	for (int i = 0; i < merger->nkeys; i++)
+	{
+		int			place = merger->key_columns[i] - 1;
+		int			order = DatumGetInt32(FunctionCall2Coll(merger->compare[i], merger->index->rd_indcollation[i],
+															a->tts_values[place], b->tts_values[place]));
+
+		if (order != 0)
+			return (order < 0) != merger->descends[i] ? -1 : 1;
+	}
+	return 0;
+}
+
+static int
+merge_compare_held(const void *a, const void *b, void *merger)
+{
+	return merge_compare(*(TupleTableSlot *const *) a, *(TupleTableSlot *const *) b, merger);
+}
+
+/* Finds the visible row of the key at hand by a search. What the scan keeps outlives the row at hand. */
 static bool
-merge_find(Merger *merger, IndexScanDesc scan)
+merge_search(Merger *merger, IndexScanDesc scan)
 {
 	MemoryContext caller = MemoryContextSwitchTo(merger->context);
 	bool		found;
@@ -174,11 +263,11 @@ merge_find(Merger *merger, IndexScanDesc scan)
 
 /* The same with a snapshot of now. */
 static bool
-merge_find_again(Merger *merger)
+merge_search_again(Merger *merger)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	IndexScanDesc scan = compat_index_beginscan(merger->target, merger->index, snapshot, merger->nkeys);
-	bool		found = merge_find(merger, scan);
+	bool		found = merge_search(merger, scan);
 
 	ExecMaterializeSlot(merger->found);
 	index_endscan(scan);
@@ -186,9 +275,68 @@ merge_find_again(Merger *merger)
 	return found;
 }
 
+/* Goes to the next entry of the walk, in the order of the index; false: there is none. */
+static bool
+merge_step(Merger *merger)
+{
+	MemoryContext caller;
+
+	if (merger->at_entry || merger->at_end)
+		return merger->at_entry;
+	caller = MemoryContextSwitchTo(merger->context);
+	merger->at_entry = index_getnext_tid(merger->walk, ForwardScanDirection) != NULL;
+	merger->at_end = !merger->at_entry;
+	merger->entries++;
+	MemoryContextSwitchTo(caller);
+	return merger->at_entry;
+}
+
+/* Finds the visible row of the key at hand by going on with the walk. */
+static bool
+merge_walk(Merger *merger)
+{
+	while (merge_step(merger))
+	{
+		bool		isnull;
+		Datum		entry = index_getattr(merger->walk->xs_itup, 1, merger->walk->xs_itupdesc, &isnull);
+		int			order = DatumGetInt32(FunctionCall2Coll(merger->compare[0], merger->index->rd_indcollation[0], entry,
+															merger->keys[0].sk_argument));
+
+		if (order != 0 && (order < 0) == merger->descends[0])
+			return false;
+		merger->at_entry = false;
+		if (order == 0)
+		{
+			MemoryContext caller = MemoryContextSwitchTo(merger->context);
+			bool		found = index_fetch_heap(merger->walk, merger->found);
+
+			MemoryContextSwitchTo(caller);
+			if (found)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Finds the visible row of the key of the batch's row of that number. */
+static bool
+merge_find(Merger *merger, int number)
+{
+	TupleTableSlot *row = merger->held[number];
+
+	for (int i = 0; i < merger->nkeys; i++)
+		merger->keys[i].sk_argument = row->tts_values[merger->key_columns[i] - 1];
+	if (merger->walking && merger->entries > (number + 100) * (int64) WALK_ENTRIES)
+	{
+		merger->walking = false;
+		merger->pause = WALK_PAUSE;
+	}
+	return merger->walking ? merge_walk(merger) : merge_search(merger, merger->search);
+}
+
 /* Makes the new version of the row that was found; false where it is as the one that is there. */
 static bool
-merge_change(Merger *merger, TupleTableSlot *input)
+merge_change(Merger *merger, TupleTableSlot *row)
 {
 	TupleDesc	desc = RelationGetDescr(merger->target);
 	TupleTableSlot *found = merger->found;
@@ -198,20 +346,17 @@ merge_change(Merger *merger, TupleTableSlot *input)
 	slot_getallattrs(found);
 	memcpy(changed->tts_values, found->tts_values, sizeof(Datum) * desc->natts);
 	memcpy(changed->tts_isnull, found->tts_isnull, sizeof(bool) * desc->natts);
-	for (int i = 0; i < merger->nfields; i++)
+	for (int i = 0; i < merger->ncolumns; i++)
 	{
 		int			column = merger->columns[i] - 1;
-		Form_pg_attribute att;
+		Form_pg_attribute att = TupleDescAttr(desc, column);
 
-		if (column < 0)
+		if (row->tts_isnull[column] == found->tts_isnull[column] &&
+			(row->tts_isnull[column] ||
+			 datum_image_eq(row->tts_values[column], found->tts_values[column], att->attbyval, att->attlen)))
 			continue;
-		att = TupleDescAttr(desc, column);
-		if (input->tts_isnull[i] == found->tts_isnull[column] &&
-			(input->tts_isnull[i] ||
-			 datum_image_eq(input->tts_values[i], found->tts_values[column], att->attbyval, att->attlen)))
-			continue;
-		changed->tts_values[column] = input->tts_values[i];
-		changed->tts_isnull[column] = input->tts_isnull[i];
+		changed->tts_values[column] = row->tts_values[column];
+		changed->tts_isnull[column] = row->tts_isnull[column];
 		differs = true;
 	}
 	if (merger->deleted > 0 && !found->tts_isnull[merger->deleted - 1])
@@ -250,13 +395,14 @@ merge_update(Merger *merger)
 	return result;
 }
 
-/* Updates or inserts the row at hand. */
+/* Updates or inserts the batch's row of that number. */
 static void
-merge_row(Merger *merger, TupleTableSlot *input)
+merge_row(Merger *merger, int number)
 {
-	bool		found = merge_find(merger, merger->scan);
+	TupleTableSlot *row = merger->held[number];
+	bool		found = merge_find(merger, number);
 
-	while (found && merge_change(merger, input))
+	while (found && merge_change(merger, row))
 	{
 		TM_Result	result = merge_update(merger);
 
@@ -274,71 +420,202 @@ merge_row(Merger *merger, TupleTableSlot *input)
 					 errmsg("could not merge into \"%s\" because of a concurrent update",
 							RelationGetRelationName(merger->target)),
 					 errhint("Run the transaction again.")));
-		found = merge_find_again(merger);
+		found = merge_search_again(merger);
 	}
 	if (found)
 		return;
-	load_prepare(merger->loader, input);
-	load_keep(merger->loader);
+	load_put(merger->loader, row);
 	merger->run->inserted++;
 }
 
-/* Sets the key at hand; false where it is that of the row before. */
-static bool
-merge_key(Merger *merger, TupleTableSlot *input)
+/* Readies the index for a batch, with the active snapshot. */
+static void
+merge_begin_scans(Merger *merger)
 {
-	bool		same = merger->held;
+	MemoryContext caller = MemoryContextSwitchTo(merger->context);
+	TupleTableSlot *first = merger->held[0];
+
+	merger->search = compat_index_beginscan(merger->target, merger->index, GetActiveSnapshot(), merger->nkeys);
+	merger->walking = merger->nkeys == 1 && (merger->pause == 0 || --merger->pause == 0);
+	if (merger->walking)
+	{
+		merger->walk = compat_index_beginscan(merger->target, merger->index, GetActiveSnapshot(), 1);
+		merger->walk->xs_want_itup = true;
+		merger->start.sk_argument = first->tts_values[merger->key_columns[0] - 1];
+		index_rescan(merger->walk, &merger->start, 1, NULL, 0);
+		merger->at_entry = merger->at_end = false;
+		merger->entries = 0;
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+merge_end_scans(Merger *merger)
+{
+	ExecClearTuple(merger->found);
+	index_endscan(merger->search);
+	if (merger->walk)
+		index_endscan(merger->walk);
+	merger->search = merger->walk = NULL;
+}
+
+/* True where the row before that of this number had its key. Rows that came in order have been looked at when they came. */
+static bool
+merge_is_double(Merger *merger, int number)
+{
+	TupleTableSlot *before = number > 0 ? merger->held[number - 1] : merger->last;
+
+	return before && (merger->unsorted || number == 0) && merge_compare(before, merger->held[number], merger) == 0;
+}
+
+/* Begins to sort, since batches do not follow each other. */
+static void
+merge_begin_sort(Merger *merger)
+{
+	MemoryContext caller = MemoryContextSwitchTo(merger->context);
+	Relation	index = merger->index;
+	Oid			operators[INDEX_MAX_KEYS];
+	bool		nulls_first[INDEX_MAX_KEYS] = {false};
+
+	for (int i = 0; i < merger->nkeys; i++)
+		operators[i] = index_before(index, i);
+	merger->filled = load_slot(merger->loader);
+	merger->sort = tuplesort_begin_heap(merger->filled->tts_tupleDescriptor, merger->nkeys, merger->key_columns, operators,
+										index->rd_indcollation, nulls_first, maintenance_work_mem, NULL, 0);
+	MemoryContextSwitchTo(caller);
+}
+
+/* Merges the batch. Of rows with one key that come one after the other, the first is taken. */
+static void
+merge_batch(Merger *merger)
+{
+	TupleTableSlot *spare = merger->last;
 	MemoryContext caller;
 
-	for (int i = 0; i < merger->nkeys; i++)
+	if (merger->nheld == 0)
+		return;
+	caller = MemoryContextSwitchTo(GetPerTupleMemoryContext(merger->estate));
+	if (merger->unsorted)
+		qsort_arg(merger->held, merger->nheld, sizeof(TupleTableSlot *), merge_compare_held, merger);
+	if (merger->last && merger->sort == NULL && merge_compare(merger->last, merger->held[0], merger) > 0)
+		merge_begin_sort(merger);
+	merger->estate->es_output_cid = GetCurrentCommandId(true);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	merge_begin_scans(merger);
+	for (int i = 0; i < merger->nheld; i++)
 	{
-		ScanKey		key = &merger->keys[i];
-
-		if (input->tts_isnull[merger->places[i]])
-			merge_null_key(merger->sync);
-		key->sk_argument = input->tts_values[merger->places[i]];
-		same = same && DatumGetBool(FunctionCall2Coll(&key->sk_func, key->sk_collation, merger->last[i],
-													  key->sk_argument));
+		CHECK_FOR_INTERRUPTS();
+		if (!merge_is_double(merger, i))
+			merge_row(merger, i);
+		ResetPerTupleExprContext(merger->estate);
 	}
-	if (same)
-		return false;
-	MemoryContextReset(merger->key_context);
-	caller = MemoryContextSwitchTo(merger->key_context);
-	for (int i = 0; i < merger->nkeys; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(input->tts_tupleDescriptor, merger->places[i]);
-
-		merger->last[i] = datumCopy(merger->keys[i].sk_argument, att->attbyval, att->attlen);
-	}
+	merge_end_scans(merger);
+	load_flush(merger->loader);
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+	merger->last = merger->held[merger->nheld - 1];
+	merger->held[merger->nheld - 1] = spare;
+	merger->nheld = 0;
+	merger->bytes = 0;
+	merger->unsorted = false;
 	MemoryContextSwitchTo(caller);
-	merger->held = true;
-	return true;
 }
 
-/* The query's receiver: takes a row. */
-static bool
-merge_receive(TupleTableSlot *input, DestReceiver *self)
+/* Gives the batch the row, whose values are valid until then, and merges the batch where it is full. */
+static void
+merge_hold(Merger *merger, TupleTableSlot *row)
 {
-	Merger	   *merger = (Merger *) self;
-	MemoryContext caller = MemoryContextSwitchTo(GetPerTupleMemoryContext(merger->estate));
+	TupleTableSlot *held = merger->held[merger->nheld];
+	int			order = -1;
+	char	   *data;
 
-	CHECK_FOR_INTERRUPTS();
-	slot_getallattrs(input);
-	if (merge_key(merger, input))
-		merge_row(merger, input);
+	if (merger->nheld > 0)
+		order = merge_compare(merger->held[merger->nheld - 1], row, merger);
+	if (order == 0)
+		return;
+	merger->unsorted |= order > 0;
+	if (held != row)
+		ExecCopySlot(held, row);
+	else
+		ExecMaterializeSlot(held);
+	data = ((VirtualTupleTableSlot *) held)->data;
+	merger->bytes += data ? GetMemoryChunkSpace(data) : 0;
+	merger->nheld++;
+	if (merger->nheld >= BATCH_ROWS || merger->bytes >= BATCH_BYTES)
+		merge_batch(merger);
+}
+
+/* The slot for the batch's next row. */
+static TupleTableSlot *
+merge_next(Merger *merger)
+{
+	MemoryContext caller;
+
+	if (merger->held[merger->nheld] == NULL)
+	{
+		caller = MemoryContextSwitchTo(merger->context);
+		merger->held[merger->nheld] = load_slot(merger->loader);
+		MemoryContextSwitchTo(caller);
+	}
+	return merger->held[merger->nheld];
+}
+
+void
+merge_take(Merger *merger, TupleTableSlot *input)
+{
+	MemoryContext caller = MemoryContextSwitchTo(GetPerTupleMemoryContext(merger->estate));
+	TupleTableSlot *row = merger->sort ? merger->filled : merge_next(merger);
+
+	load_fill(merger->loader, input, row);
+	for (int i = 0; i < merger->nkeys; i++)
+		if (row->tts_isnull[merger->key_columns[i] - 1])
+			merge_null_key(merger->sync);
+	if (merger->sort)
+		tuplesort_puttupleslot(merger->sort, row);
+	else
+		merge_hold(merger, row);
 	MemoryContextSwitchTo(caller);
 	ResetPerTupleExprContext(merger->estate);
-	return true;
 }
 
-/* Gets the index ready for searches with the query's snapshot. */
+/* Merges the rows that were sorted. */
+static void
+merge_sorted(Merger *merger)
+{
+	TupleTableSlot *row = MakeSingleTupleTableSlot(merger->filled->tts_tupleDescriptor, &TTSOpsMinimalTuple);
+
+	tuplesort_performsort(merger->sort);
+	while (tuplesort_gettupleslot(merger->sort, true, false, row, NULL))
+	{
+		slot_getallattrs(row);
+		(void) merge_next(merger);
+		merge_hold(merger, row);
+	}
+	merge_batch(merger);
+	ExecDropSingleTupleTableSlot(row);
+	ExecDropSingleTupleTableSlot(merger->filled);
+	tuplesort_end(merger->sort);
+}
+
+COMPAT_NORETURN static void
+merge_changed(Sync *sync)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("target %s of sync \"%s\" was changed within the run", target_name(sync->target), sync->name)));
+}
+
+/* Gets to know the index. ERROR where there is none any more: an expression of the sync may have seen to that. */
 static void
 merge_open_index(Merger *merger)
 {
 	Relation	index = NULL;
+	Oid			index_id;
 
+	if (!merge_possible(merger->sync, &index_id))
+		merge_changed(merger->sync);
 	for (int i = 0; i < merger->info->ri_NumIndices; i++)
-		if (RelationGetRelid(merger->info->ri_IndexRelationDescs[i]) == merger->index_id)
+		if (RelationGetRelid(merger->info->ri_IndexRelationDescs[i]) == index_id)
 		{
 			index = merger->info->ri_IndexRelationDescs[i];
 			merger->index_info = merger->info->ri_IndexRelationInfo[i];
@@ -346,50 +623,38 @@ merge_open_index(Merger *merger)
 	merger->index = index;
 	merger->index_info->ii_ReadyForInserts = false;
 	merger->nkeys = IndexRelationGetNumberOfKeyAttributes(index);
-	for (int i = 0; i < merger->nkeys; i++)
+	for (int i = merger->nkeys - 1; i >= 0; i--)
 	{
 		Oid			type = index->rd_opcintype[i];
-		Oid			equal = get_opfamily_member(index->rd_opfamily[i], type, type, BTEqualStrategyNumber);
+		Oid			family = index->rd_opfamily[i];
+		StrategyNumber from;
 
-		(void) key_field(merger->sync, index_column(merger->target, index, i), &merger->places[i]);
+		merger->key_columns[i] = index->rd_index->indkey.values[i];
+		merger->compare[i] = index_getprocinfo(index, i + 1, BTORDER_PROC);
+		merger->descends[i] = (index->rd_indoption[i] & INDOPTION_DESC) != 0;
 		ScanKeyEntryInitialize(&merger->keys[i], 0, i + 1, BTEqualStrategyNumber, InvalidOid, index->rd_indcollation[i],
-							   get_opcode(equal), (Datum) 0);
+							   get_opcode(get_opfamily_member(family, type, type, BTEqualStrategyNumber)), (Datum) 0);
+		from = merger->descends[i] ? BTLessEqualStrategyNumber : BTGreaterEqualStrategyNumber;
+		ScanKeyEntryInitialize(&merger->start, 0, i + 1, from, InvalidOid, index->rd_indcollation[i],
+							   get_opcode(get_opfamily_member(family, type, type, from)), (Datum) 0);
 	}
-	merger->scan = compat_index_beginscan(merger->target, index, GetActiveSnapshot(), merger->nkeys);
 }
 
-/* ERROR where the field is not of its column's type: an expression of the sync may have changed that since the stage was made. */
+/* Notes which columns of the target are written. */
 static void
-check_type(Merger *merger, SyncField *field, Form_pg_attribute input)
-{
-	AttrNumber	number = get_attnum(merger->sync->target, field->name);
-	Form_pg_attribute att = number > 0 ? TupleDescAttr(RelationGetDescr(merger->target), number - 1) : NULL;
-
-	if (att == NULL || att->atttypid != input->atttypid || att->atttypmod != input->atttypmod)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("column \"%s\" of target %s of sync \"%s\" was changed within the run", field->name,
-						target_name(merger->sync->target), merger->sync->name)));
-}
-
-/* Notes which column of the target takes which one of the query. */
-static void
-merge_map_columns(Merger *merger, TupleDesc input)
+merge_map_columns(Merger *merger)
 {
 	Sync	   *sync = merger->sync;
 	TupleDesc	desc = RelationGetDescr(merger->target);
 	ListCell   *lc;
 
-	merger->columns = palloc0(sizeof(AttrNumber) * list_length(sync->fields));
+	merger->columns = palloc(sizeof(AttrNumber) * list_length(sync->fields));
 	foreach(lc, sync->fields)
 	{
 		SyncField  *field = lfirst(lc);
 
-		if (!field->rejects)
-			check_type(merger, field, TupleDescAttr(input, merger->nfields));
 		if (!field->rejects && (field->key == 0 || !merge_is_exact(sync, field)))
-			merger->columns[merger->nfields] = get_attnum(sync->target, field->name);
-		merger->nfields++;
+			merger->columns[merger->ncolumns++] = get_attnum(sync->target, field->name);
 	}
 	if (sync->deletes == SYNC_DELETES_SOFT)
 		merger->deleted = get_attnum(sync->target, sync->deleted_column);
@@ -397,46 +662,110 @@ merge_map_columns(Merger *merger, TupleDesc input)
 	merger->generated = desc->constr && desc->constr->has_generated_stored;
 }
 
-/* The query's receiver begins; the query's snapshot is the active one. */
-static void
-merge_startup(DestReceiver *self, int operation, TupleDesc input)
+Merger *
+merge_begin(Sync *sync, SyncRun *run, TupleDesc input)
 {
-	Merger	   *merger = (Merger *) self;
-	Sync	   *sync = merger->sync;
-	MemoryContext caller = MemoryContextSwitchTo(merger->context);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "connkit merger", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Merger	   *merger = palloc0(sizeof(Merger));
 
+	merger->context = context;
+	merger->sync = sync;
+	merger->run = run;
 	merger->target = table_open(sync->target, RowExclusiveLock);
 	CheckCmdReplicaIdentity(merger->target, CMD_UPDATE);
 	merger->estate = CreateExecutorState();
-	merger->estate->es_output_cid = GetCurrentCommandId(true);
 	merger->info = makeNode(ResultRelInfo);
 	InitResultRelInfo(merger->info, merger->target, 0, NULL, 0);
 	ExecOpenIndices(merger->info, false);
 	merge_open_index(merger);
-	merge_map_columns(merger, input);
+	merge_map_columns(merger);
 	merger->found = table_slot_create(merger->target, NULL);
 	merger->changed = MakeSingleTupleTableSlot(RelationGetDescr(merger->target), &TTSOpsVirtual);
 	merger->loader = load_begin(sync, sync->target, sync->target, input, false, false);
 	MemoryContextSwitchTo(caller);
+	return merger;
 }
 
-/* The query's receiver ends. */
-static void
-merge_shutdown(DestReceiver *self)
+void
+merge_end(Merger *merger)
 {
-	Merger	   *merger = (Merger *) self;
-
-	load_end(merger->loader);
+	merge_batch(merger);
+	if (merger->sort)
+		merge_sorted(merger);
+	for (int i = 0; i < BATCH_ROWS; i++)
+		if (merger->held[i])
+			ExecDropSingleTupleTableSlot(merger->held[i]);
+	if (merger->last)
+		ExecDropSingleTupleTableSlot(merger->last);
 	ExecDropSingleTupleTableSlot(merger->found);
 	ExecDropSingleTupleTableSlot(merger->changed);
-	index_endscan(merger->scan);
+	load_end(merger->loader);
 	ExecCloseIndices(merger->info);
 	FreeExecutorState(merger->estate);
 	table_close(merger->target, NoLock);
+	MemoryContextDelete(merger->context);
+}
+
+/* ERROR where a field is not of its column's type: an expression of the sync may have changed that since the stage was made. */
+static void
+check_stage(Sync *sync, TupleDesc stage)
+{
+	int			place = 0;
+	ListCell   *lc;
+
+	foreach(lc, sync->fields)
+	{
+		SyncField  *field = lfirst(lc);
+		Form_pg_attribute att = TupleDescAttr(stage, place++);
+		AttrNumber	number = get_attnum(sync->target, field->name);
+		Oid			type = InvalidOid;
+		int32		typmod = -1;
+		Oid			collation;
+
+		if (field->rejects)
+			continue;
+		if (number > 0)
+			get_atttypetypmodcoll(sync->target, number, &type, &typmod, &collation);
+		if (number <= 0 || type != att->atttypid || typmod != att->atttypmod)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("column \"%s\" of target %s of sync \"%s\" was changed within the run", field->name,
+							target_name(sync->target), sync->name)));
+	}
+}
+
+/* The receiver of the stage's rows. */
+typedef struct StageReceiver
+{
+	DestReceiver pub;
+	Merger	   *merger;
+	Sync	   *sync;
+	SyncRun    *run;
+	MemoryContext context;
+} StageReceiver;
+
+static void
+stage_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	StageReceiver *receiver = (StageReceiver *) self;
+
+	MemoryContext caller = MemoryContextSwitchTo(receiver->context);
+
+	check_stage(receiver->sync, desc);
+	receiver->merger = merge_begin(receiver->sync, receiver->run, desc);
+	MemoryContextSwitchTo(caller);
+}
+
+static bool
+stage_receive(TupleTableSlot *slot, DestReceiver *self)
+{
+	merge_take(((StageReceiver *) self)->merger, slot);
+	return true;
 }
 
 static void
-merge_destroy(DestReceiver *self)
+stage_shutdown(DestReceiver *self)
 {
 }
 
@@ -460,7 +789,8 @@ merge_query(Sync *sync, Oid stage, Oid index_id)
 	}
 	appendStringInfo(&sql, " FROM %s ORDER BY ", target_name(stage));
 	for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
-		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", quote_identifier(index_column(target, index, i)));
+		appendStringInfo(&sql, "%s%s USING %s", i > 0 ? ", " : "", quote_identifier(index_column(target, index, i)),
+						 merge_operator_name(index_before(index, i)));
 	if (!sync->source_keyed)
 		appendStringInfo(&sql, "%s, ctid DESC", sync->cursor_column ? ", connkit_cursor DESC NULLS LAST" : "");
 	index_close(index, NoLock);
@@ -471,22 +801,14 @@ merge_query(Sync *sync, Oid stage, Oid index_id)
 void
 merge_rows(Sync *sync, SyncRun *run, Oid stage, Oid index)
 {
-	Merger	   *merger = palloc0(sizeof(Merger));
-	SPIExecuteOptions options = {.dest = &merger->receiver};
-	int			result;
+	StageReceiver receiver = {
+		.pub = {stage_receive, stage_startup, stage_shutdown, stage_shutdown, DestTuplestore},
+		.sync = sync, .run = run, .context = CurrentMemoryContext
+	};
+	SPIExecuteOptions options = {.dest = &receiver.pub};
+	int			result = SPI_execute_extended(merge_query(sync, stage, index), &options);
 
-	merger->receiver.receiveSlot = merge_receive;
-	merger->receiver.rStartup = merge_startup;
-	merger->receiver.rShutdown = merge_shutdown;
-	merger->receiver.rDestroy = merge_destroy;
-	merger->receiver.mydest = DestTuplestore;
-	merger->context = CurrentMemoryContext;
-	merger->key_context = AllocSetContextCreate(CurrentMemoryContext, "connkit merge key", ALLOCSET_SMALL_SIZES);
-	merger->sync = sync;
-	merger->run = run;
-	merger->index_id = index;
-	result = SPI_execute_extended(merge_query(sync, stage, index), &options);
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(result));
-	MemoryContextDelete(merger->key_context);
+	merge_end(receiver.merger);
 }

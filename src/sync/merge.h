@@ -5,6 +5,7 @@
 #define CONNKIT_MERGE_H
 
 #include "postgres.h"
+#include "executor/tuptable.h"
 
 #include "compat.h"
 #include "sync.h"
@@ -18,10 +19,27 @@ extern bool merge_is_exact(Sync *sync, SyncField *field);
 /* ERROR: a row has no key. */
 COMPAT_NORETURN extern void merge_null_key(Sync *sync);
 
+/* An operator, as it is written wherever the search_path leads. */
+extern char *merge_operator_name(Oid operator);
+
+/* True where rows may be merged past SQL: then with that index. As the current user, who may read, insert and update. */
+extern bool merge_possible(Sync *sync, Oid *index);
+
+typedef struct Merger Merger;
+
 /*
- * Merges the rows of the stage into the target, which is plain and has that index, and counts them into the run. As the
- * current user, who may read, insert and update it; SPI is connected.
+ * Readies rows of the sync's fields, which stand in the first places of input's columns, to be merged into the target, as
+ * merge_possible() has allowed; they are counted into the run. In a memory context below the current one.
  */
+extern Merger *merge_begin(Sync *sync, SyncRun *run, TupleDesc input);
+
+/* Takes a row, in any order; of those with one key, one is enough. */
+extern void merge_take(Merger *merger, TupleTableSlot *input);
+
+/* Merges what is still held, and closes the tables, whose locks stay. */
+extern void merge_end(Merger *merger);
+
+/* The same for all rows of a stage, of which the last of a key is taken. SPI is connected. */
 extern void merge_rows(Sync *sync, SyncRun *run, Oid stage, Oid index);
 
 #endif							/* CONNKIT_MERGE_H */

@@ -25,6 +25,7 @@ typedef enum Road
 {
 	ROAD_DIRECT,				/* into the target's heap */
 	ROAD_HEAP,					/* into a heap that becomes the target's */
+	ROAD_MERGE,					/* merged into the target's heap */
 	ROAD_STAGE					/* into a stage, and from there by SQL */
 } Road;
 
@@ -71,8 +72,18 @@ prepare(Sync *sync, SyncRun *run)
 		target_check(sync);
 }
 
+/* True where rows may be merged as they come: no key comes twice, and none has to go before. */
+static bool
+may_merge_at_once(Sync *sync, SyncRun *run)
+{
+	Oid			index;
+
+	return sync->source_keyed && !run->careful && sync->mode != SYNC_HISTORY && sync->deletes == SYNC_DELETES_IGNORE &&
+		merge_possible(sync, &index);
+}
+
 static Road
-choose_road(Sync *sync)
+choose_road(Sync *sync, SyncRun *run)
 {
 	bool		plain = target_is_plain(sync->target);
 
@@ -85,7 +96,9 @@ choose_road(Sync *sync)
 	if (sync->write == SYNC_APPEND)
 		return plain ? ROAD_DIRECT : ROAD_STAGE;
 	/* no key comes twice: there is nothing to merge */
-	return sync->new_target && plain && sync->source_keyed && sync->mode != SYNC_HISTORY ? ROAD_DIRECT : ROAD_STAGE;
+	if (sync->new_target && plain && sync->source_keyed && sync->mode != SYNC_HISTORY)
+		return ROAD_DIRECT;
+	return may_merge_at_once(sync, run) ? ROAD_MERGE : ROAD_STAGE;
 }
 
 /* Reads the rows of this step to where the road leads. True: the request was not read to its end. */
@@ -103,6 +116,11 @@ load(Sync *sync, SyncRun *run, Road road, bool background)
 		run->replay == NIL;
 	intake.with_cursor = road == ROAD_STAGE && sync->cursor_column;
 	intake.notice = !background;
+	intake.merged = road == ROAD_MERGE;
+	/* rows cannot be updated beside parallel workers */
+	if (intake.merged)
+		(void) set_config_option("max_parallel_workers_per_gather", "0", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+								 false);
 	intake.order = sync->cursor_column ? quote_identifier(sync->cursor_column) : NULL;
 	if (road == ROAD_STAGE)
 		run->stage = target_stage(sync, false, intake.with_cursor);
@@ -178,7 +196,7 @@ work(Sync *sync, SyncRun *run, bool background)
 	}
 	if (!OidIsValid(sync->target))
 		target_make(sync);
-	road = choose_road(sync);
+	road = choose_road(sync, run);
 	more = load(sync, run, road, background);
 	if (sync->load && run->replay == NIL)
 		resume_end(sync, run);

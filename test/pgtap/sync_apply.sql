@@ -401,4 +401,64 @@ SELECT is(round_of_chance(), 'right', 'rows of chance, round ' || i) FROM genera
 :chance
 :chance
 :chance
+-- batches: rows are merged a thousand at a time as they come, and sorted as a whole where they come in no order
+CREATE FUNCTION check_batches(table_name text, target text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	counts text;
+	there text;
+	wanted text;
+BEGIN
+	EXECUTE format('CREATE TEMPORARY TABLE source ON COMMIT DROP AS SELECT * FROM dblink(''source'', ''SELECT k1, k2, v, n FROM apply.%I'') AS s (k1 int, k2 text, v text, n numeric)', table_name);
+	EXECUTE format('CREATE TEMPORARY TABLE before ON COMMIT DROP AS SELECT k1, k2, v, n FROM %I', target);
+	SELECT concat_ws(' ', count(*) FILTER (WHERE b.n IS NULL), count(*) FILTER (WHERE b.n IS NOT NULL AND (s.v, s.n::text) IS DISTINCT FROM (b.v, b.n::text)))
+		INTO counts FROM source AS s LEFT JOIN before AS b ON (s.k1, s.k2) = (b.k1, b.k2);
+	SELECT md5(string_agg(concat_ws(' ', k1, k2, v, n), ',' ORDER BY k1, k2 COLLATE "C")) INTO wanted FROM (TABLE source UNION ALL
+		SELECT * FROM before AS b WHERE (k1, k2) NOT IN (SELECT k1, k2 FROM source)) AS t;
+	RETURN NEXT is(run(target), 'succeeded ' || counts || ' 0', target || ': as many as are new and as differ: ' || counts);
+	EXECUTE format('SELECT md5(string_agg(concat_ws('' '', k1, k2, v, n), '','' ORDER BY k1, k2 COLLATE "C")) FROM %I', target) INTO there;
+	RETURN NEXT is(there, wanted, target || ': they are as the source''s, the others as they were');
+	RETURN NEXT is(run(target), 'succeeded 0 0 0', target || ': once');
+	DROP TABLE source, before;
+END $$;
+SELECT at_source('CREATE TABLE many (k1 int, k2 text, v text, n numeric, PRIMARY KEY (k1)); CREATE TABLE many_words (LIKE many, PRIMARY KEY (k2));
+	CREATE TABLE many_pairs (LIKE many, PRIMARY KEY (k2, k1))') IS NULL AS ready \gset
+CREATE TABLE many (k1 int PRIMARY KEY, k2 text, v text, n numeric);
+CREATE TABLE many_down (k1 int, k2 text, v text, n numeric);
+CREATE UNIQUE INDEX ON many_down (k1 DESC);
+CREATE TABLE many_words (k1 int, k2 text COLLATE "en-x-icu" PRIMARY KEY, v text, n numeric);
+CREATE TABLE many_pairs (k1 int, k2 text COLLATE "en-x-icu", v text, n numeric);
+CREATE UNIQUE INDEX ON many_pairs (k1, k2 DESC);
+SELECT make('many', 'many', 'merge') IS NULL AS ready \gset
+SELECT make('many', 'many_down', 'merge') IS NULL AS ready \gset
+SELECT make('many_words', 'many_words', 'merge') IS NULL AS ready \gset
+SELECT make('many_pairs', 'many_pairs', 'merge') IS NULL AS ready \gset
+-- rows from a number to another in steps, in an order
+CREATE FUNCTION many(low int, high int, step int, ordered text, v text) RETURNS void LANGUAGE sql AS $$
+	SELECT at_source(format('TRUNCATE many, many_words, many_pairs; INSERT INTO many SELECT i, chr(65 + (i + 500) %% 50) || i, CASE WHEN i %% 10 > 0 THEN %s END, 1.0
+		FROM generate_series(%s, %s, %s) AS i ORDER BY %s; INSERT INTO many_words SELECT * FROM many; INSERT INTO many_pairs SELECT * FROM many', v, low, high, step, ordered))
+$$;
+CREATE VIEW batches AS SELECT check_batches('many', 'many') UNION ALL SELECT check_batches('many', 'many_down')
+	UNION ALL SELECT check_batches('many_words', 'many_words') UNION ALL SELECT check_batches('many_pairs', 'many_pairs');
+\echo # a thousand rows
+SELECT many(1, 3000, 3, 'i', '''a''') IS NULL AS ready \gset
+TABLE batches;
+\echo # three thousand and three, of which each third is there
+SELECT many(1, 3003, 1, 'i', '''b''') IS NULL AS ready \gset
+TABLE batches;
+\echo # in no order
+SELECT many(-500, 9000, 2, 'md5(i::text)', '(i % 7)::text') IS NULL AS ready \gset
+TABLE batches;
+\echo # in an order that begins anew
+SELECT many(9000, 20000, 1, 'i % 2000, i', '(i % 7)::text') IS NULL AS ready \gset
+TABLE batches;
+\echo # few rows, far from each other
+SELECT many(1, 20000, 900, 'i', '''far''') IS NULL AS ready \gset
+TABLE batches;
+\echo # values that look different, and none
+SELECT at_source('UPDATE many SET n = 1.00 WHERE k1 % 2 = 1; UPDATE many SET v = NULL WHERE k1 > 9000') IS NULL AS ready \gset
+SELECT check_batches('many', 'many');
+SET enable_seqscan = off;
+SELECT is((SELECT count(*) FROM generate_series(-500, 20000) AS i JOIN many ON k1 = i), (SELECT count(*) FROM many), 'the index has all rows');
+RESET enable_seqscan;
+
 SELECT * FROM finish();

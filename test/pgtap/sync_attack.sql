@@ -70,7 +70,8 @@ EXCEPTION WHEN insufficient_privilege THEN
 END $$;
 CREATE DOMAIN late AS int CHECK (put_off(VALUE));
 CREATE TABLE deferred (id int PRIMARY KEY, v text, CHECK (id <> ALL ('{77}'::late[])));
-SELECT connkit_create_sync('source', 'attack.t', 'evil.deferred', mode => 'merge', name => 'deferred') IS NULL AS ready \gset
+SELECT connkit_create_sync('source', 'attack.t', 'evil.deferred', mode => 'merge', name => 'deferred',
+	settings => '{"deletes": "hard"}') IS NULL AS ready \gset
 RESET ROLE;
 SET search_path = public;
 TRUNCATE who;
@@ -132,8 +133,10 @@ BEGIN
 	RETURN 123456789;
 END $$;
 SELECT connkit_create_sync('source', 'attack.t', 'evil.merged', mode => 'merge', name => 'merged',
-	settings => '{"columns": ["id"], "mapping": {"v": "alter_merged(id)"}}') IS NULL AS ready \gset
+	settings => '{"columns": ["id"], "mapping": {"v": "alter_merged(id)"}, "deletes": "hard"}') IS NULL AS ready \gset
 SELECT is(run('merged'), 'failed 0 column "v" of target evil.merged of sync "merged" was changed within the run', 'between stage and merge');
+SELECT connkit_alter_sync('merged', '{"deletes": "ignore"}') IS NULL AS ready \gset
+SELECT matches(run('merged'), '^failed 0 cannot ALTER TABLE "merged" because it is being used', 'nor is it while rows are merged as they come');
 
 -- what those are told who listen
 RESET ROLE;
