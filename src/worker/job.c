@@ -77,7 +77,7 @@ job_write(void (*statements) (void *arg), void *arg)
 
 	PG_TRY();
 	{
-		StartTransactionCommand();
+		worker_begin_transaction();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		SPI_connect();
 		statements(arg);
@@ -179,7 +179,7 @@ job_step(void)
 	bool		more;
 
 	run.heap = run.source_table = run.stage = run.keys = InvalidOid;
-	StartTransactionCommand();
+	worker_begin_transaction();
 	if (job.deadline)
 		enable_timeout_at(STATEMENT_TIMEOUT, job.deadline);
 	GetUserIdAndSecContext(&user, &context);
@@ -194,7 +194,6 @@ job_step(void)
 	job.placed = false;
 	quota_begin_run(job.organization);
 	job.placed = true;
-	run.started = GetCurrentTransactionStartTimestamp();
 	more = run_step(sync, &run, true);
 	job_check();
 	/* what goes on with the next transaction */
@@ -204,6 +203,8 @@ job_step(void)
 	CommitTransactionCommand();
 	SetUserIdAndSecContext(user, context);
 	disable_timeout(STATEMENT_TIMEOUT, false);
+	/* autovacuum is to know of the rows before the process ends */
+	(void) pgstat_report_stat(false);
 	job.run = run;
 	run_slot_figures(job.slot, &run);
 	MemoryContextSwitchTo(job.context);

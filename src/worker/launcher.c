@@ -62,7 +62,7 @@ launcher_databases(void)
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	StartTransactionCommand();
+	worker_begin_transaction();
 	relation = table_open(DatabaseRelationId, AccessShareLock);
 	scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))

@@ -41,6 +41,13 @@ worker_settings(void)
 		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_OVERRIDE);
 }
 
+void
+worker_begin_transaction(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+}
+
 static bool
 extension_is_there(void)
 {
@@ -56,7 +63,7 @@ pass_queue(void)
 {
 	bool		there;
 
-	StartTransactionCommand();
+	worker_begin_transaction();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	there = extension_is_there();
 	if (there)
@@ -105,7 +112,7 @@ pass_read(MemoryContext context, TimestampTz *due)
 {
 	List	   *waiting;
 
-	StartTransactionCommand();
+	worker_begin_transaction();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	MemoryContextSwitchTo(context);
 	waiting = queue_waiting();
@@ -123,7 +130,7 @@ run_is_free(const WaitingRun *run)
 {
 	bool		is_free;
 
-	StartTransactionCommand();
+	worker_begin_transaction();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
 	is_free = queue_is_free(run->run);

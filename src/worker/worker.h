@@ -168,6 +168,9 @@ extern void run_slot_figures(RunSlot *slot, const SyncRun *run);
 /* Makes a background process of connkit's its own: settings of the database must not hinder it. */
 extern void worker_settings(void);
 
+/* Begins a transaction whose time, now(), is that of its begin. */
+extern void worker_begin_transaction(void);
+
 /*
  * queue.c: SPI is connected
  */

@@ -58,6 +58,13 @@ sub whole
 		"{$attempts}|t", "in $attempts attempts");
 }
 
+# a transaction of a run has its own time
+sql('CREATE TABLE timed (id bigint, at timestamptz DEFAULT now()); ALTER TABLE timed OWNER TO acme');
+begin('timed');
+whole('timed', 1, 'nothing');
+is(sql('SELECT count(DISTINCT at) FROM timed'), sql("SELECT chunks - 1 FROM connkit.sync_run WHERE sync_name = 'timed'"),
+	'each transaction has its own time');
+
 begin('stopped');
 $node->restart;
 whole('stopped', 1, 'a restart');
