@@ -158,16 +158,23 @@ check_word(const char *what, const char *word, const char *one, const char *othe
 				 errhint("It is %s or %s.", one, other)));
 }
 
-/* ERROR where the interval is shorter than that. */
+/* ERROR where the interval is shorter than that, or longer than a year: what is computed with it must not overflow. */
 static void
 check_interval(const char *what, Datum value, Interval least)
 {
+	Interval	most = {.month = MONTHS_PER_YEAR};
+
 	if (DatumGetInt32(DirectFunctionCall2(interval_cmp, value, IntervalPGetDatum(&least))) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s is too short", what),
 				 errhint("It must be at least %s.",
 						 DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&least))))));
+	if (DatumGetInt32(DirectFunctionCall2(interval_cmp, value, IntervalPGetDatum(&most))) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is too long", what),
+				 errhint("It must be at most a year.")));
 }
 
 static void

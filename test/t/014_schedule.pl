@@ -108,6 +108,8 @@ refused("SELECT connkit_schedule('quick')", qr/by a schedule or after another/, 
 refused("SELECT connkit_schedule('quick', '1 hour', after => 'quick')", qr/by a schedule or after another/, 'both');
 refused("SELECT connkit_schedule('quick', '1 hour', overlap => 'both')", qr/invalid value for overlap/, 'a wrong word');
 refused("SELECT connkit_schedule('quick', '1 hour', timeout => '0')", qr/timeout is too short/, 'no time at all');
+refused("SELECT connkit_schedule('quick', '1 hour', $_ => '170000000 years')", qr/$_ is too long/, "$_ without end")
+	for 'timeout', 'jitter';
 refused("SELECT connkit_schedule('quick', '1 hour', timezone => 'Nowhere')", qr/Nowhere/, 'a zone that there is not');
 refused("SELECT connkit_schedule('quick', '61 * * * *')", qr/61/, 'a minute that there is not');
 
