@@ -36,13 +36,15 @@ run_error_context(void *arg)
 	errcontext("sync \"%s\"", ((Sync *) arg)->name);
 }
 
-/* Settings that expressions and the text of values depend on, until the end of the step. */
+/* Settings that expressions and the text of values depend on, until the end of the step. While a plan runs in parallel nothing
+ * may be written, and rows are as they are read. */
 void
 run_settings(Sync *sync)
 {
 	static const char *const settings[][2] = {
 		{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"extra_float_digits", "1"}, {"bytea_output", "hex"},
-		{"standard_conforming_strings", "on"}, {"transform_null_equals", "off"}, {"array_nulls", "on"}, {"xmloption", "content"}
+		{"standard_conforming_strings", "on"}, {"transform_null_equals", "off"}, {"array_nulls", "on"}, {"xmloption", "content"},
+		{"max_parallel_workers_per_gather", "0"}
 	};
 
 	for (int i = 0; i < lengthof(settings); i++)

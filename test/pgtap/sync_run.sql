@@ -216,6 +216,19 @@ REVOKE USAGE ON FOREIGN SERVER source FROM ck_acme;
 SELECT matches(run('acme'), '^failed .*permission denied for foreign server source', 'the owner needs the source');
 SELECT is((SELECT count(*) FROM connkit.audit_log WHERE object_type = 'sync' AND object = 'acme' AND action = 'sync' AND outcome <> 'ok'), 1::bigint, 'the audit log tells');
 SELECT connkit_drop_sync('acme') IS NULL AS ready \gset
+
+-- a filter that would be planned in parallel
+CREATE TABLE wide AS SELECT i FROM generate_series(1, 50000) AS i;
+ANALYZE wide;
+SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
+SELECT at_source('CREATE TABLE p (id int PRIMARY KEY, v int); INSERT INTO p SELECT i, i % 2 FROM generate_series(1, 10) AS i') IS NULL AS ready \gset
+SELECT connkit_create_sync('source', 'run.p', 'public.p', 'merge', name => 'p', settings =>
+	'{"filter": "id < (SELECT count(*) FROM public.wide)", "max_rejected": 5, "mapping": {"w": "1 / v"}}') IS NULL AS ready \gset
+SELECT is(run('p'), 'succeeded 10 5 5', 'rows are looked at one by one whatever the filter reads');
+SELECT at_source('UPDATE p SET v = 2') IS NULL AS ready \gset
+SELECT is(run('p'), 'succeeded 10 5 0', 'and are merged');
+SELECT is((SELECT count(*) FROM p WHERE v = 2), 10::bigint, 'all of them');
+
 DROP OWNED BY ck_acme, ck_globex, ck_looker CASCADE;
 DROP ROLE ck_acme, ck_globex, ck_looker;
 
