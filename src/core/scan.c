@@ -12,6 +12,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "discover.h"
 #include "registry.h"
 #include "scan.h"
 
@@ -262,9 +263,7 @@ scan_value_text(SourceScan *scan, int column)
 	}
 	PG_CATCH();
 	{
-		MemoryContextSwitchTo(caller);
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
+		(void) discover_caught(caller);
 		text = NULL;
 	}
 	PG_END_TRY();

@@ -229,6 +229,10 @@ void
 intake_read(Intake *intake, const char *condition, ParamListInfo params, int64 limit)
 {
 	SyncRun    *run = intake->run;
+	/* of a request that is under way, whose expressions have led here */
+	Sync	   *above_sync = rejecting_sync;
+	SyncRun    *above_run = rejecting_run;
+	ScanRejecter above = scan_rejecter;
 
 	rejecting_sync = intake->sync;
 	rejecting_run = run;
@@ -240,7 +244,9 @@ intake_read(Intake *intake, const char *condition, ParamListInfo params, int64 l
 	}
 	PG_FINALLY();
 	{
-		scan_rejecter = NULL;
+		rejecting_sync = above_sync;
+		rejecting_run = above_run;
+		scan_rejecter = above;
 	}
 	PG_END_TRY();
 }

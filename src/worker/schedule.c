@@ -22,6 +22,7 @@
 #include "audit.h"
 #include "compat.h"
 #include "cron.h"
+#include "discover.h"
 #include "tables.h"
 #include "worker.h"
 
@@ -61,13 +62,7 @@ schedule_next(const char *text, const char *zone, TimestampTz anchor, TimestampT
 	}
 	PG_CATCH();
 	{
-		ErrorData  *data;
-
-		MemoryContextSwitchTo(caller);
-		data = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		*error = data->message;
+		*error = discover_caught(caller)->message;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
