@@ -16,3 +16,4 @@ SELECT connkit_create_sync('source', 'isolation.item', target => 'public.appende
 CREATE VIEW result AS SELECT NULL::text AS sync_name, NULL::text AS outcome, NULL::bigint AS rows, NULL::text AS message;
 CREATE FUNCTION run(name text) RETURNS SETOF result LANGUAGE sql AS
 	'SELECT sync_name, outcome, rows_read, message FROM connkit_sync(name)';
+SELECT connkit_create_sync('source', 'isolation.item', target => 'public.merged', name => 'merged', mode => 'merge');
