@@ -241,13 +241,15 @@ choose_hashed(Tracker *tracker, TupleDesc input, List **names)
 		SyncField  *field = lfirst(lc);
 		Form_pg_attribute att = TupleDescAttr(input, place++);
 
-		if (field->rejects || (keyed && field->key == 0))
+		/* what passes does not tell rows apart */
+		if (field->rejects || field->passing || (keyed && field->key == 0))
 			continue;
 		tracker->hashed[tracker->nhashed] = place - 1;
 		tracker->lengths[tracker->nhashed] = att->attlen;
 		tracker->by_values[tracker->nhashed++] = att->attbyval;
-		*names = lappend(*names, psprintf("%s %s", quote_identifier(field->name),
-										  format_type_extended(att->atttypid, -1, FORMAT_TYPE_FORCE_QUALIFY)));
+		*names = lappend(*names, psprintf("%s %s%s%s", quote_identifier(field->name),
+										  format_type_extended(att->atttypid, -1, FORMAT_TYPE_FORCE_QUALIFY),
+										  field->column ? "" : ": ", field->column ? "" : field->expression));
 	}
 	/* the cursor goes with it: a row of a key that comes with a new cursor value is another one */
 	tracker->hashed[tracker->nhashed] = tracker->cursor;

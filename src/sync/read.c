@@ -6,10 +6,12 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "foreign/foreign.h"
+#include "optimizer/optimizer.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -107,12 +109,37 @@ append_from(StringInfo sql, Sync *sync, SyncRun *run, bool with_cursor)
 		appendStringInfo(sql, " WHERE (%s\n)", sync->filter);
 }
 
+/* Whether the expression may have another value for the same row, and every column that it is over is a field by itself. */
+static bool
+is_passing(Sync *sync, Node *expression)
+{
+	Bitmapset  *columns = NULL;
+	int			member = -1;
+
+	if (!contain_mutable_functions(expression))
+		return false;
+	pull_varattnos(expression, 1, &columns);
+	while ((member = bms_next_member(columns, member)) >= 0)
+	{
+		int			number = member + FirstLowInvalidHeapAttributeNumber;
+		bool		found = false;
+		ListCell   *lc;
+
+		foreach(lc, number > 0 ? sync->fields : NIL)
+			found |= ((SyncField *) lfirst(lc))->column == list_nth(sync->columns, number - 1);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 void
 read_field_types(Sync *sync, SyncRun *run)
 {
 	StringInfoData sql;
 	SPIPlanPtr	plan;
 	TupleDesc	desc;
+	List	   *columns;
 	int			place = 0;
 	ListCell   *lc;
 
@@ -127,11 +154,14 @@ read_field_types(Sync *sync, SyncRun *run)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("an expression or the filter of sync \"%s\" is more than one expression", sync->name)));
+	columns = linitial_node(Query, ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->query_list)->targetList;
 	foreach(lc, sync->fields)
 	{
 		SyncField  *field = lfirst(lc);
-		Form_pg_attribute att = TupleDescAttr(desc, place++);
+		Form_pg_attribute att = TupleDescAttr(desc, place);
+		TargetEntry *column = list_nth_node(TargetEntry, columns, place++);
 
+		field->passing = field->column == NULL && is_passing(sync, (Node *) column->expr);
 		if (field->type == NULL)
 			field->type = MemoryContextStrdup(sync->context,
 											  format_type_extended(att->atttypid, att->atttypmod,

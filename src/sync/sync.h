@@ -102,6 +102,7 @@ typedef struct SyncField
 	bool		not_null;		/* of a target made for it */
 	int			key;			/* place in the sync's key, or 0 */
 	bool		rejects;		/* not written: rows in which it is not NULL are rejected */
+	bool		passing;		/* an expression that may have another value the next time, over columns that are fields too */
 } SyncField;
 
 /* A definition, its state, and what a run finds out; all in one memory context. */

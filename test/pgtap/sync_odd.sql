@@ -49,4 +49,32 @@ RESET ALL;
 SET client_min_messages = error;
 SELECT is((SELECT s::text FROM s), '(1,"{NULL,""NULL""}",x<a/>,,"a\\nb",2)', 'has what it has with others');
 
+-- without a key: rows at the position are known, though an expression has another value each time
+SELECT at_source('CREATE TABLE n (c int, v text); INSERT INTO n VALUES (1, ''a''), (1, ''b'')') IS NULL AS ready \gset
+SELECT connkit_create_sync('source', 'odd.n', 'n', 'incremental', cursor_column => 'c', name => 'n',
+	settings => '{"mapping": {"loaded_at": "clock_timestamp()", "mixed": "v || random()", "u": "upper(v)"}}') IS NULL AS ready \gset
+SELECT is(run('n'), 'succeeded 2 2 0', 'rows have a time of loading');
+SELECT is(run('n'), 'succeeded 2 0 0', 'which does not make them new');
+SELECT at_source('INSERT INTO n VALUES (1, ''c'')') IS NULL AS ready \gset
+SELECT is(run('n'), 'succeeded 3 1 0', 'a new one is');
+SELECT is((SELECT string_agg(u, ',' ORDER BY u) FROM n), 'A,B,C', 'each is there once');
+SELECT connkit_alter_sync('n', '{"mapping": {"loaded_at": "clock_timestamp()", "mixed": "v || random()", "u": "lower(v)"}}') IS NULL AS ready \gset
+SELECT matches(run('n'), '^failed .* cannot be told from new ones', 'with another expression they are not known');
+
+-- rejected rows that are equal
+SELECT at_source('CREATE TABLE r (c int, v text); INSERT INTO r VALUES (1, ''x''), (1, ''x''), (1, ''5''), (2, ''x''), (2, ''x'')') IS NULL AS ready \gset
+CREATE TABLE r (c int, v int);
+SELECT connkit_create_sync('source', 'odd.r', 'r', 'incremental', cursor_column => 'c', name => 'r', settings => '{"max_rejected": 10}') IS NULL AS ready \gset
+SELECT is(run('r'), 'succeeded 5 1 4', 'rejected rows');
+SELECT is((SELECT count(*) FROM connkit.rejected_row), 4::bigint, 'are as many as there are');
+SELECT is(run('r'), 'succeeded 2 0 0', 'those at the position do not come again');
+ALTER TABLE r ALTER v TYPE text;
+SELECT is(connkit_replay_rejected('r'), 4::bigint, 'all are tried once more');
+SELECT is((SELECT string_agg(c || v, ',' ORDER BY c, v) FROM r), '15,1x,1x,2x,2x', 'and are there');
+SELECT is(run('r'), 'succeeded 2 0 0', 'once');
+SELECT connkit_create_sync('source', 'odd.r', 'f', name => 'f', settings => '{"max_rejected": 10, "mapping": {"v": "v::int"}}') IS NULL AS ready \gset
+SELECT is(run('f'), 'succeeded 5 1 4', 'a full refresh rejects them');
+SELECT is(run('f'), 'succeeded 5 1 4', 'each time');
+SELECT is((SELECT count(*) FROM connkit.rejected_row WHERE replayed_at IS NULL), 4::bigint, 'and tells them once');
+
 SELECT * FROM finish();
