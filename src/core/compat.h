@@ -21,6 +21,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_foreign_data_wrapper.h"
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_publication.h"
 #include "commands/cluster.h"
 #include "executor/executor.h"
@@ -199,6 +200,17 @@ compat_server_aclcheck(Oid serverid, Oid role, AclMode mode)
 	return object_aclcheck(ForeignServerRelationId, serverid, role, mode);
 #else
 	return pg_foreign_server_aclcheck(serverid, role, mode);
+#endif
+}
+
+/* The same of a schema. */
+static inline AclResult
+compat_schema_aclcheck(Oid schema, Oid role, AclMode mode)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(NamespaceRelationId, schema, role, mode);
+#else
+	return pg_namespace_aclcheck(schema, role, mode);
 #endif
 }
 

@@ -216,6 +216,26 @@ complete(Jsonb *row)
 	return row;
 }
 
+/* ERROR unless the sync's owner may write to the target, or make it: nobody is to claim tables of others. */
+static void
+check_target_rights(const Sync *sync, Oid schema)
+{
+	Oid			role = OidIsValid(sync->owner) ? sync->owner : GetUserId();
+	Oid			table = get_relname_relid(sync->target_table, schema);
+	char	   *target = quote_qualified_identifier(sync->target_schema, sync->target_table);
+
+	if (compat_schema_aclcheck(schema, role, OidIsValid(table) ? ACL_USAGE : ACL_CREATE) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("role \"%s\" has no rights in the schema of target %s", GetUserNameFromId(role, false), target),
+				 errhint("Its owner grants USAGE, and for a table that is not there yet CREATE.")));
+	if (OidIsValid(table) && pg_class_aclcheck(table, role, ACL_INSERT) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("role \"%s\" may not insert into target %s", GetUserNameFromId(role, false), target),
+				 errhint("Its owner grants INSERT.")));
+}
+
 /* ERROR where the target cannot be one, or is another sync's that cannot share it. */
 static void
 check_target(const Sync *sync)
@@ -224,6 +244,7 @@ check_target(const Sync *sync)
 	Oid			types[] = {TEXTOID, TEXTOID, INT8OID, BOOLOID};
 	Datum		values[] = {CStringGetTextDatum(sync->target_schema), CStringGetTextDatum(sync->target_table),
 	Int64GetDatum(sync->id), BoolGetDatum(sync->write == SYNC_APPEND)};
+	Oid			schema = get_namespace_oid(sync->target_schema, true);
 	char	   *name;
 	bool		mine;
 
@@ -232,11 +253,12 @@ check_target(const Sync *sync)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a temporary table is no target of a sync"),
 				 errhint("A target outlives the session; name a table of another schema.")));
-	if (!OidIsValid(get_namespace_oid(sync->target_schema, true)))
+	if (!OidIsValid(schema))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_SCHEMA),
 				 errmsg("schema \"%s\" does not exist", sync->target_schema),
 				 errhint("CREATE SCHEMA makes it; the table is made by the first run.")));
+	check_target_rights(sync, schema);
 	/* two that are made at once look one after the other */
 	LockDatabaseObject(get_relname_relid("sync_state", get_namespace_oid("connkit", false)),
 					   hash_bytes((unsigned char *) target, strlen(target)), 0, ExclusiveLock);

@@ -226,7 +226,7 @@ INSERT INTO attempt VALUES
 	('connkit_sync', $$connkit_sync('canary_null')$$, '42704'),
 	('connkit_create_sync', $$connkit_create_sync('canary_null', 'numbers')$$, '42501'),
 	('connkit_create_sync', $$connkit_create_sync('own', 'numbers', 'ck_globex_schema.t', name => 'canary_sync')$$, '42710'),
-	('connkit_create_sync', $$connkit_create_sync('own', 'numbers', 'canary_schema.canary_target')$$, '42710'),
+	('connkit_create_sync', $$connkit_create_sync('own', 'numbers', 'canary_schema.canary_target')$$, '42501'),
 	('connkit_create_syncs', $$connkit_create_syncs('canary_null')$$, '42501'),
 	('connkit_alter_sync', $$connkit_alter_sync('canary_sync', '{"paused": true}')$$, '42704'),
 	('connkit_reset_sync', $$connkit_reset_sync('canary_sync')$$, '42704'),

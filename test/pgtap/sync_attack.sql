@@ -138,6 +138,21 @@ SELECT is(run('merged'), 'failed 0 column "v" of target evil.merged of sync "mer
 SELECT connkit_alter_sync('merged', '{"deletes": "ignore"}') IS NULL AS ready \gset
 SELECT matches(run('merged'), '^failed 0 cannot ALTER TABLE "merged" because it is being used', 'nor is it while rows are merged as they come');
 
+-- targets of others are not claimed
+RESET ROLE;
+CREATE ROLE ck_victim;
+CREATE SCHEMA victim AUTHORIZATION ck_victim;
+GRANT USAGE ON SCHEMA victim TO ck_evil;
+CREATE TABLE victim.there (id int, v text);
+GRANT SELECT ON victim.there TO ck_evil;
+SET ROLE ck_evil;
+SELECT throws_ok($$SELECT connkit_create_sync('source', 'attack.t', 'victim.there')$$, '42501', 'role "ck_evil" may not insert into target victim.there', 'nobody claims a table that he cannot write to');
+SELECT throws_ok($$SELECT connkit_create_sync('source', 'attack.t', 'victim.later')$$, '42501', 'role "ck_evil" has no rights in the schema of target victim.later', 'nor one that he cannot make');
+SELECT throws_ok($$SELECT connkit_alter_sync('merged', '{"target": "victim.there"}')$$, '42501', 'role "ck_evil" may not insert into target victim.there', 'nor by a change');
+RESET ROLE;
+SELECT throws_ok($$SELECT connkit_alter_sync('merged', '{"target": "victim.there"}')$$, '42501', 'role "ck_evil" may not insert into target victim.there',
+	'which is looked at with the rights of the sync''s owner');
+
 -- what those are told who listen
 RESET ROLE;
 SET search_path = public;
@@ -152,6 +167,6 @@ SELECT dblink_disconnect('listener') = 'OK' AS ready \gset
 
 SET client_min_messages = error;
 SELECT connkit_drop_sync(name) IS NULL AS ready FROM connkit.sync \g /dev/null
-DROP OWNED BY ck_evil CASCADE;
-DROP ROLE ck_evil;
+DROP OWNED BY ck_evil, ck_victim CASCADE;
+DROP ROLE ck_evil, ck_victim;
 SELECT * FROM finish();

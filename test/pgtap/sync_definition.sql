@@ -39,7 +39,7 @@ GRANT USAGE ON FOREIGN DATA WRAPPER connkit_null, connkit_postgres TO connkit_ac
 GRANT ALL ON ALL TABLES IN SCHEMA pg_temp TO PUBLIC;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA pg_temp TO PUBLIC;
 CREATE SCHEMA work;
-GRANT ALL ON SCHEMA work TO PUBLIC;
+GRANT ALL ON SCHEMA work, public TO PUBLIC;
 SELECT format('GRANT CREATE ON DATABASE %I TO connkit_acme', current_database()) \gexec
 
 -- SQLSTATE, message and hint of what a statement raises
