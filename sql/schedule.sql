@@ -99,5 +99,6 @@ REVOKE EXECUTE ON FUNCTION connkit.wake_launcher() FROM PUBLIC;
 SELECT connkit.wake_launcher();
 
 CREATE FUNCTION connkit.wake() RETURNS trigger AS 'MODULE_PATHNAME', 'connkit_wake_launcher' LANGUAGE C;
+REVOKE EXECUTE ON FUNCTION connkit.wake() FROM PUBLIC;
 COMMENT ON FUNCTION connkit.wake() IS 'has the scheduler look at what waits for a sync that is paused no longer';
 CREATE TRIGGER wake AFTER UPDATE ON connkit.sync FOR EACH STATEMENT EXECUTE FUNCTION connkit.wake();

@@ -238,6 +238,7 @@ INSERT INTO attempt VALUES
 	('connkit_next_times', $$connkit_next_times('never', 'UTC', now(), 1)$$, '22023'),
 	('running_syncs', $$connkit.running_syncs()$$, '55000'),
 	('wake_launcher', $$connkit.wake_launcher()$$, '42501'),
+	('wake', $$(SELECT connkit.wake() IS NULL)$$, '42501'),
 	('connkit_unschedule', $$connkit_unschedule('canary_sync')$$, '42704'),
 	('connkit_cancel_run', $$connkit_cancel_run(1)$$, '42704'),
 	('sync_dropped', $$(SELECT connkit.sync_dropped() IS NULL)$$, '39P01'),
