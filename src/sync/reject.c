@@ -46,8 +46,8 @@ insert_row(Sync *sync, SyncRun *run, const Rejected *rejected)
 	values[4] = rejected->column ? CStringGetTextDatum(rejected->column) : (Datum) 0;
 	values[5] = JsonbPGetDatum(rejected->row);
 	/* a row at the position, or of a full refresh, comes again: it is told once, of the last run; equal rows of one step are many */
-	tables_execute("WITH known AS (SELECT r.id, r.run FROM connkit.rejected_row AS r WHERE r.sync = $1 AND r.replayed_at IS NULL"
-				   " AND md5(r.source_row::text) = md5($6::text) AND r.source_row = $6"
+	tables_execute("WITH known AS (SELECT r.id, r.run FROM connkit.rejected_row AS r"
+				   " WHERE r.sync = $1 AND r.replayed_at IS NULL AND md5(r.source_row::text) = md5($6::text) AND r.source_row = $6"
 				   " AND (r.run IS DISTINCT FROM $2 OR r.at < now()) ORDER BY r.id LIMIT 1),"
 				   " changed AS (UPDATE connkit.rejected_row AS r SET run = $2, at = clock_timestamp(), sqlstate = $3,"
 				   " reason = $4, column_name = $5 FROM known AS k WHERE r.id = k.id),"

@@ -297,6 +297,8 @@ $source->safe_psql('postgres', q{ALTER TABLE twice ALTER id DROP NOT NULL; DELET
 make('nulls', "query => 'SELECT id FROM public.twice', query_columns => 'id bigint'", ", write => 'append', key_columns => '{id}'",
 	', "chunk_rows": 10');
 fails('nulls', qr/no value in column id/);
+sql(q{SET ROLE acme; SELECT connkit_drop_sync('nulls')});
+nothing_left('nulls');
 for my $case ([ qq{'public.plain', mode => 'incremental', cursor_column => 'id'}, qr/cursor_column/ ],
 	[ qq{query => 'SELECT 1', query_columns => 'a int', target => 'q'}, qr/key_columns/ ])
 {
@@ -310,7 +312,8 @@ for my $case ([ qq{'public.plain', mode => 'incremental', cursor_column => 'id'}
 
 my $file = $node->basedir . '/source.db';
 sub lite { system_or_bail('sqlite3', $file, shift) }
-lite("CREATE TABLE texts (id INTEGER PRIMARY KEY, v JSON); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)"
+lite("CREATE TABLE texts (id INTEGER PRIMARY KEY, v JSON);"
+	. " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)"
 	. " INSERT INTO texts SELECT i, CASE WHEN i % 900 = 0 THEN 'bad ' || i ELSE '' || i END FROM n");
 sql(qq{
 	CREATE SERVER lite FOREIGN DATA WRAPPER connkit_sqlite OPTIONS (path '$file');
