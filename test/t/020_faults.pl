@@ -36,10 +36,21 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 
 # with wal_level minimal, new storage is not logged but written at the commit
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'connkit'\nrestart_after_crash = on\nmax_connections = 60\n"
-	. "connkit.retry_delay = 200ms\nconnkit.scheduler_naptime = 2\nconnkit.max_running_syncs = 6\nconnkit.max_runs_per_source = 4\n"
-	. "max_worker_processes = 30\nshared_buffers = 16MB\nmax_wal_size = 64MB\nautovacuum_naptime = 5s\nlog_statement = none\n"
-	. "max_wal_senders = 0\nwal_level = " . (rand() < 0.5 ? 'minimal' : 'replica') . "\n");
+$node->append_conf('postgresql.conf', q{
+	shared_preload_libraries = 'connkit'
+	connkit.retry_delay = 200ms
+	connkit.scheduler_naptime = 2
+	connkit.max_running_syncs = 6
+	connkit.max_runs_per_source = 4
+	restart_after_crash = on
+	max_connections = 60
+	max_worker_processes = 30
+	shared_buffers = 16MB
+	max_wal_size = 64MB
+	max_wal_senders = 0
+	autovacuum_naptime = 5s
+	log_statement = none
+	wal_level = } . (rand() < 0.5 ? 'minimal' : 'replica') . "\n");
 $node->append_conf('postgresql.conf', $ENV{FAULT_CONF} // '');
 $node->start;
 
@@ -127,8 +138,8 @@ my @cases;
 sub make_case
 {
 	my ($kind, $source) = @_;
-	my $case = {%$kind, source => $source, table => sprintf('t%02d_%s', scalar @cases, $source->{kind}), runs => 0, was => [],
-		ms => 60};
+	my $case = {%$kind, source => $source, table => sprintf('t%02d_%s', scalar @cases, $source->{kind}),
+		runs => 0, was => [], ms => 60};
 	my $t = $case->{t} = {name => $case->{table}, keyed => !$case->{keyless}, behind => $case->{behind}};
 	my $schema = $source->{kind} eq 'postgres' ? 'public' : 'source';
 
@@ -139,7 +150,8 @@ sub make_case
 	$source->run($source->changes($t, $rows));
 	make_target($case) if $case->{target};
 
-	my $settings = join ', ', '"chunk_rows": ' . (20, 50, 200)[@cases % 3], map { $case->{$_} ? qq("$_": "$case->{$_}") : () } qw(deletes lookback);
+	my $settings = '"chunk_rows": ' . (20, 50, 200)[@cases % 3];
+	$settings .= qq(, "$_": "$case->{$_}") for grep { $case->{$_} } qw(deletes lookback);
 	$settings .= ', "half_open": true' if $case->{half_open};
 	my $cursor = $case->{cursor} ? ", cursor_column => '$case->{cursor}'" : '';
 
@@ -178,8 +190,6 @@ sub make_target
 	as_keeper("CREATE INDEX ON $name (cur)");
 }
 
-my $background = value("SELECT count(*) FROM pg_proc WHERE proname = 'connkit_sync' AND 'background' = ANY (proargnames)");
-
 #
 # Comparison
 #
@@ -191,7 +201,7 @@ sub target
 	my $mark = $case->{how} eq 'soft' ? "CASE WHEN deleted_at IS NULL THEN '' ELSE ' gone' END"
 		: $case->{how} eq 'history' ? "CASE WHEN is_current THEN '' ELSE ' gone' END" : "''";
 
-	return [] if !value("SELECT to_regclass('$case->{table}') IS NOT NULL") || value("SELECT to_regclass('$case->{table}') IS NOT NULL") eq 'f';
+	return [] if !defined value("SELECT to_regclass('$case->{table}')");
 	return [map { $_->[0] } @{ ask('SELECT ' . Source::columns('postgres') . " || $mark FROM $case->{table}") }];
 }
 
@@ -223,7 +233,8 @@ sub expected
 	my %now = by_key(@$source);
 	my %old = by_key(grep { $case->{how} ne 'history' || !/ gone$/ } @$was);
 	return values %{ { %old, %now } } if $case->{how} eq 'merge';
-	return (@$source, map { $old{$_} =~ / gone$/ ? $old{$_} : "$old{$_} gone" } grep { !exists $now{$_} } keys %old) if $case->{how} eq 'soft';
+	return (@$source, map { $old{$_} =~ / gone$/ ? $old{$_} : "$old{$_} gone" } grep { !exists $now{$_} } keys %old)
+		if $case->{how} eq 'soft';
 	return (@$source, (grep { / gone$/ } @$was), map { "$old{$_} gone" } grep { ($now{$_} // '') ne $old{$_} } keys %old);
 }
 
@@ -328,7 +339,8 @@ sub compare
 	{
 		my @rows = @{ $difference->{$kind} };
 
-		complain($kind, $case, scalar(@rows) . " of " . @source . ", as " . ($rows[0] =~ s/(.{60}).*/$1/r) . "; $story", scalar @rows) if @rows;
+		next if !@rows;
+		complain($kind, $case, sprintf('%d of %d, as %.60s; %s', scalar @rows, scalar @source, $rows[0], $story), scalar @rows);
 	}
 	if ($case->{how} eq 'history')
 	{
@@ -343,9 +355,9 @@ sub compare
 	}
 	my $broken = broken_indexes($case);
 	complain('other', $case, "$broken; $story") if $broken;
-	if ($case->{cursor} && value('SELECT count(*) FROM connkit.sync_state'))
+	if ($case->{cursor})
 	{
-		my $position = value("SELECT position FROM connkit.sync_state WHERE sync = (SELECT id FROM connkit.sync WHERE name = '$name')");
+		my $position = value("SELECT position FROM connkit.sync_state JOIN connkit.sync ON id = sync WHERE name = '$name'");
 		my ($greatest) = $case->{source}->rows("SELECT max(cur) FROM $name");
 
 		complain('other', $case, "the position is " . ($position // 'none') . ", not $greatest; $story")
@@ -412,7 +424,8 @@ sub reason
 	$run->{story} .= " [$state $message]";
 	$interrupted++;
 	# the row of a call that was rolled back does not tell its state any more
-	return if $state =~ /^(08|57|53|40|55P03|58|cancelled|skipped)/ || $state eq 'failed' && $message =~ /connect|gone away|query_timeout|shut|cancel/;
+	return if $state =~ /^(08|57|53|40|55P03|58|cancelled|skipped)/
+		|| $state eq 'failed' && $message =~ /connect|gone away|query_timeout|shut|cancel/;
 	$odd{"$run->{case}{name}: $state $message"}++;
 	complain('other', $run->{case}, "gives up; $run->{story}");
 	@$run{qw(done broken)} = (1, 1);
@@ -488,7 +501,8 @@ sub look_before
 		if (!@failed && !($run->{way} eq 'rollback' && $run->{tries} == 1))
 		{
 			$run->{done} = 1;
-			$run->{case}{ms} = 0.7 * $run->{case}{ms} + 300 * (time - $run->{since}) if $run->{way} eq 'call' && $run->{tries} == 1;
+			$run->{case}{ms} = 0.7 * $run->{case}{ms} + 300 * (time - $run->{since})
+				if $run->{way} eq 'call' && $run->{tries} == 1;
 			return;
 		}
 		return start_run($run) if $run->{way} eq 'savepoint' || $run->{way} eq 'twice';
@@ -502,7 +516,8 @@ sub state_of
 {
 	my ($run) = @_;
 
-	return value("SELECT sqlstate FROM connkit.sync_run WHERE sync_name = '$run->{case}{table}' AND id > $run->{base} ORDER BY id DESC LIMIT 1");
+	return value("SELECT sqlstate FROM connkit.sync_run WHERE sync_name = '$run->{case}{table}' AND id > $run->{base}"
+		. " ORDER BY id DESC LIMIT 1");
 }
 
 # The process that works on a run, or undef.
@@ -522,26 +537,26 @@ sub process
 #
 my %faults = (
 	none => {weight => 2, do => sub { 0 }},
-	'kill -9 of the worker' => {weight => 3, do => sub { my $pid = process(shift); $pid && kill 'KILL', $pid }},
-	'SIGTERM of the worker' => {weight => 3, do => sub { my $pid = process(shift); $pid && kill 'TERM', $pid }},
-	'pg_cancel_backend' => {weight => 2, do => sub { my $pid = process(shift); $pid && value("SELECT pg_cancel_backend($pid)") eq 't' }},
+	'kill -9 of the worker' => {weight => 3, do => sub { signal($_[0], 'KILL') }},
+	'SIGTERM of the worker' => {weight => 3, do => sub { signal($_[0], 'TERM') }},
+	'pg_cancel_backend' => {weight => 2, do => sub { signal($_[0], 'INT') }},
 	'connkit_cancel_run' => {weight => 2, do => \&cancel_run},
 	'kill of the scheduler' => {weight => 2, way => 'background', do => \&kill_scheduler},
 	'immediate stop of the server' => {weight => 3, do => sub { Source::crash_node($node, 'immediate'); 1 }},
 	'kill -9 of the postmaster' => {weight => 3, do => sub { Source::crash_node($node, 'kill'); 1 }},
 	'fast stop of the server' => {weight => 1, do => sub { Source::crash_node($node, 'fast'); 1 }},
 	'kill -9 of the source' => {weight => 3, do => sub { $_[0]{case}{source}->crash('kill'); 1 }},
-	'kill -9 of the source\'s backend' => {weight => 2, source => 'postgres', do => sub { $_[0]{case}{source}->end_sessions('kill') }},
-	'end of the source\'s session' => {weight => 2, do => sub { $_[0]{case}{source}->end_sessions('terminate') }},
-	'cancel at the source' => {weight => 2, do => sub { $_[0]{case}{source}->end_sessions('cancel') }},
+	"kill -9 of the source's backend" => {weight => 2, source => 'postgres', do => sub { end_sessions($_[0], 'kill') }},
+	"end of the source's session" => {weight => 2, do => sub { end_sessions($_[0], 'terminate') }},
+	'cancel at the source' => {weight => 2, do => sub { end_sessions($_[0], 'cancel') }},
 	'reset' => {weight => 3, do => sub { net($_[0], 'cut rst') }},
 	'connection closed' => {weight => 3, do => sub { net($_[0], 'cut fin') }},
-	'reset after bytes' => {weight => 3, early => 1, do => sub { net($_[0], 'cut rst ' . int rand 1 + ($_[0]{case}{bytes} // 50000)) }},
-	'closed after bytes' => {weight => 3, early => 1, do => sub { net($_[0], 'cut fin ' . int rand 1 + ($_[0]{case}{bytes} // 50000)) }},
+	'reset after bytes' => {weight => 3, early => 1, do => sub { net($_[0], 'cut rst ' . int rand 50000) }},
+	'closed after bytes' => {weight => 3, early => 1, do => sub { net($_[0], 'cut fin ' . int rand 50000) }},
 	'stall' => {weight => 2, do => sub { net($_[0], 'stall') }, again => sub { sleep 1.2 + rand }},
 	'pause' => {weight => 2, do => sub { net($_[0], 'stall') }, again => sub { sleep rand 0.7 }},
 	'refused' => {weight => 1, do => sub { net($_[0], 'refuse') && net($_[0], 'cut rst') }, again => sub { sleep rand 1.5 }},
-	'client killed' => {weight => 3, way => 'call', do => sub { my $busy = process($_[0]); $_[0]{wire}->close; $busy ? 1 : 0 }},
+	'client killed' => {weight => 3, way => 'call', do => \&kill_client},
 	'statement_timeout' => {weight => 2, way => 'call', do => sub { $_[0]{limit} }},
 	'second run' => {weight => 2, do => \&second_run});
 
@@ -554,6 +569,31 @@ sub net
 
 	$proxy->tell($command);
 	return $connections;
+}
+
+sub signal
+{
+	my ($run, $signal) = @_;
+	my $pid = process($run) or return 0;
+
+	return value("SELECT pg_cancel_backend($pid)") eq 't' if $signal eq 'INT';
+	return kill $signal, $pid;
+}
+
+sub kill_client
+{
+	my ($run) = @_;
+	my $pid = process($run);
+
+	$run->{wire}->close;
+	return $pid ? 1 : 0;
+}
+
+sub end_sessions
+{
+	my ($run, $how) = @_;
+
+	return $run->{case}{source}->end_sessions($how);
 }
 
 sub cancel_run
@@ -620,7 +660,11 @@ sub start_writer
 		until ($stop)
 		{
 			# what a source that is killed did of it is not known
-			eval { $source->run($source->changes($t, 1 + int rand 40)); 1 } or do { $t->{id} += 1000; $t->{tick} += 1000; sleep 0.1 };
+			if (!eval { $source->run($source->changes($t, 1 + int rand 40)); 1 })
+			{
+				$t->{$_} += 1000 for qw(id tick);
+				sleep 0.1;
+			}
 			sleep rand 0.05;
 		}
 		syswrite $write, "$t->{id} $t->{tick}\n";
@@ -693,8 +737,9 @@ sub round
 	srand $seed + 7919 * $serial;
 	for my $case (@$chosen)
 	{
-		my @ways = $background ? (('background') x 6, 'call', 'call', 'rollback', 'savepoint', 'twice') : qw(call call call rollback savepoint twice);
-		my $run = {case => $case, way => $ways[rand @ways], tries => 0, story => "round $serial,", base => value('SELECT coalesce(max(id), 0) FROM connkit.sync_run')};
+		my @ways = (('background') x 6, 'call', 'call', 'rollback', 'savepoint', 'twice');
+		my $run = {case => $case, way => $ways[rand @ways], tries => 0, story => "round $serial,",
+			base => value('SELECT coalesce(max(id), 0) FROM connkit.sync_run')};
 
 		@$run{qw(way limit)} = ('call', 1 + int rand 1.2 * $case->{ms}) if $run->{way} ne 'background' && rand() < 0.1;
 		$case->{source}->run($case->{source}->changes($case->{t}, 1 + int rand max(1000, $rows / 4))) if rand() < 0.9;
@@ -737,7 +782,8 @@ sub round
 	if (@writers)
 	{
 		stop_writer($_) for @writers;
-		my @again = map { {case => $_->{case}, way => 'call', again => 1, tries => 0, story => $_->{story} . ' and once more,', base => $_->{base}} } grep { $_->{case}{busy} } @runs;
+		my @again = map { +{ %$_, way => 'call', again => 1, tries => 0, done => 0, wire => undef, limit => undef } }
+			grep { $_->{case}{busy} && !$_->{broken} } @runs;
 		start_run($_) for @again;
 		settle(\@again);
 		$run_count += @again;
@@ -753,7 +799,8 @@ sub round
 		$run->{case}{runs}++;
 		compare($run->{case}, succeeded($run), $run->{story});
 	}
-	diag(sprintf '%5.1f s, round %d:%s', time - $began, $serial, join ' | ', map { "$_->{case}{name}: $_->{tries} tries,$_->{story}" } @runs) if $ENV{FAULT_SHOW};
+	diag(sprintf '%5.1f s, %s', time - $began, join ' | ', map { "$_->{case}{name}: $_->{tries} tries, $_->{story}" } @runs)
+		if $ENV{FAULT_SHOW};
 }
 
 #
@@ -770,17 +817,21 @@ sub round
 	is($found->([@rows[3 .. 9]], \@rows), '0 0 0', 'comparison: rows that the source has no longer');
 	is($found->([@rows[3 .. 9]], [@rows, $rows[3]]), '0 1 0', 'comparison: a row appended twice');
 	is($found->([@rows[3 .. 9]], [@rows[3 .. 9]]), '3 0 0', 'comparison: appended rows lost');
-	is($found->([@rows[3 .. 8]], [@rows[0 .. 8], '7|other'], [@rows, '7|other']), '0 0 0', 'comparison: busy, a version between');
-	is($found->([@rows[3 .. 8]], [@rows[0 .. 8], '7|other', '7|other'], [@rows, '7|other']), '0 1 0', 'comparison: busy, twice');
+	is($found->([@rows[3 .. 8]], [@rows[0 .. 8], '7|other'], [@rows, '7|other']), '0 0 0',
+		'comparison: busy, a version between');
+	is($found->([@rows[3 .. 8]], [@rows[0 .. 8], '7|other', '7|other'], [@rows, '7|other']), '0 1 0',
+		'comparison: busy, twice');
 	$case->{how} = 'merge';
-	is($found->(['1|new', @rows[5 .. 9]], ['1|new', @rows[1 .. 9]]), '0 0 0', 'comparison: merged');
+	is($found->(['1|new', @rows[5 .. 9]], ['1|new', @rows[1 .. 9]]), '0 0 0',
+		'comparison: merged');
 	is($found->(['1|new', @rows[5 .. 9]], \@rows), '1 1 0', 'comparison: a change lost');
 	is($found->([@rows[3 .. 9]], [@rows, '2|row'], \@rows), '0 1 0', 'comparison: busy, a key twice');
 	$case->{how} = 'soft';
 	is($found->([@rows[1 .. 9]], ['1|row gone', @rows[1 .. 9]]), '0 0 0', 'comparison: marked as deleted');
 	is($found->([@rows[1 .. 9]], \@rows), '1 1 0', 'comparison: not marked as deleted');
 	$case->{how} = 'history';
-	is($found->(['1|new', @rows[1 .. 9]], ['1|row gone', '1|new', @rows[1 .. 9]]), '0 0 0', 'comparison: a version that is over');
+	is($found->(['1|new', @rows[1 .. 9]], ['1|row gone', '1|new', @rows[1 .. 9]]), '0 0 0',
+		'comparison: a version that is over');
 	is($found->(['1|new', @rows[1 .. 9]], ['1|new', @rows[1 .. 9]]), '1 0 0', 'comparison: a version lost');
 }
 
@@ -798,7 +849,8 @@ for my $kind (sort keys %sources)
 	$source->make_table($t);
 	$source->run($source->changes($t, 1000)) for 1 .. 3;
 	ask("GRANT USAGE ON FOREIGN SERVER s_$kind TO $role; CREATE SCHEMA far_$kind AUTHORIZATION $role");
-	as_keeper("IMPORT FOREIGN SCHEMA " . ($kind eq 'postgres' ? 'public' : 'source') . " LIMIT TO ($t->{name}) FROM SERVER s_$kind INTO far_$kind");
+	as_keeper('IMPORT FOREIGN SCHEMA ' . ($kind eq 'postgres' ? 'public' : 'source')
+		. " LIMIT TO ($t->{name}) FROM SERVER s_$kind INTO far_$kind");
 	as_keeper("CREATE TABLE public.$t->{name} AS SELECT * FROM far_$kind.$t->{name}");
 	is($compare->(), '0 0 0', "$kind: copied by a query");
 	as_keeper("DELETE FROM $t->{name} WHERE ctid = (SELECT min(ctid) FROM $t->{name});"
@@ -850,14 +902,16 @@ for my $case (@cases)
 	complain('wrong', $case, "$new rows, by the last crash", $new) if $new;
 	complain('other', $case, "$_, by the last crash") for grep { $_ } broken_indexes($case);
 }
-is(value("SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname ~ '^pg_temp'"
-	. " OR n.nspname <> 'connkit' AND (c.relname ~ 'connkit' OR c.relkind = 'f' AND n.nspname !~ '^far_')"), 0, 'no relation is left over');
-is(join("\n", map { "$_->[0] run $_->[1]" } @{ ask("SELECT sync_name, id FROM connkit.sync_run AS r WHERE state = 'succeeded'"
-	. " AND 1 <> (SELECT count(*) FROM connkit.audit_log WHERE action = 'sync' AND outcome = 'ok' AND detail LIKE 'run ' || r.id || ':%')") }),
-	'', 'each run that succeeded is in the audit log once');
+is(value(q{SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	WHERE n.nspname ~ '^pg_temp' OR n.nspname <> 'connkit' AND (c.relname ~ 'connkit' OR c.relkind = 'f' AND n.nspname !~ '^far_')}),
+	0, 'no relation is left over');
+is(value(q{SELECT string_agg(sync_name || ' run ' || id, ', ') FROM connkit.sync_run AS r WHERE state = 'succeeded' AND 1 <> (
+	SELECT count(*) FROM connkit.audit_log WHERE action = 'sync' AND outcome = 'ok' AND detail LIKE 'run ' || r.id || ':%')}),
+	undef, 'each run that succeeded is in the audit log once');
 is(value("SELECT count(*) FROM connkit.sync_run WHERE state IN ('queued', 'running')"), '0', 'no run is left');
 my $total = sum0 values %hit;
-diag(sprintf '%d runs (%d interrupted) in %d rounds, %d faults (%s): %d lost, %d doubled, %d wrong', $run_count, $interrupted, $serial, $total,
+diag(sprintf '%d runs (%d interrupted) in %d rounds, %d faults (%s): %d lost, %d doubled, %d wrong',
+	$run_count, $interrupted, $serial, $total,
 	join(', ', map { "$_ " . $hit{$_} } sort keys %hit), @bad{qw(lost doubled wrong)});
 is(join(' ', @bad{qw(lost doubled wrong)}), '0 0 0', 'nothing lost, nothing doubled');
 is($bad{other}, 0, 'nothing else');
