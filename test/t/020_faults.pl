@@ -651,13 +651,13 @@ sub start_writer
 	die $! unless defined $pid;
 	if ($pid == 0)
 	{
-		my $stop = 0;
+		my ($stop, $parent) = (0, getppid);
 		my $source = $case->{source};
 		my $t = $case->{t};
 
 		$SIG{TERM} = sub { $stop = 1 };
 		srand $seed + $serial;
-		until ($stop)
+		until ($stop || getppid != $parent)
 		{
 			# what a source that is killed did of it is not known
 			if (!eval { $source->run($source->changes($t, 1 + int rand 40)); 1 })
