@@ -34,8 +34,8 @@ static bool
 insert_row(Sync *sync, SyncRun *run, const Rejected *rejected)
 {
 	bool		is_new;
-	Oid			types[] = {INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID};
-	Datum		values[6];
+	Oid			types[] = {INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID};
+	Datum		values[7];
 
 	SPI_connect();
 	values[0] = Int64GetDatum(sync->id);
@@ -45,16 +45,19 @@ insert_row(Sync *sync, SyncRun *run, const Rejected *rejected)
 	values[3] = CStringGetTextDatum(rejected->reason);
 	values[4] = rejected->column ? CStringGetTextDatum(rejected->column) : (Datum) 0;
 	values[5] = JsonbPGetDatum(rejected->row);
-	/* a row at the position, or of a full refresh, comes again: it is told once, of the last run; equal rows of one step are many */
+	values[6] = BoolGetDatum(sync->load != NULL);
+	/* a row at the position, or of a full refresh, comes again: it is told once, of the last run; equal rows of one step are
+	 * many, but not where it reads by key */
 	tables_execute("WITH known AS (SELECT r.id, r.run FROM connkit.rejected_row AS r"
-				   " WHERE r.sync = $1 AND r.replayed_at IS NULL AND md5(r.source_row::text) = md5($6::text) AND r.source_row = $6"
-				   " AND (r.run IS DISTINCT FROM $2 OR r.at < now()) ORDER BY r.id LIMIT 1),"
+				   " WHERE r.sync = $1 AND r.replayed_at IS NULL"
+				   " AND md5(r.source_row::text) = md5($6::text) AND r.source_row = $6"
+				   " AND (r.run IS DISTINCT FROM $2 OR r.at < now() OR $7) ORDER BY r.id LIMIT 1),"
 				   " changed AS (UPDATE connkit.rejected_row AS r SET run = $2, at = clock_timestamp(), sqlstate = $3,"
 				   " reason = $4, column_name = $5 FROM known AS k WHERE r.id = k.id),"
 				   " added AS (INSERT INTO connkit.rejected_row (sync, run, sqlstate, reason, column_name, source_row)"
 				   " SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT FROM known))"
 				   " SELECT FROM known WHERE run = $2",
-				   6, types, values, rejected->column ? "      " : "    n ");
+				   7, types, values, rejected->column ? "       " : "    n  ");
 	is_new = SPI_processed == 0;
 	SPI_finish();
 	return is_new;
