@@ -893,7 +893,7 @@ while ($run_count < $wanted && @cases)
 # what was committed is there after a crash, and nothing else
 Source::crash_node($node, 'kill');
 recover({});
-for my $case (@cases)
+for my $case (grep { $_->{runs} } @cases)
 {
 	my @now = @{ target($case) };
 	my ($gone, $new) = map { scalar @$_ } [minus($case->{was}, \@now)], [minus(\@now, $case->{was})];
