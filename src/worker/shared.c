@@ -538,12 +538,15 @@ run_slot_unclaim(int slot, uint64 claim, bool hold)
 {
 	RunSlot    *place = &shared->slots[slot];
 	WorkerDatabase *database;
+	bool		ours;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	if (place->claim == claim && place->state == RUN_SLOT_STARTING)
+	/* else its process has come, and may have gone again */
+	ours = place->claim == claim && place->state == RUN_SLOT_STARTING;
+	if (ours)
 		run_slot_clear(place);
 	database = database_find(MyDatabaseId);
-	if (database && hold)
+	if (database && ours && hold)
 	{
 		database->wanted = true;
 		database->hold = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), HOLD_MS);
