@@ -34,11 +34,13 @@ worker_settings(void)
 	static const char *const settings[][2] = {
 		{"default_transaction_read_only", "off"}, {"default_transaction_isolation", "read committed"},
 		{"default_transaction_deferrable", "off"}, {"session_replication_role", "origin"}, {"search_path", "pg_catalog"},
-		{"statement_timeout", "0"}, {"lock_timeout", "0"}, {"idle_in_transaction_session_timeout", "0"}
+		{"statement_timeout", "0"}, {"lock_timeout", "0"}, {"idle_in_transaction_session_timeout", "0"},
+		{"transaction_timeout", "0"}, {"exit_on_error", "off"}, {"role", "none"}
 	};
 
 	for (int i = 0; i < lengthof(settings); i++)
-		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+		if (GetConfigOption(settings[i][0], true, false))	/* transaction_timeout is of 17 */
+			SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_OVERRIDE);
 }
 
 void

@@ -230,6 +230,19 @@ sql("SET ROLE acme; SELECT connkit_unschedule('lost'); SELECT connkit_unschedule
 eventually($node, 'postgres', "SELECT count(*) = 0 FROM connkit.sync_run WHERE state IN ('queued', 'running')",
 	'all comes to an end');
 
+# settings of the database
+sql("ALTER DATABASE postgres SET role = 'ben'; ALTER DATABASE postgres SET exit_on_error = on");
+{
+	local $ENV{PGOPTIONS} = '-c role=none -c exit_on_error=off';
+	my $run = sql("SET ROLE acme; SELECT run FROM connkit_sync('locked', background => true)");
+
+	eventually($node, 'postgres', "SELECT state = 'failed' AND sqlstate LIKE '28%' FROM connkit.sync_run WHERE id = $run",
+		'settings of the database are not those of the scheduler');
+	is(sql("SELECT count(*) FROM connkit.audit_log WHERE detail LIKE '%' || (SELECT message FROM connkit.sync_run"
+		. " WHERE id = $run) || '%' AND at > (SELECT started_at FROM connkit.sync_run WHERE id = $run)"), '1', 'nor of its runs');
+	sql('ALTER DATABASE postgres RESET ALL');
+}
+
 # what is gone
 make_sync($node, 'postgres', 'gone', "rows '5', delay_ms '10'");
 sql("SET ROLE acme; SELECT connkit_schedule('gone', '1 second', jitter => '1 hour')");
