@@ -58,10 +58,6 @@ intake_start(RowSink *pub, TupleDesc desc)
 
 	if (intake->run->careful)
 	{
-		/* the request that is under way has SPI's present level */
-		SPI_connect();
-		intake->plan = read_fields_plan(intake->sync, intake->run);
-		SPI_finish();
 		intake->desc = careful_desc(intake, desc);
 		intake->fields = MakeSingleTupleTableSlot(intake->desc, &TTSOpsVirtual);
 	}
@@ -234,6 +230,9 @@ intake_read(Intake *intake, const char *condition, ParamListInfo params, int64 l
 	SyncRun    *above_run = rejecting_run;
 	ScanRejecter above = scan_rejecter;
 
+	/* before the request, which then has SPI's present level; with an error the plan goes as that does */
+	if (run->careful)
+		intake->plan = read_fields_plan(intake->sync, run);
 	rejecting_sync = intake->sync;
 	rejecting_run = run;
 	scan_rejecter = run->careful ? reject_scanned : NULL;

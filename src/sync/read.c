@@ -194,7 +194,7 @@ read_fields_plan(Sync *sync, SyncRun *run)
 	}
 	appendStringInfo(&sql, ") AS %s", quote_identifier(get_rel_name(run->source_table)));
 	plan = SPI_prepare(sql.data, count, types);
-	if (plan == NULL || SPI_keepplan(plan) != 0)
+	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", sql.data);
 	return plan;
 }

@@ -228,6 +228,9 @@ SELECT is(run('p'), 'succeeded 10 5 5', 'rows are looked at one by one whatever 
 SELECT at_source('UPDATE p SET v = 2') IS NULL AS ready \gset
 SELECT is(run('p'), 'succeeded 10 5 0', 'and are merged');
 SELECT is((SELECT count(*) FROM p WHERE v = 2), 10::bigint, 'all of them');
+SELECT at_source('UPDATE p SET v = 0') IS NULL AS ready \gset
+SELECT is(run('p'), 'failed 6 0 0 sync "p" has rejected more than 5 rows', 'too many are rejected');
+SELECT is_empty($$SELECT FROM pg_backend_memory_contexts WHERE ident LIKE '%connkit\_source\_%'$$, 'which leaves no plan behind');
 
 DROP OWNED BY ck_acme, ck_globex, ck_looker CASCADE;
 DROP ROLE ck_acme, ck_globex, ck_looker;
