@@ -9,6 +9,7 @@
 #include <signal.h>
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -495,6 +496,13 @@ run_slot_new(int from, int count)
 	return NULL;
 }
 
+/* Sets the name that is shown, cut between characters. */
+static void
+run_slot_name(RunSlot *slot, const char *name)
+{
+	strlcpy(slot->name, name, pg_mbcliplen(name, strlen(name), sizeof(slot->name) - 1) + 1);
+}
+
 WaitingRun *
 run_slot_claim(List *waiting, int *slot, uint64 *claim)
 {
@@ -525,7 +533,7 @@ run_slot_claim(List *waiting, int *slot, uint64 *claim)
 		taken->owner = first->owner;
 		taken->organization = first->organization;
 		strlcpy(taken->source, first->source, sizeof(taken->source));
-		strlcpy(taken->name, first->name, sizeof(taken->name));
+		run_slot_name(taken, first->name);
 		*slot = taken - shared->slots;
 		*claim = taken->claim;
 	}
@@ -620,7 +628,7 @@ run_slot_call(const Sync *sync, const SyncRun *run)
 		slot->sync = sync->id;
 		slot->owner = sync->owner;
 		strlcpy(slot->source, sync->source, sizeof(slot->source));
-		strlcpy(slot->name, sync->name, sizeof(slot->name));
+		run_slot_name(slot, sync->name);
 	}
 	LWLockRelease(shared->lock);
 	return slot;
