@@ -163,6 +163,18 @@ apply_end(Apply *apply)
 	AtEOXact_GUC(true, apply->guc_level);
 }
 
+/* Whether values of the key that are equal are the same. */
+static bool
+keys_are_exact(Sync *sync)
+{
+	ListCell   *lc;
+
+	foreach(lc, sync->fields)
+		if (((SyncField *) lfirst(lc))->key > 0 && !merge_is_exact(sync, lfirst(lc)))
+			return false;
+	return true;
+}
+
 /* ERROR where a row of the stage has no key; and leaves the last row of each. */
 static void
 stage_check(Apply *apply)
@@ -172,6 +184,11 @@ stage_check(Apply *apply)
 
 	if (apply_sql(apply, "SELECT FROM %s AS s WHERE NOT (%s) IS NOT NULL LIMIT 1", apply->stage, keys) > 0)
 		merge_null_key(sync);
+	if (sync->source_keyed && !keys_are_exact(sync) &&
+		apply_sql(apply, "SELECT FROM %s AS s GROUP BY %s HAVING"
+				  " min(ROW(%s)::pg_catalog.text COLLATE pg_catalog.\"C\") <> max(ROW(%s)"
+				  "::pg_catalog.text COLLATE pg_catalog.\"C\") LIMIT 1", apply->stage, keys, keys, keys) > 0)
+		merge_one_key(sync);
 	if (!sync->source_keyed)
 		apply_sql(apply, "DELETE FROM %s AS d USING (SELECT s.ctid AS place, row_number() OVER (PARTITION BY %s "
 				  "ORDER BY %ss.ctid DESC) AS rank FROM %s AS s) AS r WHERE d.ctid = r.place AND r.rank > 1",

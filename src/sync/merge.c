@@ -188,6 +188,15 @@ merge_null_key(Sync *sync)
 			 errhint("Name columns that are never NULL as key_columns, or leave such rows out by the filter.")));
 }
 
+void
+merge_one_key(Sync *sync)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("rows with different keys at the source of sync \"%s\" have one key in its target", sync->name),
+			 errhint("Give the key's columns in the target a collation or type that tells the source's values apart.")));
+}
+
 bool
 merge_is_exact(Sync *sync, SyncField *field)
 {
@@ -226,7 +235,7 @@ index_before(Relation index, int i)
 							   BTGreaterStrategyNumber : BTLessStrategyNumber);
 }
 
-/* The order of two rows in the index. */
+/* The order of two rows in the index. ERROR where they have one key there, and had not at the source. */
 static int
 merge_compare(const TupleTableSlot *a, const TupleTableSlot *b, const Merger *merger)
 {
@@ -238,6 +247,14 @@ merge_compare(const TupleTableSlot *a, const TupleTableSlot *b, const Merger *me
 
 		if (order != 0)
 			return (order < 0) != merger->descends[i] ? -1 : 1;
+	}
+	for (int i = 0; merger->sync->source_keyed && i < merger->nkeys; i++)
+	{
+		int			place = merger->key_columns[i] - 1;
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(merger->target), place);
+
+		if (!datum_image_eq(a->tts_values[place], b->tts_values[place], att->attbyval, att->attlen))
+			merge_one_key(merger->sync);
 	}
 	return 0;
 }

@@ -19,6 +19,9 @@ extern bool merge_is_exact(Sync *sync, SyncField *field);
 /* ERROR: a row has no key. */
 COMPAT_NORETURN extern void merge_null_key(Sync *sync);
 
+/* ERROR: rows that the source tells apart by their key are one by the equality of the target's. */
+COMPAT_NORETURN extern void merge_one_key(Sync *sync);
+
 /* An operator, as it is written wherever the search_path leads. */
 extern char *merge_operator_name(Oid operator);
 

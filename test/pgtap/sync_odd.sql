@@ -77,4 +77,15 @@ SELECT is(run('f'), 'succeeded 5 1 4', 'a full refresh rejects them');
 SELECT is(run('f'), 'succeeded 5 1 4', 'each time');
 SELECT is((SELECT count(*) FROM connkit.rejected_row WHERE replayed_at IS NULL), 4::bigint, 'and tells them once');
 
+-- keys that differ at the source and not in the target
+SELECT at_source('CREATE TABLE k (k text PRIMARY KEY, n int); INSERT INTO k VALUES (''a'', 1), (''A'', 2)') IS NULL AS ready \gset
+CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE k_index (k text COLLATE ci PRIMARY KEY, n int);
+CREATE TABLE k_none (k text COLLATE ci, n int);
+CREATE TABLE k_exact (k text PRIMARY KEY, n int);
+SELECT connkit_create_sync('source', 'odd.k', t, 'merge', name => t) IS NULL AS ready FROM unnest('{k_index,k_none,k_exact}'::text[]) AS t \g /dev/null
+SELECT matches(run('k_index'), '^failed 2 0 0 rows with different keys', 'two keys are one in the target');
+SELECT matches(run('k_none'), '^failed 2 0 0 rows with different keys', 'also without an index');
+SELECT is(run('k_exact'), 'succeeded 2 2 0', 'and two where they are two');
+
 SELECT * FROM finish();
