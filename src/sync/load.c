@@ -128,11 +128,12 @@ domain_null(Form_pg_attribute att)
 {
 	int32		typmod = att->atttypmod;
 	Oid			base = getBaseTypeAndTypmod(att->atttypid, &typmod);
+	Const	   *null;
 
 	if (base == att->atttypid)
 		return NULL;
-	return coerce_to_domain((Node *) makeConst(base, typmod, att->attcollation, att->attlen, (Datum) 0, true, att->attbyval), base,
-							typmod, att->atttypid, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1, false);
+	null = makeConst(base, typmod, att->attcollation, att->attlen, (Datum) 0, true, att->attbyval);
+	return coerce_to_domain((Node *) null, base, typmod, att->atttypid, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1, false);
 }
 
 /* Ready-made expressions for the columns that the input does not have. */

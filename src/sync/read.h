@@ -32,7 +32,8 @@ typedef struct RowSink
 extern void read_rows(Sync *sync, SyncRun *run, const char *condition, ParamListInfo params, bool raw, bool with_cursor,
 					  const char *order, int64 limit, RowSink *sink);
 
-/* A plan whose parameters are the columns of the source, and whose result are the fields; it lives as long as SPI's present level. */
+/* A plan whose parameters are the columns of the source, and whose result are the fields; it lives as long as SPI's present
+ * level. */
 extern SPIPlanPtr read_fields_plan(Sync *sync, SyncRun *run);
 
 /* Reads the key's fields of all rows that meet the filter. */
