@@ -49,6 +49,15 @@ RESET ALL;
 SET client_min_messages = error;
 SELECT is((SELECT s::text FROM s), '(1,"{NULL,""NULL""}",x<a/>,,"a\\nb",2)', 'has what it has with others');
 
+SELECT at_source('CREATE TABLE z (id int PRIMARY KEY, at timestamp, tz timestamptz); INSERT INTO z VALUES (1, ''2026-01-01 23:30'', ''2026-01-01 23:30+00'')') IS NULL AS ready \gset
+CREATE TABLE z (id int PRIMARY KEY, at timestamptz, tz timestamptz, day date);
+SELECT connkit_create_sync('source', 'odd.z', 'z', 'merge', name => 'z', settings => '{"mapping": {"day": "tz::date"}}') IS NULL AS ready \gset
+SELECT is(run('z'), 'succeeded 1 1 0', 'times without a zone');
+SET TimeZone = 'Asia/Tokyo';
+SELECT is((SELECT concat_ws(' ', outcome, updated) FROM connkit_sync('z')), 'succeeded 0', 'are the same in every session''s zone');
+SET TimeZone = 'UTC';
+SELECT is((SELECT concat_ws(' ', at, day) FROM z), '2026-01-01 23:30:00+00 2026-01-01', 'those of UTC');
+
 -- without a key: rows at the position are known, though an expression has another value each time
 SELECT at_source('CREATE TABLE n (c int, v text); INSERT INTO n VALUES (1, ''a''), (1, ''b'')') IS NULL AS ready \gset
 SELECT connkit_create_sync('source', 'odd.n', 'n', 'incremental', cursor_column => 'c', name => 'n',
