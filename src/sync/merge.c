@@ -2,10 +2,10 @@
  * merge.c: rows merged by key into a plain table, past SQL, by the key's index.
  *
  * Rows are held until there are enough for a batch, and merged in the index's order, so that pages of index and table are met
- * one after the other. Batches that do not follow each other in that order are sorted as a whole, after the last row has come.
- * Where the index has few other entries between those of a batch, it is walked beside the batch; else
- * there is a search for each row. A row that is there and differs is updated, one that is missing goes to the loader, which
- * inserts many at a time. Each batch has a snapshot and a command of its own: it sees what was there when it began.
+ * one after the other. Where batches do not follow each other in that order, the rest is sorted as a whole. Where the index has
+ * few other entries between those of a batch, it is walked beside the batch; else there is a search for each row. A row that is
+ * there and differs is updated, one that is missing goes to the loader, which inserts many at a time. Each batch has a snapshot
+ * and a command of its own: it sees what was there when it began.
  */
 #include "postgres.h"
 
@@ -44,9 +44,14 @@
 #define BATCH_ROWS 1000
 #define BATCH_BYTES (4 * 1024 * 1024)
 
-/* Entries that a walk may pass for each row of the batch before it is given up, and batches that then go without one. */
+/* Entries that a walk may pass for each row of the batch, and for one of them, before it is given up; and batches that then go
+ * without one. */
 #define WALK_ENTRIES 25
+#define WALK_GAP 500
 #define WALK_PAUSE 16
+
+/* So many batches may begin before the middle of that before them until the rest is sorted: a few rows may be out of order. */
+#define MAX_DISORDER 3
 
 struct Merger
 {
@@ -73,6 +78,8 @@ struct Merger
 	int			nheld;
 	TupleTableSlot *held[BATCH_ROWS];	/* of the target's columns; NULL: not made yet */
 	TupleTableSlot *last;		/* row of the batch before, or NULL */
+	TupleTableSlot *middle;		/* one of it too, in the index's order */
+	int			disorder;		/* batches that began before the middle of that before them */
 	Size		bytes;
 	bool		unsorted;		/* they did not come in the index's order */
 
@@ -308,10 +315,24 @@ merge_step(Merger *merger)
 	return merger->at_entry;
 }
 
-/* Finds the visible row of the key at hand by going on with the walk. */
+/* True where the walk to the batch's row of that number, which was at so many entries before, has become too long. */
 static bool
-merge_walk(Merger *merger)
+merge_is_lost(Merger *merger, int number, int64 before)
 {
+	if (merger->entries - before <= WALK_GAP && merger->entries <= (number + 100) * (int64) WALK_ENTRIES)
+		return false;
+	merger->walking = false;
+	if (number < merger->nheld / 2)
+		merger->pause = WALK_PAUSE;
+	return true;
+}
+
+/* Finds the visible row of the key at hand, of the batch's row of that number, by going on with the walk. */
+static bool
+merge_walk(Merger *merger, int number)
+{
+	int64		before = merger->entries;
+
 	while (merge_step(merger))
 	{
 		bool		isnull;
@@ -322,6 +343,8 @@ merge_walk(Merger *merger)
 		if (order != 0 && (order < 0) == merger->descends[0])
 			return false;
 		merger->at_entry = false;
+		if (order != 0 && merge_is_lost(merger, number, before))
+			return merge_search(merger, merger->search);
 		if (order == 0)
 		{
 			MemoryContext caller = MemoryContextSwitchTo(merger->context);
@@ -343,12 +366,7 @@ merge_find(Merger *merger, int number)
 
 	for (int i = 0; i < merger->nkeys; i++)
 		merger->keys[i].sk_argument = row->tts_values[merger->key_columns[i] - 1];
-	if (merger->walking && merger->entries > (number + 100) * (int64) WALK_ENTRIES)
-	{
-		merger->walking = false;
-		merger->pause = WALK_PAUSE;
-	}
-	return merger->walking ? merge_walk(merger) : merge_search(merger, merger->search);
+	return merger->walking ? merge_walk(merger, number) : merge_search(merger, merger->search);
 }
 
 /* Makes the new version of the row that was found; false where it is as the one that is there. */
@@ -502,11 +520,20 @@ merge_begin_sort(Merger *merger)
 	MemoryContextSwitchTo(caller);
 }
 
+/* Keeps the batch's row of that number, in exchange for one that was kept. */
+static void
+merge_keep(Merger *merger, TupleTableSlot **kept, int number)
+{
+	TupleTableSlot *row = merger->held[number];
+
+	merger->held[number] = *kept;
+	*kept = row;
+}
+
 /* Merges the batch. Of rows with one key that come one after the other, the first is taken. */
 static void
 merge_batch(Merger *merger)
 {
-	TupleTableSlot *spare = merger->last;
 	MemoryContext caller;
 
 	if (merger->nheld == 0)
@@ -514,7 +541,8 @@ merge_batch(Merger *merger)
 	caller = MemoryContextSwitchTo(GetPerTupleMemoryContext(merger->estate));
 	if (merger->unsorted)
 		qsort_arg(merger->held, merger->nheld, sizeof(TupleTableSlot *), merge_compare_held, merger);
-	if (merger->last && merger->sort == NULL && merge_compare(merger->last, merger->held[0], merger) > 0)
+	if (merger->sort == NULL && merger->middle && merge_compare(merger->middle, merger->held[0], merger) > 0 &&
+		++merger->disorder > MAX_DISORDER)
 		merge_begin_sort(merger);
 	merger->estate->es_output_cid = GetCurrentCommandId(true);
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -530,8 +558,8 @@ merge_batch(Merger *merger)
 	load_flush(merger->loader);
 	PopActiveSnapshot();
 	CommandCounterIncrement();
-	merger->last = merger->held[merger->nheld - 1];
-	merger->held[merger->nheld - 1] = spare;
+	merge_keep(merger, &merger->last, merger->nheld - 1);
+	merge_keep(merger, &merger->middle, (merger->nheld - 1) / 2);
 	merger->nheld = 0;
 	merger->bytes = 0;
 	merger->unsorted = false;
@@ -715,6 +743,8 @@ merge_end(Merger *merger)
 			ExecDropSingleTupleTableSlot(merger->held[i]);
 	if (merger->last)
 		ExecDropSingleTupleTableSlot(merger->last);
+	if (merger->middle)
+		ExecDropSingleTupleTableSlot(merger->middle);
 	ExecDropSingleTupleTableSlot(merger->found);
 	ExecDropSingleTupleTableSlot(merger->changed);
 	load_end(merger->loader);

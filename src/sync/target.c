@@ -25,7 +25,7 @@
 #include "sync.h"
 
 /* Room for new versions of rows beside the old ones, in targets whose rows change. */
-#define FILLFACTOR 85
+#define FILLFACTOR 80
 
 static void
 run_sql(const char *sql, int expected)

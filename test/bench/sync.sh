@@ -5,7 +5,7 @@
 #       PostgreSQL and from MariaDB. Wall time of the client program, start to end.
 # C     an incremental run of a table of which 1,000 rows have changed: rows it reads, and milliseconds.
 # D     an incremental append of new rows against a merge of as many changed ones, a fifth of BENCH_ROWS: spread over
-#       the whole table, and the newest.
+#       the whole table, and the newest. Both targets have the same key.
 # E     the greatest private memory of the backend, for three sizes of a load in each way of writing; it holds what is
 #       sorted and hashed within work_mem and maintenance_work_mem.
 #
@@ -321,11 +321,13 @@ increments_begin()
 		event_rows=$BENCH_ROWS
 }
 
+# Makes a sync and has it run; the key of a target that is merged into is the sync's, one that is appended to gets it here.
 increment_first()
 {
 	ck_psql connkit -At -c "SELECT connkit_create_sync('kit_pg', 'public.$1', target => '$2', mode => 'incremental',
-		write => '$3', cursor_column => 'made', name => '$2')" >/dev/null && sync_run "$2" &&
-		ck_psql connkit -c "VACUUM ANALYZE $2"
+		write => '$3', cursor_column => 'made', name => '$2')" >/dev/null && sync_run "$2" || return 1
+	[ "$3" = merge ] || ck_psql connkit -c "ALTER TABLE $2 ADD PRIMARY KEY (id)" || return 1
+	ck_psql connkit -c "VACUUM ANALYZE $2"
 }
 
 # Runs a sync and keeps its milliseconds by the name.

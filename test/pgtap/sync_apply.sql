@@ -451,6 +451,9 @@ TABLE batches;
 \echo # in an order that begins anew
 SELECT many(9000, 20000, 1, 'i % 2000, i', '(i % 7)::text') IS NULL AS ready \gset
 TABLE batches;
+\echo # in order but for a few
+SELECT many(1, 9000, 1, 'i % 3000 <> 0, i', '(i % 5)::text') IS NULL AS ready \gset
+TABLE batches;
 \echo # few rows, far from each other
 SELECT many(1, 20000, 900, 'i', '''far''') IS NULL AS ready \gset
 TABLE batches;
