@@ -42,9 +42,9 @@ void
 run_settings(Sync *sync)
 {
 	static const char *const settings[][2] = {
-		{"TimeZone", "UTC"}, {"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"extra_float_digits", "1"}, {"bytea_output", "hex"},
-		{"standard_conforming_strings", "on"}, {"transform_null_equals", "off"}, {"array_nulls", "on"}, {"xmloption", "content"},
-		{"max_parallel_workers_per_gather", "0"}
+		{"TimeZone", "UTC"}, {"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"extra_float_digits", "1"},
+		{"bytea_output", "hex"}, {"standard_conforming_strings", "on"}, {"transform_null_equals", "off"},
+		{"array_nulls", "on"}, {"xmloption", "content"}, {"max_parallel_workers_per_gather", "0"}
 	};
 
 	for (int i = 0; i < lengthof(settings); i++)
