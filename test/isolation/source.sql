@@ -2,7 +2,7 @@
 SET client_min_messages = error;
 DROP SCHEMA IF EXISTS isolation CASCADE;
 CREATE SCHEMA isolation;
-GRANT ALL ON SCHEMA isolation TO PUBLIC;
+GRANT USAGE ON SCHEMA isolation TO PUBLIC;
 CREATE TABLE isolation.item (id integer PRIMARY KEY, name text);
 INSERT INTO isolation.item SELECT i, 'new' FROM generate_series(1, 50) AS i;
 CREATE TABLE isolation.parent (id integer PRIMARY KEY);
