@@ -53,15 +53,6 @@ sync_lock(int64 sync, bool session)
 	return LockAcquire(&tag, ExclusiveLock, session, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-void
-sync_unlock(int64 sync)
-{
-	LOCKTAG		tag;
-
-	sync_lock_tag(&tag, sync);
-	(void) LockRelease(&tag, ExclusiveLock, true);
-}
-
 /* Text that may be absent, as an argument of a statement. */
 static void
 text_argument(const char *text, Datum *value, char *isnull)

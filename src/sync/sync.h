@@ -356,10 +356,9 @@ extern void resume_drop(Jsonb *load, Oid owner);
  * record.c
  */
 
-/* Takes the lock that a run of the sync holds, to the end of the transaction or, with session, until sync_unlock(). False:
+/* Takes the lock that a run of the sync holds, to the end of the transaction or, with session, of the process. False:
  * another run has it. */
 extern bool sync_lock(int64 sync, bool session);
-extern void sync_unlock(int64 sync);
 
 /* Writes the run's row (a new one where id is 0), with the error of a failed one. */
 extern void record_run(Sync *sync, SyncRun *run, ErrorData *error);

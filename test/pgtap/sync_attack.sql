@@ -1,19 +1,5 @@
 -- sync_attack.sql: what the owner of a sync can have done to those who run it.
-\set ECHO none
-\set QUIET on
-\pset format unaligned
-\pset tuples_only on
-\pset pager off
-\set port `echo $CK_SOURCE_PGPORT`
-\set host `echo $CK_SOURCE_PGHOST`
-\set password `echo $CK_PASSWORD`
-
-SET client_min_messages = error;
-CREATE EXTENSION dblink;
-SELECT no_plan();
-SELECT dblink_connect('source', format('host=%s port=%s dbname=source user=postgres', :'host', :'port')) = 'OK' AS ready \gset
-SELECT connkit_create_source('source', 'postgres', jsonb_build_object('host', 'localhost', 'port', :'port', 'dbname', 'source'),
-	jsonb_build_object('user', 'ck_reader', 'password', :'password')) IS NULL AS ready \gset
+\ir source.psql
 SELECT dblink_exec('source', 'DROP SCHEMA IF EXISTS attack CASCADE; CREATE SCHEMA attack; GRANT USAGE ON SCHEMA attack TO ck_reader;
 	CREATE TABLE attack.t (id int PRIMARY KEY, v text); INSERT INTO attack.t SELECT i, ''v'' || i FROM generate_series(1, 3) AS i;
 	') IS NULL AS ready \gset

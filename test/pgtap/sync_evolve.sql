@@ -1,20 +1,6 @@
 -- sync_evolve.sql: the source's table changes between the runs of a sync: each policy for each kind of change.
 -- Every run is a transaction of its own, since within one the source has one snapshot.
-\set ECHO none
-\set QUIET on
-\pset format unaligned
-\pset tuples_only on
-\pset pager off
-\set port `echo $CK_SOURCE_PGPORT`
-\set host `echo $CK_SOURCE_PGHOST`
-\set password `echo $CK_PASSWORD`
-
-SET client_min_messages = error;
-CREATE EXTENSION dblink;
-SELECT no_plan();
-SELECT dblink_connect('source', format('host=%s port=%s dbname=source user=postgres', :'host', :'port')) = 'OK' AS ready \gset
-SELECT connkit_create_source('source', 'postgres', jsonb_build_object('host', 'localhost', 'port', :'port', 'dbname', 'source'),
-	jsonb_build_object('user', 'ck_reader', 'password', :'password')) IS NULL AS ready \gset
+\ir source.psql
 
 CREATE FUNCTION at_source(statement text) RETURNS void LANGUAGE sql AS
 	$$SELECT dblink_exec('source', 'SET search_path = evolve; SET client_min_messages = error; SET lock_timeout = 5000; ' || statement)$$;
