@@ -16,6 +16,7 @@
 #include "access/stratnum.h"
 #include "access/tableam.h"
 #include "access/table.h"
+#include "access/xloginsert.h"
 #include "catalog/index.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -386,6 +387,34 @@ compat_is_published(Relation rel)
 #endif
 	return actions->pubinsert || actions->pubupdate || actions->pubdelete || actions->pubtruncate;
 }
+
+/* What pages that are written past the buffers have to be aligned to, for direct I/O. */
+#if PG_VERSION_NUM >= 160000
+#define COMPAT_IO_ALIGN PG_IO_ALIGN_SIZE
+#else
+#define COMPAT_IO_ALIGN 8
+#endif
+
+/* Logs images of the pages. */
+static inline void
+compat_log_newpages(Relation rel, ForkNumber fork, int n, BlockNumber *blocks, Page *pages, bool standard)
+{
+#if PG_VERSION_NUM >= 160000
+	log_newpages(&rel->rd_locator, fork, n, blocks, pages, standard);
+#else
+	log_newpages(&rel->rd_node, fork, n, blocks, pages, standard);
+#endif
+}
+
+/* 14.7 brought it to 14. */
+#if PG_VERSION_NUM < 140007
+static inline SMgrRelation
+RelationGetSmgr(Relation rel)
+{
+	RelationOpenSmgr(rel);
+	return rel->rd_smgr;
+}
+#endif
 
 /* A transient heap of the table's layout and place. */
 static inline Oid

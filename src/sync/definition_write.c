@@ -808,7 +808,7 @@ connkit_sync_dropped(PG_FUNCTION_ARGS)
 				 errmsg("connkit.sync_dropped is a trigger of connkit.sync only"),
 				 errhint("connkit_drop_sync() drops a sync.")));
 	desc = RelationGetDescr(trigger->tg_relation);
-	id = strtoi64(SPI_getvalue(trigger->tg_trigtuple, desc, SPI_fnumber(desc, "id")), NULL, 10);
+	id = strtoll(SPI_getvalue(trigger->tg_trigtuple, desc, SPI_fnumber(desc, "id")), NULL, 10);
 	event.object = SPI_getvalue(trigger->tg_trigtuple, desc, SPI_fnumber(desc, "name"));
 	event.organization = SPI_getvalue(trigger->tg_trigtuple, desc, SPI_fnumber(desc, "owner"));
 	values[0] = Int64GetDatum(id);
