@@ -27,6 +27,7 @@
 
 #include "compat.h"
 #include "load.h"
+#include "pages.h"
 
 /* As COPY: rows and bytes that are held before they are written. */
 #define MAX_ROWS 1000
@@ -58,6 +59,7 @@ struct Loader
 	BulkInsertState bulk;
 	CommandId	command;
 	int			options;
+	Pages	   *pages;			/* rows go onto them one by one; or NULL */
 	int			nconversions;
 	Conversion *conversions;
 	ExprState **defaults;		/* for columns that the input does not have; or NULL */
@@ -198,6 +200,8 @@ load_begin(Sync *sync, Oid heap, Oid target, TupleDesc input, bool with_cursor, 
 	loader->bulk = GetBulkInsertState();
 	loader->checks = desc->constr && (desc->constr->has_not_null || desc->constr->num_check > 0);
 	init_executor(loader);
+	if (hidden && pages_possible(loader->heap, loader->heap == loader->target))
+		loader->pages = pages_begin(loader->heap);
 	given = palloc0(sizeof(bool) * Max(desc->natts, 1));
 	loader->conversions = palloc0(sizeof(Conversion) * (list_length(sync->fields) + 1));
 	foreach(lc, sync->fields)
@@ -300,7 +304,8 @@ next_slot(Loader *loader)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(loader->context);
 
-		loader->slots[loader->nslots] = MakeSingleTupleTableSlot(loader->desc, table_slot_callbacks(loader->heap));
+		loader->slots[loader->nslots] = MakeSingleTupleTableSlot(loader->desc, loader->pages ? &TTSOpsVirtual :
+																 table_slot_callbacks(loader->heap));
 		MemoryContextSwitchTo(caller);
 	}
 	return ExecClearTuple(loader->slots[loader->nslots]);
@@ -347,8 +352,8 @@ complete(Loader *loader, TupleTableSlot *slot)
 		ExecComputeStoredGenerated(loader->info, loader->estate, slot, CMD_INSERT);
 	if (loader->checks)
 		ExecConstraints(loader->info, slot, loader->estate);
-	ExecMaterializeSlot(slot);
-	ResetPerTupleExprContext(loader->estate);
+	if (loader->pages == NULL)
+		ExecMaterializeSlot(slot);
 }
 
 void
@@ -356,6 +361,7 @@ load_prepare(Loader *loader, TupleTableSlot *input)
 {
 	TupleTableSlot *slot = next_slot(loader);
 
+	ResetPerTupleExprContext(loader->estate);
 	set_defaults(loader, slot);
 	convert_all(loader, input, slot);
 	complete(loader, slot);
@@ -401,6 +407,14 @@ load_keep(Loader *loader)
 {
 	TupleTableSlot *slot = loader->slots[loader->nslots];
 
+	if (loader->pages)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(GetPerTupleMemoryContext(loader->estate));
+
+		pages_put(loader->pages, slot);
+		MemoryContextSwitchTo(caller);
+		return;
+	}
 	loader->bytes += ((BufferHeapTupleTableSlot *) slot)->base.tuple->t_len;
 	if (++loader->nslots >= MAX_ROWS || loader->bytes >= MAX_BYTES)
 		load_flush(loader);
@@ -410,6 +424,8 @@ void
 load_end(Loader *loader)
 {
 	load_flush(loader);
+	if (loader->pages)
+		pages_end(loader->pages);
 	for (int i = 0; i < MAX_ROWS && loader->slots[i]; i++)
 		ExecDropSingleTupleTableSlot(loader->slots[i]);
 	ExecDropSingleTupleTableSlot(loader->converted);
