@@ -19,7 +19,9 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "change.h"
 #include "merge.h"
+#include "registry.h"
 #include "sync.h"
 
 typedef struct Apply
@@ -163,14 +165,35 @@ apply_end(Apply *apply)
 	AtEOXact_GUC(true, apply->guc_level);
 }
 
-/* Whether values of the key that are equal are the same. */
+/* Whether two values of the key's field that are equal were so at the source. */
 static bool
-keys_are_exact(Sync *sync)
+field_keeps_key(Sync *sync, SyncField *field)
+{
+	const CkConnector *connector = registry_connector_of_server(sync->serverid);
+	Oid			type;
+	Oid			source_type;
+	int32		typmod;
+	int32		source_typmod;
+	Oid			collation;
+
+	if (merge_is_exact(sync, field))
+		return true;
+	get_atttypetypmodcoll(sync->target, get_attnum(sync->target, field->name), &type, &typmod, &collation);
+	/* all have as many digits */
+	if (type == NUMERICOID && typmod >= 0)
+		return true;
+	/* PostgreSQL there compares as it does here */
+	return connector->sql && connector->sql->native && !OidIsValid(collation) &&
+		change_known_type(field->column->local_type, &source_type, &source_typmod) && source_type == type;
+}
+
+bool
+apply_keeps_keys(Sync *sync)
 {
 	ListCell   *lc;
 
-	foreach(lc, sync->fields)
-		if (((SyncField *) lfirst(lc))->key > 0 && !merge_is_exact(sync, lfirst(lc)))
+	foreach(lc, sync->source_keyed ? sync->fields : NIL)
+		if (((SyncField *) lfirst(lc))->key > 0 && !field_keeps_key(sync, lfirst(lc)))
 			return false;
 	return true;
 }
@@ -184,7 +207,7 @@ stage_check(Apply *apply)
 
 	if (apply_sql(apply, "SELECT FROM %s AS s WHERE NOT (%s) IS NOT NULL LIMIT 1", apply->stage, keys) > 0)
 		merge_null_key(sync);
-	if (sync->source_keyed && !keys_are_exact(sync) &&
+	if (!apply_keeps_keys(sync) &&
 		apply_sql(apply, "SELECT FROM %s AS s GROUP BY %s HAVING"
 				  " min(ROW(%s)::pg_catalog.text COLLATE pg_catalog.\"C\") <> max(ROW(%s)"
 				  "::pg_catalog.text COLLATE pg_catalog.\"C\") LIMIT 1", apply->stage, keys, keys, keys) > 0)

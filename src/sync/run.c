@@ -74,14 +74,23 @@ prepare(Sync *sync, SyncRun *run)
 		target_check(sync);
 }
 
-/* True where rows may be merged as they come: no key comes twice, and none has to go before. */
+/* True where rows may be merged as they come: no key comes twice, none can be taken for another, and none has to go before. */
 static bool
 may_merge_at_once(Sync *sync, SyncRun *run)
 {
 	Oid			index;
 
 	return sync->source_keyed && !run->careful && sync->mode != SYNC_HISTORY && sync->deletes == SYNC_DELETES_IGNORE &&
-		merge_possible(sync, &index);
+		apply_keeps_keys(sync) && merge_possible(sync, &index);
+}
+
+/* True where the rows may come in parts. Rows that a lookback appends are known by those behind them, and rows whose keys may
+ * be one in the target by each other. */
+static bool
+may_come_in_parts(Sync *sync)
+{
+	return sync->chunk_rows > 0 && !(sync->write == SYNC_APPEND && sync->lookback) &&
+		((sync->write != SYNC_UPSERT && sync->mode != SYNC_HISTORY) || apply_keeps_keys(sync));
 }
 
 static Road
@@ -138,8 +147,7 @@ load(Sync *sync, SyncRun *run, Road road, bool background)
 	}
 	else
 		condition = position_condition(sync, run, &params);
-	/* rows that a lookback appends are known by those behind them */
-	if (background && sync->chunk_rows > 0 && intake.tracked && !(sync->write == SYNC_APPEND && sync->lookback))
+	if (background && intake.tracked && may_come_in_parts(sync))
 		limit = sync->chunk_rows + sync->tail;
 	run->step_rows = 0;
 	intake_read(&intake, condition, params, limit);

@@ -308,6 +308,9 @@ extern void apply_stage(Sync *sync, SyncRun *run, Oid stage);
 /* Deletes, marks or closes the rows of the target whose keys are not in the table keys (columns named as the fields). */
 extern void apply_deletes(Sync *sync, SyncRun *run, Oid keys);
 
+/* True where rows with different keys at the source have different keys in the target too, or its key tells none apart. */
+extern bool apply_keeps_keys(Sync *sync);
+
 /*
  * reject.c
  */

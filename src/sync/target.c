@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "parser/parse_coerce.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -21,6 +22,7 @@
 #include "utils/rls.h"
 #include "utils/ruleutils.h"
 
+#include "change.h"
 #include "discover.h"
 #include "sync.h"
 
@@ -432,6 +434,25 @@ target_make_temporary(const char *sql, const char *name)
 	return RangeVarGetRelid(makeRangeVar("pg_temp", pstrdup(name), -1), NoLock, false);
 }
 
+/* ERROR where a value of the key could not be brought back to the source's type: two of them might become one unseen. */
+static void
+check_key(Sync *sync, SyncField *field)
+{
+	Oid			type = get_atttype(sync->target, get_attnum(sync->target, field->name));
+	Oid			source_type;
+	int32		source_typmod;
+	Oid			function;
+
+	if (sync->source_keyed && change_known_type(field->column->local_type, &source_type, &source_typmod) &&
+		source_type != type &&
+		find_coercion_pathway(source_type, type, COERCION_ASSIGNMENT, &function) == COERCION_PATH_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of target %s is of type %s, which cannot tell the source's keys of type %s apart",
+						field->name, target_name(sync->target), format_type_be(type), format_type_be(source_type)),
+				 errhint("Give it the source's type, or name other key_columns with connkit_alter_sync().")));
+}
+
 void
 target_check(Sync *sync)
 {
@@ -453,6 +474,8 @@ target_check(Sync *sync)
 					(errcode(ERRCODE_GENERATED_ALWAYS),
 					 errmsg("column \"%s\" of target %s is generated", field->name, target_name(sync->target)),
 					 errhint("Leave it out by the sync's columns or mapping.")));
+		if (field->key > 0)
+			check_key(sync, field);
 	}
 }
 

@@ -83,4 +83,33 @@ SELECT matches(run('k_index'), '^failed 2 0 0 rows with different keys', 'two ke
 SELECT matches(run('k_none'), '^failed 2 0 0 rows with different keys', 'also without an index');
 SELECT is(run('k_exact'), 'succeeded 2 2 0', 'and two where they are two');
 
+-- also where thousands of rows are between them
+SELECT at_source('CREATE TABLE far (k text PRIMARY KEY, n int, c int); INSERT INTO far SELECT ''a'' || i, i, i FROM generate_series(1, 5000) AS i;
+	INSERT INTO far VALUES (''A3'', 0, 5001)') IS NULL AS ready \gset
+CREATE TABLE far_index (k text COLLATE ci PRIMARY KEY, n int, c int);
+CREATE TABLE far_none (k text COLLATE ci, n int, c int);
+CREATE TABLE far_feed (k text COLLATE ci PRIMARY KEY, n int, c int);
+SELECT connkit_create_sync('source', 'odd.far', t, 'merge', name => t) IS NULL AS ready FROM unnest('{far_index,far_none}'::text[]) AS t \g /dev/null
+SELECT connkit_create_sync('source', 'odd.far', 'far_feed', 'incremental', 'merge', cursor_column => 'c', name => 'far_feed', key_columns => '{k}') IS NULL AS ready \gset
+SELECT matches(run('far_index'), '^failed 5001 0 0 rows with different keys', 'two keys that are one, far from each other');
+SELECT matches(run('far_none'), '^failed 5001 0 0 rows with different keys', 'also without an index');
+SELECT matches(run('far_feed'), '^failed 5001 0 0 rows with different keys', 'and by a cursor');
+SELECT at_source('DELETE FROM far WHERE n = 0') IS NULL AS ready \gset
+SELECT is(run('far_index'), 'succeeded 5000 5000 0', 'with one of them');
+SELECT at_source('UPDATE far SET k = upper(k)') IS NULL AS ready \gset
+SELECT is((SELECT concat_ws(' ', outcome, inserted, updated) FROM connkit_sync('far_index')), 'succeeded 0 5000', 'a key may be written otherwise');
+
+-- a feed of changes: rows of one key, and its last one counts, however many are between them
+SELECT at_source('CREATE TABLE feed (c int, k text, v int); INSERT INTO feed SELECT i, ''k'' || i % 3000, i FROM generate_series(1, 6000) AS i') IS NULL AS ready \gset
+CREATE TABLE feed (c int, k text COLLATE ci PRIMARY KEY, v int);
+SELECT connkit_create_sync('source', 'odd.feed', 'feed', 'incremental', 'merge', cursor_column => 'c', key_columns => '{k}', name => 'feed') IS NULL AS ready \gset
+SELECT is(run('feed'), 'succeeded 6000 3000 0', 'rows of one key are many');
+SELECT is((SELECT min(v) FROM feed), 3001, 'and the last one counts');
+
+-- a key's type that cannot tell the source's keys apart
+SELECT at_source('CREATE TABLE kt (at timestamp PRIMARY KEY); INSERT INTO kt VALUES (''2026-01-01 10:00''), (''2026-01-02 10:00'')') IS NULL AS ready \gset
+CREATE TABLE kt (at time PRIMARY KEY);
+SELECT connkit_create_sync('source', 'odd.kt', 'kt', 'merge', name => 'kt') IS NULL AS ready \gset
+SELECT matches(run('kt'), '^failed 0 0 0 column "at" .* cannot tell the source''s keys of type timestamp without time zone apart', 'a time of day is no key for times');
+
 SELECT * FROM finish();

@@ -356,6 +356,32 @@ $run = request('good');
 ended($run, 'succeeded', 'parts of nothing but bad rows');
 figures($run, 'rejected, inserted', '2301|3699', 'do not stop it');
 
+# keys that may be one in the target: all rows of a run are looked at together, though others come in parts
+$source->safe_psql('postgres', q{
+	CREATE TABLE cases (k text PRIMARY KEY, c int);
+	INSERT INTO cases SELECT 'a' || i, i FROM generate_series(1, 3000) AS i;
+	INSERT INTO cases VALUES ('A7', 3001);
+	GRANT SELECT ON cases TO reader;
+});
+sql(q{
+	CREATE COLLATION insensitive (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+	SET ROLE acme;
+	CREATE TABLE apart (k text PRIMARY KEY, c int);
+	CREATE TABLE as_one (k text COLLATE insensitive PRIMARY KEY, c int);
+	SELECT connkit_create_sync('src', 'public.cases', t, 'incremental', 'merge', name => t, cursor_column => 'c',
+		settings => '{"chunk_rows": 1000}') FROM unnest('{apart,as_one}'::text[]) AS t;
+});
+$run = request('apart');
+ended($run, 'succeeded', 'keys that are apart');
+figures($run, 'inserted, chunks', '3001|4', 'come in parts');
+$run = request('as_one');
+ended($run, 'failed', 'two keys that are one in the target fail the run');
+figures($run, 'sqlstate, chunks', '23505|0', 'and are not one over the other');
+$source->safe_psql('postgres', "DELETE FROM cases WHERE k = 'A7'");
+$run = request('as_one');
+ended($run, 'succeeded', 'when one is gone');
+figures($run, 'inserted, chunks', '3000|1', 'the others come in one transaction');
+
 # the source is dropped
 make('last', 'plain', '');
 interrupted('last');
