@@ -58,13 +58,17 @@ COMMENT ON FUNCTION connkit_cancel_run(bigint) IS
 	'cancels a run that waits, or interrupts one that is under way, also in a session; false where it has ended';
 
 CREATE FUNCTION connkit.running_syncs(OUT run bigint, OUT sync bigint, OUT sync_name text, OUT source text, OUT pid integer,
-		OUT background boolean, OUT started_at timestamptz, OUT rows_read bigint, OUT inserted bigint, OUT updated bigint,
-		OUT deleted bigint, OUT rejected bigint, OUT bytes bigint, OUT chunks bigint) RETURNS SETOF record
+		OUT background boolean, OUT phase text, OUT started_at timestamptz, OUT rows_read bigint, OUT inserted bigint,
+		OUT updated bigint, OUT deleted bigint, OUT rejected bigint, OUT bytes bigint, OUT chunks bigint)
+	RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'connkit_running_syncs' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION connkit.running_syncs() IS 'runs under way of syncs that the current role may see';
 CREATE VIEW connkit.sync_progress WITH (security_barrier) AS SELECT * FROM connkit.running_syncs();
 COMMENT ON VIEW connkit.sync_progress IS 'runs under way, in the background and in sessions, with their figures so far';
 COMMENT ON COLUMN connkit.sync_progress.background IS 'by the scheduler; else in the session of that pid';
+COMMENT ON COLUMN connkit.sync_progress.phase IS 'initializing, reading rows (and writing them), finding deleted rows, '
+	'applying rows (that were read, to the target), building indexes, swapping relation files (a target that is replaced gets '
+	'its new storage, when its readers let it), committing; in a session after the run''s end: waiting for commit';
 COMMENT ON COLUMN connkit.sync_progress.bytes IS 'received from the source';
 COMMENT ON COLUMN connkit.sync_progress.chunks IS 'transactions in which it has stored rows';
 

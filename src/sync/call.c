@@ -29,20 +29,23 @@ typedef struct Call
 } Call;
 
 /* What is done of a run at a time: all but the first, of tables that are replaced together, for one after the other. */
-typedef enum Phase
+typedef enum Part
 {
-	PHASE_LOAD,
-	PHASE_EXCHANGE,
-	PHASE_CHECK,
-	PHASE_END
-} Phase;
+	PART_LOAD,
+	PART_EXCHANGE,
+	PART_CHECK,
+	PART_END
+} Part;
 
 /* Syncs (int64 *) that the connkit_sync() at hand, or one above it, runs now; a trigger on a target may ask for more. */
 static List *running = NIL;
 
-/* One phase of a run in the foreground, with the owner's rights. */
+/* Calls that run syncs now, each within another. */
+static int	depth = 0;
+
+/* One part of a run in the foreground, with the owner's rights. */
 static void
-call_phase(Call *call, Phase phase)
+call_part(Call *call, Part part)
 {
 	Sync	   *sync = call->sync;
 	SyncRun    *run = &call->run;
@@ -55,24 +58,28 @@ call_phase(Call *call, Phase phase)
 	if (user != sync->owner)
 		SetUserIdAndSecContext(sync->owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	run_settings(sync);
-	switch (phase)
+	switch (part)
 	{
-		case PHASE_LOAD:
+		case PART_LOAD:
 			run_begin(sync, run);
 			(void) run_work(sync, run, false);
 			break;
-		case PHASE_EXCHANGE:
+		case PART_EXCHANGE:
 			if (OidIsValid(run->heap))
+			{
+				record_phase(sync, run, PHASE_SWAPPING);
 				replace_exchange(sync->target, run->heap);
+			}
 			break;
-		case PHASE_CHECK:
+		case PART_CHECK:
 			if (OidIsValid(run->heap))
 				replace_check(sync->target);
 			break;
-		case PHASE_END:
+		case PART_END:
 			if (OidIsValid(run->heap))
 				replace_end(sync->target, run->heap);
 			run_end(sync, run, false);
+			record_phase(sync, run, PHASE_ENDED);
 			break;
 	}
 	/* no setting that his code has changed is left to the caller */
@@ -92,24 +99,26 @@ drop_heap(SyncRun *run)
 }
 
 /*
- * Runs the phases for the calls in a subtransaction. False: something went wrong, all of it is undone, and *error tells it; with
+ * Runs the parts for the calls in a subtransaction. False: something went wrong, all of it is undone, and *error tells it; with
  * atomic it is raised.
  */
 static bool
-calls_guarded(List *calls, Phase first, Phase last, bool atomic, ErrorData **error)
+calls_guarded(List *calls, Part first, Part last, bool atomic, ErrorData **error)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorContextCallback context = {.callback = run_error_context, .previous = error_context_stack};
 	ErrorContextCallback *contexts = error_context_stack;
 	ErrorData  *volatile caught = NULL;
+	int			level = depth;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
 	error_context_stack = &context;
+	depth = level + 1;
 	PG_TRY();
 	{
-		for (Phase phase = first; phase <= last; phase++)
+		for (Part part = first; part <= last; part++)
 		{
 			ListCell   *lc;
 
@@ -118,7 +127,7 @@ calls_guarded(List *calls, Phase first, Phase last, bool atomic, ErrorData **err
 				Call	   *call = lfirst(lc);
 
 				context.arg = call->sync;
-				call_phase(call, phase);
+				call_part(call, part);
 			}
 		}
 		ReleaseCurrentSubTransaction();
@@ -126,10 +135,12 @@ calls_guarded(List *calls, Phase first, Phase last, bool atomic, ErrorData **err
 	PG_CATCH();
 	{
 		error_context_stack = contexts;
+		depth = level;
 		caught = discover_caught(caller);
 	}
 	PG_END_TRY();
 	error_context_stack = contexts;
+	depth = level;
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
 	if (caught && atomic)
@@ -144,7 +155,7 @@ call_load(Call *call, bool atomic)
 {
 	SyncRun		before = call->run;
 
-	if (!calls_guarded(list_make1(call), PHASE_LOAD, PHASE_LOAD, atomic, &call->error))
+	if (!calls_guarded(list_make1(call), PART_LOAD, PART_LOAD, atomic, &call->error))
 	{
 		/* of what was undone, only what was read is told */
 		before.rows_read = call->run.rows_read;
@@ -164,7 +175,7 @@ calls_end(List *calls, bool atomic)
 	ErrorData  *error;
 	ListCell   *lc;
 
-	if (calls == NIL || calls_guarded(calls, PHASE_EXCHANGE, PHASE_END, atomic, &error))
+	if (calls == NIL || calls_guarded(calls, PART_EXCHANGE, PART_END, atomic, &error))
 		return;
 	foreach(lc, calls)
 	{
@@ -174,7 +185,7 @@ calls_end(List *calls, bool atomic)
 		if (list_length(calls) == 1)
 			call->error = error;
 		else
-			(void) calls_guarded(list_make1(call), PHASE_EXCHANGE, PHASE_END, false, &call->error);
+			(void) calls_guarded(list_make1(call), PART_EXCHANGE, PART_END, false, &call->error);
 		if (call->error)
 		{
 			call->run = call->loaded;
@@ -192,6 +203,7 @@ call_begin(int64 id, bool atomic, bool background)
 	ListCell   *lc;
 
 	call->run.sync = id;
+	call->run.depth = depth + 1;
 	call->run.trigger = "call";
 	call->run.attempt = 1;
 	call->run.state = RUN_SKIPPED;
@@ -238,6 +250,7 @@ call_failed(Call *call)
 	};
 
 	call->run.state = RUN_FAILED;
+	record_phase(call->sync, &call->run, PHASE_ENDED);
 	call->run.milliseconds = TimestampDifferenceMilliseconds(call->run.started, GetCurrentTimestamp());
 	ereport(WARNING,
 			(errcode(call->error->sqlerrcode),
@@ -315,14 +328,14 @@ connkit_sync(PG_FUNCTION_ARGS)
 			if (call->run.state == RUN_RUNNING && call->error == NULL)
 				loaded = lappend(loaded, call);
 		}
+		/* readers of a target that is replaced wait from there on: not while others are loaded */
+		calls_end(loaded, atomic);
 	}
 	PG_FINALLY();
 	{
 		running = above;
 	}
 	PG_END_TRY();
-	/* readers of a target that is replaced wait from there on: not while others are loaded */
-	calls_end(loaded, atomic);
 	foreach(lc, calls)
 	{
 		Call	   *call = lfirst(lc);
@@ -359,6 +372,7 @@ connkit_replay_rejected(PG_FUNCTION_ARGS)
 				 errhint("Try again when its run has ended.")));
 	call->sync = sync_read(id, false);
 	call->run.sync = id;
+	call->run.depth = depth + 1;
 	call->run.trigger = "replay";
 	call->run.attempt = 1;
 	call->run.state = RUN_RUNNING;
@@ -372,7 +386,7 @@ connkit_replay_rejected(PG_FUNCTION_ARGS)
 	if (call->sync->write == SYNC_REPLACE)
 		call->sync->write = SYNC_APPEND;
 	record_run(call->sync, &call->run, NULL);
-	(void) calls_guarded(list_make1(call), PHASE_LOAD, PHASE_LOAD, true, &error);
-	(void) calls_guarded(list_make1(call), PHASE_END, PHASE_END, true, &error);
+	(void) calls_guarded(list_make1(call), PART_LOAD, PART_LOAD, true, &error);
+	(void) calls_guarded(list_make1(call), PART_END, PART_END, true, &error);
 	PG_RETURN_INT64(list_length(call->run.replay) - call->run.rejected);
 }

@@ -36,6 +36,14 @@ record_state_name(RunState state)
 	return state_names[state];
 }
 
+void
+record_phase(const Sync *sync, SyncRun *run, RunPhase phase)
+{
+	run->phase = phase;
+	if (sync_progress)
+		sync_progress(sync, run);
+}
+
 static void
 sync_lock_tag(LOCKTAG *tag, int64 sync)
 {

@@ -496,6 +496,7 @@ part_read(Part *part, SyncRun *run, Oid table)
 	part->row = intake->pub.row;
 	intake->pub.row = part_row;
 	run->step_rows = 0;
+	record_phase(part->sync, run, PHASE_READING);
 	intake_read(intake, condition, params, part->limit + 1);
 	intake_end(intake, true);
 	run->inserted = inserted;

@@ -150,6 +150,7 @@ load(Sync *sync, SyncRun *run, Road road, bool background)
 	if (background && intake.tracked && may_come_in_parts(sync))
 		limit = sync->chunk_rows + sync->tail;
 	run->step_rows = 0;
+	record_phase(sync, run, PHASE_READING);
 	intake_read(&intake, condition, params, limit);
 	more = limit > 0 && run->step_rows >= limit;
 	intake_end(&intake, !more);
@@ -171,6 +172,7 @@ find_deleted(Sync *sync, SyncRun *run, Road road)
 				(errmsg("sync \"%s\" does not look for deleted rows, since it has rejected some", sync->name)));
 		return;
 	}
+	record_phase(sync, run, PHASE_DELETING);
 	if (run->stage && (sync->mode == SYNC_MERGE || (sync->mode == SYNC_HISTORY && sync->cursor_column == NULL)))
 	{
 		apply_deletes(sync, run, run->stage);
@@ -211,14 +213,23 @@ work(Sync *sync, SyncRun *run, bool background)
 	if (sync->load && run->replay == NIL)
 		resume_end(sync, run);
 	if (road == ROAD_HEAP)
+	{
+		record_phase(sync, run, PHASE_INDEXING);
 		replace_build(sync->target, run->heap);
+	}
 	/* first, since what must be unique may have gone from a deleted row to another */
 	if (!more && run->replay == NIL && sync->deletes != SYNC_DELETES_IGNORE && !sync->new_target)
 		find_deleted(sync, run, road);
 	if (road == ROAD_STAGE)
+	{
+		record_phase(sync, run, PHASE_APPLYING);
 		apply_stage(sync, run, run->stage);
+	}
 	if (sync->new_target)
+	{
+		record_phase(sync, run, PHASE_INDEXING);
 		target_finish(sync);
+	}
 	read_end(run);
 	SPI_finish();
 	sync->new_target = false;
@@ -280,6 +291,7 @@ run_begin(Sync *sync, SyncRun *run)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_SERVER, sync->source);
 	quota_begin_run(organization(sync));
 	run->started = GetCurrentTimestamp();
+	record_phase(sync, run, PHASE_INITIALIZING);
 	run->from = run->chunks == 0 ? NULL : run->from;
 }
 
@@ -323,7 +335,11 @@ run_step(Sync *sync, SyncRun *run, bool background)
 	run_begin(sync, run);
 	more = run_work(sync, run, background);
 	if (OidIsValid(run->heap))
+	{
+		record_phase(sync, run, PHASE_SWAPPING);
 		replace_finish(sync->target, run->heap);
+	}
+	record_phase(sync, run, PHASE_COMMITTING);
 	run_end(sync, run, more);
 	AtEOXact_GUC(false, level);
 	error_context_stack = context.previous;

@@ -171,6 +171,19 @@ typedef enum RunState
 	RUN_SKIPPED					/* another run of the sync was under way, or it is paused */
 } RunState;
 
+/* What a run that is under way does. */
+typedef enum RunPhase
+{
+	PHASE_INITIALIZING,			/* looks at source and target; waits for locks on these */
+	PHASE_READING,				/* reads rows, and writes them where they go first */
+	PHASE_DELETING,				/* looks for rows that the source has no longer */
+	PHASE_APPLYING,				/* puts rows that were read into the target */
+	PHASE_INDEXING,
+	PHASE_SWAPPING,				/* exchanges the storage; waits for readers */
+	PHASE_COMMITTING,			/* deferred constraints and triggers too */
+	PHASE_ENDED					/* in a session, until its transaction ends */
+} RunPhase;
+
 /* One run: a row of connkit.sync_run. */
 typedef struct SyncRun
 {
@@ -178,6 +191,8 @@ typedef struct SyncRun
 	int64		sync;
 	const char *trigger;		/* "call", "background", "schedule", "after", "replay" */
 	RunState	state;
+	RunPhase	phase;
+	int			depth;			/* calls of connkit_sync() that it is in, each within another; 0: it is a job's */
 	int			attempt;
 	TimestampTz started;		/* of the transaction at hand */
 	int64		rows_read;
@@ -374,6 +389,9 @@ extern void record_notify(Sync *sync, SyncRun *run, ErrorData *error);
 
 extern const char *record_state_name(RunState state);
 
+/* Tells what the run does from now on. ERROR where it ends and was cancelled before. */
+extern void record_phase(const Sync *sync, SyncRun *run, RunPhase phase);
+
 /* True where trying again may help: connection, time-out, too many connections, deadlock. */
 extern bool record_is_transient(int sqlerrcode);
 
@@ -388,7 +406,7 @@ extern bool record_is_transient(int sqlerrcode);
  */
 extern bool run_step(Sync *sync, SyncRun *run, bool background);
 
-/* Called now and then by a run with its figures so far; set by worker/, or NULL. */
+/* Called by a run with its figures so far, now and then and when its phase changes; set by worker/, or NULL. */
 typedef void (*SyncProgress) (const Sync *sync, const SyncRun *run);
 extern SyncProgress sync_progress;
 

@@ -21,14 +21,23 @@
 #include "tables.h"
 #include "worker.h"
 
-#define PROGRESS_COLUMNS 14
+#define PROGRESS_COLUMNS 15
+
+/* Calls of connkit_sync(), each within another, that have slots of their own; what is deeper shares the last one. */
+#define MOST_DEPTH 4
 
 PG_FUNCTION_INFO_V1(connkit_wake_launcher);
 PG_FUNCTION_INFO_V1(connkit_running_syncs);
 PG_FUNCTION_INFO_V1(connkit_cancel_run);
 
-/* Where this process shows its progress; NULL: nowhere. */
-static RunSlot *my_slot = NULL;
+/* Where this process shows its progress, as a job and in calls of connkit_sync(); NULL: nowhere. */
+static RunSlot *job_slot = NULL;
+static RunSlot *call_slots[MOST_DEPTH];
+
+static const char *const phases[] = {
+	"initializing", "reading rows", "finding deleted rows", "applying rows", "building indexes", "swapping relation files",
+	"committing", "waiting for commit"
+};
 
 int64
 control_request(const Sync *sync)
@@ -53,39 +62,53 @@ control_succeeded(const Sync *sync)
 void
 control_set_slot(RunSlot *slot)
 {
-	my_slot = slot;
+	job_slot = slot;
 }
 
-/* A call of connkit_sync() has ended with its transaction. */
+static void
+call_leave(int call)
+{
+	if (call_slots[call])
+		run_slot_release(call_slots[call], true);
+	call_slots[call] = NULL;
+}
+
+/* Calls of connkit_sync() are shown until their transaction ends. */
 static void
 control_at_xact_end(XactEvent event, void *arg)
 {
-	if (my_slot == NULL || my_slot->background ||
-		(event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
-		return;
-	run_slot_release(my_slot, true);
-	my_slot = NULL;
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		for (int i = 0; i < MOST_DEPTH; i++)
+			call_leave(i);
+}
+
+/* The slot in which the run of a call is shown; NULL: there is none. */
+static RunSlot *
+call_slot(const Sync *sync, const SyncRun *run)
+{
+	static bool registered = false;
+	int			call = Min(run->depth, MOST_DEPTH) - 1;
+
+	if (!registered)
+		RegisterXactCallback(control_at_xact_end, NULL);
+	registered = true;
+	if (call_slots[call] && call_slots[call]->run != run->id)
+		call_leave(call);
+	if (call_slots[call] == NULL)
+		call_slots[call] = run_slot_call(sync, run);
+	return call_slots[call];
 }
 
 void
 control_progress(const Sync *sync, const SyncRun *run)
 {
-	static bool registered = false;
+	RunSlot    *slot = NULL;
 
-	if (!shared_is_there())
-		return;
-	if (!registered)
-		RegisterXactCallback(control_at_xact_end, NULL);
-	registered = true;
-	if (my_slot && !my_slot->background && my_slot->run != run->id)
-	{
-		run_slot_release(my_slot, true);
-		my_slot = NULL;
-	}
-	if (my_slot == NULL)
-		my_slot = run_slot_call(sync, run);
-	if (my_slot)
-		run_slot_figures(my_slot, run);
+	/* that of no run are figures of a part of one */
+	if (shared_is_there() && run->id != 0)
+		slot = run->depth > 0 ? call_slot(sync, run) : job_slot;
+	if (slot)
+		run_slot_figures(slot, run);
 }
 
 /*
@@ -132,14 +155,15 @@ connkit_running_syncs(PG_FUNCTION_ARGS)
 		values[3] = CStringGetTextDatum(slot->source);
 		values[4] = Int32GetDatum(slot->pid);
 		values[5] = BoolGetDatum(slot->background);
-		values[6] = TimestampTzGetDatum(slot->started);
-		values[7] = Int64GetDatum(pg_atomic_read_u64(&slot->rows_read));
-		values[8] = Int64GetDatum(pg_atomic_read_u64(&slot->inserted));
-		values[9] = Int64GetDatum(pg_atomic_read_u64(&slot->updated));
-		values[10] = Int64GetDatum(pg_atomic_read_u64(&slot->deleted));
-		values[11] = Int64GetDatum(pg_atomic_read_u64(&slot->rejected));
-		values[12] = Int64GetDatum(pg_atomic_read_u64(&slot->bytes));
-		values[13] = Int64GetDatum(pg_atomic_read_u64(&slot->chunks));
+		values[6] = CStringGetTextDatum(phases[pg_atomic_read_u32(&slot->phase)]);
+		values[7] = TimestampTzGetDatum(slot->started);
+		values[8] = Int64GetDatum(pg_atomic_read_u64(&slot->rows_read));
+		values[9] = Int64GetDatum(pg_atomic_read_u64(&slot->inserted));
+		values[10] = Int64GetDatum(pg_atomic_read_u64(&slot->updated));
+		values[11] = Int64GetDatum(pg_atomic_read_u64(&slot->deleted));
+		values[12] = Int64GetDatum(pg_atomic_read_u64(&slot->rejected));
+		values[13] = Int64GetDatum(pg_atomic_read_u64(&slot->bytes));
+		values[14] = Int64GetDatum(pg_atomic_read_u64(&slot->chunks));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -68,6 +68,7 @@ shared_startup(void)
 		{
 			RunSlot    *slot = &shared->slots[i];
 
+			pg_atomic_init_u32(&slot->phase, 0);
 			pg_atomic_init_u64(&slot->rows_read, 0);
 			pg_atomic_init_u64(&slot->inserted, 0);
 			pg_atomic_init_u64(&slot->updated, 0);
@@ -686,6 +687,7 @@ run_slots(void)
 void
 run_slot_figures(RunSlot *slot, const SyncRun *run)
 {
+	pg_atomic_write_u32(&slot->phase, run->phase);
 	pg_atomic_write_u64(&slot->rows_read, run->rows_read);
 	pg_atomic_write_u64(&slot->inserted, run->inserted);
 	pg_atomic_write_u64(&slot->updated, run->updated);

@@ -78,7 +78,8 @@ typedef struct RunSlot
 	TimestampTz started;
 	char		source[NAMEDATALEN];
 	char		name[RUN_NAME]; /* of the sync */
-	/* figures, written by the run alone and without a lock */
+	/* written by the run alone and without a lock */
+	pg_atomic_uint32 phase;
 	pg_atomic_uint64 rows_read;
 	pg_atomic_uint64 inserted;
 	pg_atomic_uint64 updated;

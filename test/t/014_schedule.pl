@@ -34,6 +34,27 @@ sub runs
 	return "SELECT count(*) FROM connkit.sync_run WHERE sync_name = '$sync' AND state = '$state'";
 }
 
+# A session that has done the statements and stays open.
+sub session
+{
+	my $session = { in => "$_[0];\n\\echo ready\n", out => '' };
+
+	$session->{run} = IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres') ],
+		'<', \$session->{in}, '&>', \$session->{out}, IPC::Run::timeout(120));
+	$session->{run}->pump until $session->{out} =~ /ready/;
+	return $session;
+}
+
+# What it says until its end, which these statements are.
+sub end_of
+{
+	my ($session, $statements) = @_;
+
+	$session->{in} .= "$statements;\n\\q\n";
+	$session->{run}->finish;
+	return $session->{out};
+}
+
 make_extension($node, 'postgres');
 sql('CREATE ROLE ben LOGIN');
 make_sync($node, 'postgres', 'quick', "rows '10'");
@@ -162,6 +183,61 @@ is(sql("SET ROLE acme; SELECT connkit_cancel_run(run) FROM connkit.sync_progress
 $session->finish;
 like($said, qr/canceling statement/, 'as its statement is');
 
+# what it does
+
+make_sync($node, 'postgres', $_, "rows '10'", $_ eq 'deleting' ? "mode => 'merge', key_columns => '{id}'" : undef)
+	for qw(initializing deleting applying indexing swapping committing);
+sql(q{
+	SET ROLE acme;
+	CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN OLD; END';
+	CREATE FUNCTION hold(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE
+		AS 'BEGIN PERFORM pg_catalog.pg_advisory_xact_lock_shared(7); RETURN $1; END';
+	SELECT connkit_alter_sync('deleting', '{"deletes": "hard"}');
+	ALTER TABLE deleting ADD PRIMARY KEY (id);
+	INSERT INTO deleting VALUES (99);
+	CREATE INDEX ON indexing (hold(id));
+	CREATE TRIGGER hold AFTER DELETE ON deleting FOR EACH ROW EXECUTE FUNCTION hold();
+	CREATE TRIGGER hold AFTER INSERT ON applying FOR EACH ROW EXECUTE FUNCTION hold();
+	CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON committing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold();
+});
+my $blocker = session('BEGIN; SELECT pg_advisory_xact_lock(7); LOCK TABLE initializing; SELECT count(*) FROM swapping');
+my @blocked = map {
+	IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-c', "SELECT outcome FROM connkit_sync('$_')" ],
+		'&>', \my $said, IPC::Run::timeout(120));
+} qw(initializing deleting applying indexing swapping);
+my $waiting = session("BEGIN; SELECT outcome FROM connkit_sync('second')");
+sql("SELECT connkit_sync('committing', background => true); SELECT connkit_sync('slow', background => true)");
+my $phases = q{SELECT string_agg(sync_name || ' ' || phase, ', ' ORDER BY sync_name) FROM connkit.sync_progress};
+my $expected = 'applying applying rows, committing committing, deleting finding deleted rows, indexing building indexes, '
+	. 'initializing initializing, second waiting for commit, slow reading rows, swapping swapping relation files';
+$node->poll_query_until('postgres', "SELECT ($phases) = '$expected'");
+is(sql($phases), $expected, 'a run says what it does');
+end_of($blocker, 'COMMIT');
+$_->finish for @blocked;
+end_of($waiting, 'COMMIT');
+sql("SELECT connkit_cancel_run(run) FROM connkit.sync_progress WHERE sync_name = 'slow'");
+eventually($node, 'postgres', 'SELECT NOT EXISTS (SELECT FROM connkit.sync_progress)', 'until it ends');
+is(sql("SELECT count(*) FROM connkit.sync_run WHERE state = 'succeeded' AND sync_name ~ 'ing\$'"), '6', 'well');
+
+# a run within a job is not shown in its place
+make_sync($node, 'postgres', $_, "rows '10'") for qw(inside outside);
+sql(q{
+	SET ROLE acme;
+	CREATE FUNCTION call_inside() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN PERFORM public.connkit_sync(''inside''); PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END';
+	CREATE TRIGGER call_inside AFTER INSERT ON outside FOR EACH STATEMENT EXECUTE FUNCTION call_inside();
+	ALTER SERVER outside OPTIONS (SET rows '20');
+});
+$blocker = session('BEGIN; SELECT pg_advisory_xact_lock(7)');
+sql("SELECT connkit_sync('outside', background => true)");
+$phases = q{SELECT string_agg(concat_ws(' ', sync_name, background, phase, rows_read), ', ' ORDER BY sync_name)
+	FROM connkit.sync_progress};
+$expected = 'inside f waiting for commit 10, outside t applying rows 20';
+$node->poll_query_until('postgres', "SELECT ($phases) = '$expected'");
+is(sql($phases), $expected, 'a run within a job is shown beside it');
+end_of($blocker, 'COMMIT');
+eventually($node, 'postgres', 'SELECT NOT EXISTS (SELECT FROM connkit.sync_progress)', 'until the job has committed it');
+
 # one that waits
 sql("SET ROLE acme; SELECT connkit_schedule('slow', '1 second', jitter => '1 hour')");
 eventually($node, 'postgres', 'SELECT (' . runs('slow', 'queued') . ') = 1', 'with jitter a run waits');
@@ -169,7 +245,7 @@ is(sql("SELECT not_before > now() + interval '1 second', not_before < now() + in
 	. " WHERE state = 'queued'"), 't|t', 'for some time of it');
 is(sql("SET ROLE acme; SELECT connkit_unschedule('slow');"
 	. " SELECT connkit_cancel_run(id) FROM connkit.sync_run WHERE state = 'queued'"), "1\nt", 'it is cancelled');
-is(sql(runs('slow', 'cancelled')), '2', 'at once');
+is(sql(runs('slow', 'cancelled')), '3', 'at once');
 
 # paused
 sql("SET ROLE acme; SELECT connkit_schedule('quick', '1 second'); SELECT connkit_pause_sync('quick')");
