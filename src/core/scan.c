@@ -12,7 +12,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-#include "discover.h"
+#include "attempt.h"
 #include "registry.h"
 #include "scan.h"
 
@@ -239,37 +239,34 @@ scan_convert(SourceScan *scan, const int *places, Datum *values, bool *isnull)
 	error_context_stack = context.previous;
 }
 
+/* A value of the row at hand on its way to text. */
+typedef struct ValueText
+{
+	ValueReader *reader;
+	const CkValue *value;
+	char	   *text;
+} ValueText;
+
+static void
+try_value_text(void *arg)
+{
+	ValueText  *it = arg;
+	Oid			output;
+	bool		is_varlena;
+
+	getTypeOutputInfo(it->reader->type, &output, &is_varlena);
+	it->text = OidOutputFunctionCall(output, value_read(it->reader, it->value));
+}
+
 /* The text of one value of the row at hand, in its local type or, where it cannot be that, as the source gave it. */
 static char *
 scan_value_text(SourceScan *scan, int column)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	const CkValue *value = &scan->row.values[column];
-	char	   *volatile text = NULL;
+	ValueText	it = {.reader = &scan->readers[column], .value = &scan->row.values[column]};
 
-	if (value->type == CK_NULL)
+	if (it.value->type == CK_NULL)
 		return NULL;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		Oid			output;
-		bool		is_varlena;
-
-		getTypeOutputInfo(scan->readers[column].type, &output, &is_varlena);
-		text = OidOutputFunctionCall(output, value_read(&scan->readers[column], value));
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		(void) discover_caught(caller);
-		text = NULL;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	return text ? text : value_raw_text(value);
+	return attempt(try_value_text, &it) == NULL ? it.text : value_raw_text(it.value);
 }
 
 /* What the source gave for the row at hand, as far as JSON can say it. */
@@ -296,44 +293,38 @@ scan_row_json(SourceScan *scan)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
-/* Converts the row at hand in a subtransaction; false: it cannot be converted, and scan_rejecter was told. */
-static bool
-scan_convert_or_reject(SourceScan *scan, Datum *values, bool *isnull)
+/* The row at hand on its way into the caller's arrays. */
+typedef struct RowConversion
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool good = true;
-	ErrorContextCallback *contexts = error_context_stack;
+	SourceScan *scan;
+	const int  *places;
+	Datum	   *values;
+	bool	   *isnull;
+} RowConversion;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		scan_convert(scan, scan->attributes, values, isnull);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
+static void
+try_convert(void *arg)
+{
+	RowConversion *it = arg;
 
-		error_context_stack = contexts;
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION &&
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
-			ReThrowError(error);
-		scan_rejecter(scan_row_json(scan), scan->converting >= 0 ? scan->readers[scan->converting].column : NULL, error);
-		scan->converting = -1;
-		good = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	return good;
+	scan_convert(it->scan, it->places, it->values, it->isnull);
+}
+
+/* Converts the row at hand; false: it cannot be converted, and scan_rejecter was told. */
+static bool
+scan_convert_or_reject(SourceScan *scan, const int *places, Datum *values, bool *isnull)
+{
+	RowConversion it = {.scan = scan, .places = places, .values = values, .isnull = isnull};
+	ErrorData  *error = attempt(try_convert, &it);
+
+	if (error == NULL)
+		return true;
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION &&
+		ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+		ReThrowError(error);
+	scan_rejecter(scan_row_json(scan), scan->converting >= 0 ? scan->readers[scan->converting].column : NULL, error);
+	scan->converting = -1;
+	return false;
 }
 
 /* The connector's next row; false at the end. */
@@ -409,7 +400,7 @@ scan_next(SourceScan *scan, Datum *values, bool *isnull)
 			return true;
 		}
 	}
-	while (!scan_convert_or_reject(scan, values, isnull));
+	while (!scan_convert_or_reject(scan, scan->attributes, values, isnull));
 	return true;
 }
 

@@ -3,7 +3,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "fmgr.h"
@@ -11,12 +10,11 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "attempt.h"
 #include "audit.h"
 #include "compat.h"
-#include "discover.h"
 #include "run.h"
 
 typedef struct Call
@@ -98,55 +96,56 @@ drop_heap(SyncRun *run)
 	run->heap = InvalidOid;
 }
 
-/*
- * Runs the parts for the calls in a subtransaction. False: something went wrong, all of it is undone, and *error tells it; with
- * atomic it is raised.
- */
+typedef struct Parts
+{
+	List	   *calls;
+	Part		first;
+	Part		last;
+} Parts;
+
+static void
+try_parts(void *arg)
+{
+	Parts	   *parts = arg;
+	ErrorContextCallback context = {.callback = run_error_context, .previous = error_context_stack};
+
+	error_context_stack = &context;
+	for (Part part = parts->first; part <= parts->last; part++)
+	{
+		ListCell   *lc;
+
+		foreach(lc, parts->calls)
+		{
+			Call	   *call = lfirst(lc);
+
+			context.arg = call->sync;
+			call_part(call, part);
+		}
+	}
+	error_context_stack = context.previous;
+}
+
+/* Runs the parts for the calls. False: something went wrong, all of it is undone, and *error tells it; with atomic it is
+ * raised. */
 static bool
 calls_guarded(List *calls, Part first, Part last, bool atomic, ErrorData **error)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorContextCallback context = {.callback = run_error_context, .previous = error_context_stack};
-	ErrorContextCallback *contexts = error_context_stack;
-	ErrorData  *volatile caught = NULL;
+	Parts		parts = {.calls = calls, .first = first, .last = last};
 	int			level = depth;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	error_context_stack = &context;
 	depth = level + 1;
 	PG_TRY();
 	{
-		for (Part part = first; part <= last; part++)
-		{
-			ListCell   *lc;
-
-			foreach(lc, calls)
-			{
-				Call	   *call = lfirst(lc);
-
-				context.arg = call->sync;
-				call_part(call, part);
-			}
-		}
-		ReleaseCurrentSubTransaction();
+		*error = attempt(try_parts, &parts);
 	}
-	PG_CATCH();
+	PG_FINALLY();
 	{
-		error_context_stack = contexts;
 		depth = level;
-		caught = discover_caught(caller);
 	}
 	PG_END_TRY();
-	error_context_stack = contexts;
-	depth = level;
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	if (caught && atomic)
-		ReThrowError(caught);
-	*error = caught;
-	return caught == NULL;
+	if (*error && atomic)
+		ReThrowError(*error);
+	return *error == NULL;
 }
 
 /* Loads the rows. */

@@ -8,7 +8,6 @@
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -18,13 +17,12 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
 
+#include "attempt.h"
 #include "change.h"
 #include "compat.h"
 #include "definition.h"
-#include "discover.h"
 #include "sync.h"
 #include "tables.h"
 #include "typefit.h"
@@ -114,37 +112,34 @@ alter_target(const Sync *sync, const char *command)
 		elog(ERROR, "SPI_execute failed (%s): %s", SPI_result_code_string(result), sql);
 }
 
+typedef struct Alteration
+{
+	const Sync *sync;
+	const char *command;
+} Alteration;
+
+static void
+try_alter(void *arg)
+{
+	Alteration *alteration = arg;
+
+	alter_target(alteration->sync, alteration->command);
+}
+
 /* The same; false where it cannot be done because of what is in the table or depends on it. */
 static bool
 try_alter_target(const Sync *sync, const char *command)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool done = true;
+	Alteration	alteration = {.sync = sync, .command = command};
+	ErrorData  *error = attempt(try_alter, &alteration);
+	int			category = error ? ERRCODE_TO_CATEGORY(error->sqlerrcode) : 0;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		alter_target(sync, command);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error = discover_caught(caller);
-		int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-
-		if (category != ERRCODE_FEATURE_NOT_SUPPORTED && category != ERRCODE_DATA_EXCEPTION &&
-			category != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION && error->sqlerrcode != ERRCODE_DATATYPE_MISMATCH &&
-			error->sqlerrcode != ERRCODE_INVALID_TABLE_DEFINITION && error->sqlerrcode != ERRCODE_UNDEFINED_OBJECT &&
-			error->sqlerrcode != ERRCODE_INVALID_OBJECT_DEFINITION && error->sqlerrcode != ERRCODE_UNDEFINED_FUNCTION)
-			ReThrowError(error);
-		done = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	return done;
+	if (error && category != ERRCODE_FEATURE_NOT_SUPPORTED && category != ERRCODE_DATA_EXCEPTION &&
+		category != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION && error->sqlerrcode != ERRCODE_DATATYPE_MISMATCH &&
+		error->sqlerrcode != ERRCODE_INVALID_TABLE_DEFINITION && error->sqlerrcode != ERRCODE_UNDEFINED_OBJECT &&
+		error->sqlerrcode != ERRCODE_INVALID_OBJECT_DEFINITION && error->sqlerrcode != ERRCODE_UNDEFINED_FUNCTION)
+		ReThrowError(error);
+	return error == NULL;
 }
 
 /* Lets the target's column have NULLs. False where it cannot, being in the target's primary key. */

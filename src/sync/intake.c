@@ -5,12 +5,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
-#include "utils/resowner.h"
 
-#include "discover.h"
+#include "attempt.h"
 #include "intake.h"
 #include "scan.h"
 
@@ -138,38 +136,39 @@ make_fields(Intake *intake, TupleTableSlot *slot)
 	ExecStoreVirtualTuple(fields);
 }
 
-/* Makes the table's row, in a subtransaction. False: there is none, since the row was seen or is rejected. */
+/* A row on its way. */
+typedef struct Candidate
+{
+	Intake	   *intake;
+	TupleTableSlot *slot;
+	bool		is_new;
+} Candidate;
+
+static void
+try_prepare(void *arg)
+{
+	Candidate  *candidate = arg;
+	Intake	   *intake = candidate->intake;
+
+	SPI_connect();
+	make_fields(intake, candidate->slot);
+	candidate->is_new = intake->tracker == NULL || tracker_row(intake->tracker, intake->fields);
+	if (candidate->is_new)
+		load_prepare(intake->loader, intake->fields);
+	SPI_finish();
+}
+
+/* Makes the table's row. False: there is none, since the row was seen or is rejected. */
 static bool
 prepare_carefully(Intake *intake, TupleTableSlot *slot)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-	volatile bool is_new = true;
+	Candidate	candidate = {.intake = intake, .slot = slot};
+	ErrorData  *error;
 
 	slot_getallattrs(slot);
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		SPI_connect();
-		make_fields(intake, slot);
-		if (intake->tracker)
-			is_new = tracker_row(intake->tracker, intake->fields);
-		if (is_new)
-			load_prepare(intake->loader, intake->fields);
-		SPI_finish();
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		error = discover_caught(caller);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
+	error = attempt(try_prepare, &candidate);
 	if (error == NULL)
-		return is_new;
+		return candidate.is_new;
 	if (!intake_is_row_error(error->sqlerrcode))
 		ReThrowError(error);
 	reject_row(intake->sync, intake->run, row_json(intake->sync, slot), error->column_name, error);

@@ -6,14 +6,12 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/resowner.h"
 
-#include "discover.h"
+#include "attempt.h"
 #include "sync.h"
 #include "tables.h"
 
@@ -93,48 +91,50 @@ replay_condition(Sync *sync, SyncRun *run)
 	return text.data;
 }
 
+/* A rejected row on its way into the table. */
+typedef struct RejectedRow
+{
+	Sync	   *sync;
+	SPIPlanPtr	plan;
+	Oid			table;
+	Jsonb	   *row;
+} RejectedRow;
+
+static void
+try_put(void *arg)
+{
+	RejectedRow *it = arg;
+	int			count = list_length(it->sync->columns);
+	Datum	   *values = palloc0(sizeof(Datum) * count);
+	char	   *nulls = palloc0(count);
+
+	for (int i = 0; i < count; i++)
+	{
+		char	   *text = member_text(it->row, ((SyncColumn *) list_nth(it->sync->columns, i))->name);
+		Oid			type;
+		int32		typmod;
+		Oid			collation;
+		Oid			input;
+		Oid			param;
+
+		nulls[i] = text ? ' ' : 'n';
+		if (text == NULL)
+			continue;
+		get_atttypetypmodcoll(it->table, i + 1, &type, &typmod, &collation);
+		getTypeInputInfo(type, &input, &param);
+		values[i] = OidInputFunctionCall(input, text, param, typmod);
+	}
+	if (SPI_execute_plan(it->plan, values, nulls, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "a rejected row could not be taken");
+}
+
 /* Puts one row into the table; what is wrong with it is told as before. */
 static void
 put_row(Sync *sync, SyncRun *run, SPIPlanPtr plan, Oid table, Jsonb *row)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	RejectedRow it = {.sync = sync, .plan = plan, .table = table, .row = row};
+	ErrorData  *error = attempt(try_put, &it);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		Datum	   *values = palloc0(sizeof(Datum) * list_length(sync->columns));
-		char	   *nulls = palloc0(list_length(sync->columns));
-
-		for (int i = 0; i < list_length(sync->columns); i++)
-		{
-			char	   *text = member_text(row, ((SyncColumn *) list_nth(sync->columns, i))->name);
-			Oid			type;
-			int32		typmod;
-			Oid			collation;
-			Oid			input;
-			Oid			param;
-
-			nulls[i] = text ? ' ' : 'n';
-			if (text == NULL)
-				continue;
-			get_atttypetypmodcoll(table, i + 1, &type, &typmod, &collation);
-			getTypeInputInfo(type, &input, &param);
-			values[i] = OidInputFunctionCall(input, text, param, typmod);
-		}
-		if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT)
-			elog(ERROR, "a rejected row could not be taken");
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		error = discover_caught(caller);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
 	if (error == NULL)
 		return;
 	run->rows_read++;

@@ -3,19 +3,17 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "attempt.h"
 #include "audit.h"
 #include "compat.h"
-#include "discover.h"
 #include "intake.h"
 #include "quota.h"
 #include "run.h"
@@ -236,39 +234,38 @@ work(Sync *sync, SyncRun *run, bool background)
 	return more;
 }
 
+typedef struct Work
+{
+	Sync	   *sync;
+	SyncRun    *run;
+	bool		background;
+	bool		more;
+} Work;
+
+static void
+try_work(void *arg)
+{
+	Work	   *it = arg;
+
+	it->more = work(it->sync, it->run, it->background);
+}
+
 /* As work(); where a row does not fit and the sync may reject rows, once more with each row looked at by itself. */
 bool
 run_work(Sync *sync, SyncRun *run, bool background)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Work		it = {.sync = sync, .run = run, .background = background};
 	Sync		sync_before = *sync;
 	SyncRun		run_before = *run;
-	volatile bool more = false;
-	volatile bool again = false;
+	ErrorData  *error;
 
 	if (sync->max_rejected == 0 || run->careful)
 		return work(sync, run, background);
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		more = work(sync, run, background);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error = discover_caught(caller);
-
-		if (!intake_is_row_error(error->sqlerrcode))
-			ReThrowError(error);
-		again = true;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	if (!again)
-		return more;
+	error = attempt(try_work, &it);
+	if (error == NULL)
+		return it.more;
+	if (!intake_is_row_error(error->sqlerrcode))
+		ReThrowError(error);
 	*sync = sync_before;
 	*run = run_before;
 	run->careful = true;
