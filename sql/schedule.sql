@@ -55,7 +55,8 @@ COMMENT ON FUNCTION connkit_unschedule(text) IS
 CREATE FUNCTION connkit_cancel_run(run bigint) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'connkit_cancel_run' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION connkit_cancel_run(bigint) IS
-	'cancels a run that waits, or interrupts one that is under way, also in a session; false where it has ended';
+	'cancels a run that waits, or interrupts one that is under way, also in a session; false where it has ended, also in a '
+	'session whose transaction has not';
 
 CREATE FUNCTION connkit.running_syncs(OUT run bigint, OUT sync bigint, OUT sync_name text, OUT source text, OUT pid integer,
 		OUT background boolean, OUT phase text, OUT started_at timestamptz, OUT rows_read bigint, OUT inserted bigint,

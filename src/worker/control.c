@@ -32,7 +32,11 @@ PG_FUNCTION_INFO_V1(connkit_cancel_run);
 
 /* Where this process shows its progress, as a job and in calls of connkit_sync(); NULL: nowhere. */
 static RunSlot *job_slot = NULL;
-static RunSlot *call_slots[MOST_DEPTH];
+static struct
+{
+	RunSlot    *slot;
+	SubTransactionId subxact;	/* which the run is undone with */
+}			calls[MOST_DEPTH];
 
 static const char *const phases[] = {
 	"initializing", "reading rows", "finding deleted rows", "applying rows", "building indexes", "swapping relation files",
@@ -65,21 +69,52 @@ control_set_slot(RunSlot *slot)
 	job_slot = slot;
 }
 
-static void
+/* True: the run was cancelled while it was under way. */
+static bool
 call_leave(int call)
 {
-	if (call_slots[call])
-		run_slot_release(call_slots[call], true);
-	call_slots[call] = NULL;
+	RunSlot    *slot = calls[call].slot;
+	bool		cancelled = slot && run_slot_end(slot);
+
+	if (slot)
+		run_slot_release(slot, true);
+	calls[call].slot = NULL;
+	return cancelled;
+}
+
+static void
+call_cancelled(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	/* unless somebody's code has caught that */
+	ereport(ERROR,
+			(errcode(ERRCODE_QUERY_CANCELED),
+			 errmsg("canceling statement due to user request")));
 }
 
 /* Calls of connkit_sync() are shown until their transaction ends. */
 static void
 control_at_xact_end(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		for (int i = 0; i < MOST_DEPTH; i++)
-			call_leave(i);
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	for (int i = 0; i < MOST_DEPTH; i++)
+		if (call_leave(i))
+			QueryCancelPending = false; /* it was for the statement that has failed */
+}
+
+/* Or until they are undone. */
+static void
+control_at_subxact_end(SubXactEvent event, SubTransactionId subxact, SubTransactionId parent, void *arg)
+{
+	for (int i = 0; i < MOST_DEPTH; i++)
+		if (calls[i].slot && calls[i].subxact == subxact)
+		{
+			if (event == SUBXACT_EVENT_ABORT_SUB)
+				(void) call_leave(i);
+			else if (event == SUBXACT_EVENT_COMMIT_SUB)
+				calls[i].subxact = parent;
+		}
 }
 
 /* The slot in which the run of a call is shown; NULL: there is none. */
@@ -90,13 +125,19 @@ call_slot(const Sync *sync, const SyncRun *run)
 	int			call = Min(run->depth, MOST_DEPTH) - 1;
 
 	if (!registered)
+	{
 		RegisterXactCallback(control_at_xact_end, NULL);
+		RegisterSubXactCallback(control_at_subxact_end, NULL);
+	}
 	registered = true;
-	if (call_slots[call] && call_slots[call]->run != run->id)
-		call_leave(call);
-	if (call_slots[call] == NULL)
-		call_slots[call] = run_slot_call(sync, run);
-	return call_slots[call];
+	if (calls[call].slot && calls[call].slot->run != run->id && call_leave(call))
+		call_cancelled();
+	if (calls[call].slot == NULL)
+	{
+		calls[call].slot = run_slot_call(sync, run);
+		calls[call].subxact = GetCurrentSubTransactionId();
+	}
+	return calls[call].slot;
 }
 
 void
@@ -109,6 +150,8 @@ control_progress(const Sync *sync, const SyncRun *run)
 		slot = run->depth > 0 ? call_slot(sync, run) : job_slot;
 	if (slot)
 		run_slot_figures(slot, run);
+	if (slot && run->phase == PHASE_ENDED && run_slot_end(slot))
+		call_cancelled();
 }
 
 /*
@@ -205,7 +248,7 @@ run_find(int64 run, Oid *owner, char **name)
 }
 
 /*
- * connkit_cancel_run(run): true where the run waited, and is cancelled, or has a process, which was interrupted.
+ * connkit_cancel_run(run): true where the run waited, and is cancelled, or was under way, and is interrupted.
  */
 Datum
 connkit_cancel_run(PG_FUNCTION_ARGS)
@@ -232,6 +275,9 @@ connkit_cancel_run(PG_FUNCTION_ARGS)
 		audit_write(&event);
 		database_wake_at_commit();
 	}
+	else
+		ereport(NOTICE,
+				(errmsg("run " INT64_FORMAT " has ended: there is nothing to cancel", run)));
 	SPI_finish();
 	PG_RETURN_BOOL(done);
 }

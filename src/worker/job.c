@@ -357,6 +357,7 @@ connkit_job(Datum arg)
 	pqsignal(SIGINT, StatementCancelHandler);
 	error = job_run();
 	pqsignal(SIGINT, SIG_IGN);
+	(void) run_slot_end(job.slot);
 	QueryCancelPending = false;
 	job.ended = error == NULL || job_write(job_failed, error);
 	proc_exit(0);

@@ -469,7 +469,7 @@ run_slot_clear(RunSlot *slot)
 {
 	slot->state = RUN_SLOT_FREE;
 	slot->claim = 0;
-	slot->cancel = false;
+	slot->cancel = slot->ended = false;
 	slot->canceller = slot->owner = slot->organization = InvalidOid;
 	slot->pid = 0;
 	slot->run = slot->sync = 0;
@@ -650,10 +650,12 @@ bool
 run_slot_cancel(int64 run, Oid canceller)
 {
 	RunSlot    *slot;
+	bool		under_way;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	slot = run_slot_find(run, 0);
-	if (slot)
+	under_way = slot && !slot->ended;
+	if (under_way)
 	{
 		slot->cancel = true;
 		slot->canceller = canceller;
@@ -662,7 +664,22 @@ run_slot_cancel(int64 run, Oid canceller)
 			(void) kill(slot->pid, SIGINT);
 	}
 	LWLockRelease(shared->lock);
-	return slot != NULL;
+	return under_way;
+}
+
+bool
+run_slot_end(RunSlot *slot)
+{
+	bool		cancelled;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	cancelled = slot->cancel && !slot->ended;
+	slot->ended = true;
+	LWLockRelease(shared->lock);
+	/* it was sent under the lock, and is there after the next system call */
+	if (cancelled)
+		pg_usleep(1000);
+	return cancelled;
 }
 
 List *

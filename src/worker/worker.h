@@ -67,6 +67,7 @@ typedef struct RunSlot
 	RunSlotState state;
 	bool		background;		/* a job; else a call of connkit_sync() */
 	bool		cancel;			/* by connkit_cancel_run() */
+	bool		ended;			/* what its process does now is not the run any more */
 	uint64		claim;			/* no other use of a slot has the same */
 	Oid			database;
 	int64		run;
@@ -155,8 +156,11 @@ extern void run_slot_release(RunSlot *slot, bool again);
 extern RunSlot *run_slot_call(const Sync *sync, const SyncRun *run);
 /* Whether the run has a process, or will have. */
 extern bool run_slot_is_live(int64 run);
-/* Interrupts the process of the run; false where it has none. */
+/* Interrupts the process of the run; false where it has none, or does something else by now. */
 extern bool run_slot_cancel(int64 run, Oid canceller);
+/* The run has ended: nobody interrupts the process for it any more. True where somebody did before, in which case the signal
+ * has arrived. */
+extern bool run_slot_end(RunSlot *slot);
 /* Copies of the slots of this database, in the current memory context. */
 extern List *run_slots(void);
 

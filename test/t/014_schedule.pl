@@ -219,6 +219,26 @@ sql("SELECT connkit_cancel_run(run) FROM connkit.sync_progress WHERE sync_name =
 eventually($node, 'postgres', 'SELECT NOT EXISTS (SELECT FROM connkit.sync_progress)', 'until it ends');
 is(sql("SELECT count(*) FROM connkit.sync_run WHERE state = 'succeeded' AND sync_name ~ 'ing\$'"), '6', 'well');
 
+# what a session does afterwards is not the run any more
+sql("ALTER SERVER third OPTIONS (ADD fail_at '2')");
+for my $after (q{SELECT connkit_sync('second')}, q{SELECT connkit_sync('third')},
+	q{DO $$ BEGIN PERFORM connkit_sync('second'); PERFORM pg_sleep(3); END $$},
+	q{DO $$ BEGIN PERFORM connkit_sync('third'); PERFORM pg_sleep(3); END $$},
+	q{DO $$ BEGIN BEGIN PERFORM connkit_sync('second'); RAISE 'no'; EXCEPTION WHEN raise_exception THEN END; PERFORM pg_sleep(3); END $$})
+{
+	my $session = session('SET client_min_messages = error; BEGIN');
+	my $was = sql('SELECT last_value FROM connkit.sync_run_id_seq');
+
+	$session->{in} .= "$after;\nSELECT 'slept' FROM pg_sleep(1);\n";
+	$session->{run}->pump_nb;
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+	my ($status, $out, $error) = $node->psql('postgres', 'SELECT connkit_cancel_run(' . ($was + 1) . ')');
+	like("$out$error", $after =~ /RAISE/ ? qr/does not exist/ : qr/^f.*has ended: there is nothing to cancel/s,
+		"nothing can be cancelled after $after");
+	like(end_of($session, 'COMMIT'), qr/slept/, 'and it goes on');
+}
+eventually($node, 'postgres', 'SELECT NOT EXISTS (SELECT FROM connkit.sync_progress)', 'nothing stays');
+
 # a run within a job is not shown in its place
 make_sync($node, 'postgres', $_, "rows '10'") for qw(inside outside);
 sql(q{
