@@ -46,6 +46,14 @@ SELECT is(run('a'), 'succeeded 3 2 0', 'later rows at the position are new, also
 SELECT is(run('a'), 'succeeded 3 0 0', 'once');
 SELECT at_source('INSERT INTO a VALUES (5, ''2026-01-03''), (6, ''2026-01-01 12:00'')') IS NULL AS ready \gset
 SELECT is(run('a'), 'succeeded 4 1 0', 'a row behind the position is not read without a lookback');
+SELECT at_source('INSERT INTO a VALUES (10, ''2026-01-03'')') IS NULL AS ready \gset
+SELECT is(run('a'), 'succeeded 2 1 0', 'one more');
+SELECT at_source('DELETE FROM a WHERE id = 10') IS NULL AS ready \gset
+SELECT is(run('a'), 'succeeded 1 0 0', 'it is gone');
+SELECT at_source('INSERT INTO a VALUES (10, ''2026-01-03'')') IS NULL AS ready \gset
+SELECT is(run('a'), 'succeeded 2 0 0', 'and when it is there again, it is known');
+SELECT at_source('DELETE FROM a WHERE id = 10') IS NULL AS ready \gset
+DELETE FROM a WHERE id = 10;
 BEGIN;
 SELECT at_source('INSERT INTO a VALUES (7, ''2026-01-04'')') IS NULL AS ready \gset
 SELECT is(run('a'), 'succeeded 2 1 0', 'a run in a transaction');
@@ -59,6 +67,8 @@ DELETE FROM a WHERE ctid NOT IN (SELECT min(ctid) FROM a GROUP BY id);
 SELECT at_source('INSERT INTO a VALUES (8, ''2026-01-01''), (9, ''2025-01-01'')') IS NULL AS ready \gset
 SELECT is(run('a'), 'succeeded 8 1 0', 'late rows within the lookback come');
 SELECT is(run('a'), 'succeeded 8 0 0', 'once');
+SELECT at_source('UPDATE a SET at = ''2026-01-02 12:00'' WHERE id = 8') IS NULL AS ready \gset
+SELECT is(run('a'), 'succeeded 8 1 0', 'a row whose cursor has changed is another one');
 
 -- without a key: equal rows are as many as there are
 SELECT at_source('CREATE TABLE k (v text, n int); INSERT INTO k VALUES (''x'', 1), (''x'', 1), (NULL, 1)') IS NULL AS ready \gset
