@@ -27,7 +27,6 @@
 
 #define MARK "(hidden by connkit)"
 #define HIDDEN "... " MARK
-#define COMMENT "/*" HIDDEN "*/"
 
 /* Bytes of prepared statements that one text may have looked through. */
 #define EXECUTE_EFFORT (16 * 1024 * 1024)
@@ -289,8 +288,8 @@ guard_text(const PlannedStmt *statement, const char *text)
 	while (begin < cut - text && text[begin] != '"' && strncmp(text + begin, "--", 2) != 0 &&
 		   strncmp(text + begin, "/*", 2) != 0)
 		begin++;
-	/* the mark is whole, since it tells that EXECUTE of such a statement is guarded */
-	copy = psprintf("%.*s" COMMENT "%*s", begin, text, Max(end - begin - (int) strlen(COMMENT), 0), "");
+	/* the mark is whole, since it tells that EXECUTE of such a statement is guarded; the length is as the parser found it */
+	copy = psprintf("%.*s/*" HIDDEN "%*s*/", begin, text, Max(end - begin - (int) strlen("/*" HIDDEN "*/"), 0), "");
 	return copy;
 }
 

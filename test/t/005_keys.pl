@@ -347,8 +347,11 @@ $main->safe_psql('postgres', q{SELECT connkit_set_secret('c' || i, repeat('x', 1
 		}
 		else
 		{
-			kill 'KILL', $out =~ /(\d+)/;
+			my ($backend) = $out =~ /(\d+)/;
+			kill 'KILL', $backend;
 			$run->finish;
+			# until the postmaster has seen it, sessions begin that it is to end
+			sleep 0.001 while kill 0, $backend;
 			$main->poll_query_until('postgres', 'SELECT true');
 		}
 		my $opened = opens($main);

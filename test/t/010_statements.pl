@@ -30,6 +30,7 @@ for my $sql (
 	"PREPARE p AS SELECT 1,'user mapping',2,3 \\; SELECT 4,5,6,7,8,9,10,11,12,13,14",
 	'EXPLAIN SELECT 1 AS "user mapping", 2 AS b',
 	'CREATE VIEW v AS SELECT 3 AS "connkit_test x", 4 AS b',
+	"CREATE VIEW w AS SELECT 'user mapping' AS a, 2 AS b WHERE 1 IN (3, 4, 5, 6, 7)",
 	'CREATE TABLE t AS SELECT 1 AS a /* no "user mapping" */, 2 AS b')
 {
 	my ($status, $out, $error) = $node->psql('postgres', $sql);
