@@ -495,11 +495,12 @@ add_checks(Sync *sync, Oid stage)
 								 CurrentMemoryContext);
 	values[0] = ObjectIdGetDatum(sync->target);
 	values[1] = makeArrayResult(names, CurrentMemoryContext);
+	/* not read only: the run may have altered the target just now */
 	if (SPI_execute_with_args("SELECT pg_catalog.pg_get_constraintdef(c.oid) FROM pg_catalog.pg_constraint AS c"
 							  " WHERE c.conrelid = $1 AND c.contype = 'c' AND c.convalidated AND c.conkey IS NOT NULL"
 							  " AND (SELECT pg_catalog.bool_and(a.attname::pg_catalog.text = ANY ($2))"
 							  " FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))",
-							  2, types, values, NULL, true, 0) != SPI_OK_SELECT)
+							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "the target's constraints could not be read");
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "ALTER TABLE %s", target_name(stage));

@@ -383,5 +383,13 @@ SELECT begin_sync('CREATE TABLE t (id int)');
 SELECT at_source('DROP TABLE t');
 SELECT is(run(), 'failed | table "evolve.t" is not present on source "source"', 'a table that is gone');
 
+-- a column is widened that a check is on, which the stage has too
+SELECT begin_sync('CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)', '{"max_rejected": 1, "deletes": "hard"}', 'merge', 'merge');
+SELECT is(run(), 'succeeded', 'a merge');
+ALTER TABLE t ADD CHECK (v < 9);
+SELECT at_source('ALTER TABLE t ALTER v TYPE bigint; INSERT INTO t VALUES (2, 2), (3, 10)');
+SELECT is(run(), 'succeeded', 'a checked column is widened');
+SELECT is(target() || ' ' || target_rows(), 'id integer!, v bigint (1,1) (2,2)', 'and checked on');
+
 SELECT * FROM finish();
 SELECT dblink_exec('source', 'DROP SCHEMA evolve CASCADE') <> '' AS ready \gset
