@@ -181,6 +181,11 @@ SELECT make('word', 'word_sql', 'merge') IS NULL AS ready \gset
 SELECT is(run('word') || run('word_sql'), 'succeeded 1 1 0succeeded 1 1 0', 'keys that a collation takes for equal');
 SELECT is((SELECT string_agg(k COLLATE "C", ',' ORDER BY k) FROM word) || ' ' || (SELECT string_agg(k COLLATE "C", ',' ORDER BY k) FROM word_sql), 'A,b,c A,b,c', 'are written as the source has them');
 SELECT is(run('word') || run('word_sql'), 'succeeded 0 0 0succeeded 0 0 0', 'once');
+CREATE TABLE word_index (k text, v int);
+CREATE UNIQUE INDEX ON word_index (k COLLATE any_case);
+INSERT INTO word_index VALUES ('a', 1);
+SELECT make('word', 'word_index', 'merge') IS NULL AS ready \gset
+SELECT matches(run('word_index'), '^failed .*duplicate key value violates unique constraint', 'by an index alone they are not');
 SELECT at_source('CREATE TABLE spot (k point, v int); INSERT INTO spot VALUES (''(1,1)'', 1)') IS NULL AS ready \gset
 CREATE TABLE spot (k point, v int);
 SELECT make('spot', 'spot', 'merge', key_columns => '{k}') IS NULL AS ready \gset
@@ -198,6 +203,10 @@ SELECT at_source('INSERT INTO log VALUES (1, ''newest'', 9), (1, ''newer'', 8), 
 SELECT is(run('log') || run('log_sql'), 'succeeded 1 1 0succeeded 1 1 0', 'also where it is there');
 SELECT is((SELECT string_agg(concat_ws(' ', k, v), ',' ORDER BY k) FROM log), '1 newest,2 new,3 last,4 b', 'the last one by its cursor');
 SELECT is((SELECT string_agg(concat_ws(' ', k, v), ',' ORDER BY k) FROM log_sql), '1 newest,2 new,3 last,4 b', 'by SQL too');
+
+SELECT at_source('TRUNCATE log; INSERT INTO log SELECT k, CASE n WHEN 1 THEN ''old'' ELSE ''new'' END, 10 + n FROM generate_series(1, 2500) AS k, generate_series(1, 2) AS n') IS NULL AS ready \gset
+SELECT is(run('log') || run('log_sql'), 'succeeded 2496 4 0succeeded 2496 4 0', 'more than a batch of them');
+SELECT is((SELECT string_agg(DISTINCT v, ',') FROM log) || (SELECT string_agg(DISTINCT v, ',') FROM log_sql), 'newnew', 'the last one of each');
 
 -- no key
 SELECT at_source('CREATE TABLE hole (k int, v int); INSERT INTO hole VALUES (1, 1), (NULL, 2)') IS NULL AS ready \gset
