@@ -34,13 +34,15 @@ $source->safe_psql('postgres', q{
 	CREATE TABLE letters (k text PRIMARY KEY, n int);
 	CREATE TABLE loose (id bigint UNIQUE, name text);
 	CREATE TABLE twice (id bigint NOT NULL);
+	CREATE TABLE triple (a int, b int, c int, PRIMARY KEY (a, b, c));
 } . "INSERT INTO plain SELECT i * 3, 'row ' || i FROM generate_series(1, ${\ROWS}) AS i;
 	INSERT INTO pair SELECT i / 1500, date '2000-01-01' + i % 1500, i / 7.0 FROM generate_series(1, ${\ROWS}) AS i;
 	INSERT INTO letters SELECT chr(65 + i % 900) || i, i FROM generate_series(1, 3000) AS i;
 	INSERT INTO loose SELECT i FROM generate_series(1, 50) AS i;
-	INSERT INTO twice SELECT i / 2 FROM generate_series(1, 50) AS i;"
+	INSERT INTO twice SELECT i / 2 FROM generate_series(1, 50) AS i;
+	INSERT INTO triple SELECT i / 9, i / 3 % 3, i * 2 % 3 FROM generate_series(1, 80) AS i;"
 	. join '', 'ANALYZE;', map { "ALTER TABLE $_ ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON $_ USING (slowly()); GRANT SELECT ON $_ TO reader;" }
-	qw(plain pair letters loose twice));
+	qw(plain pair letters loose twice triple));
 make_extension($node, 'postgres');
 sql(qq{
 	CREATE SERVER src FOREIGN DATA WRAPPER connkit_postgres OPTIONS (host '$host', port '$port', dbname 'postgres');
@@ -100,7 +102,8 @@ sub whole
 
 sub nothing_left
 {
-	is(sql(q{SELECT count(*) FROM pg_class WHERE relname LIKE 'connkit\_load%'}), '0', "$_[0]: and nothing is left beside them");
+	is(sql(q{SELECT (SELECT count(*) FROM pg_class WHERE relname LIKE 'connkit\_load%'), count(load) FROM connkit.sync_state}), '0|0',
+		"$_[0]: and nothing is left beside them");
 }
 
 sub figures
@@ -244,6 +247,13 @@ $run = request('replaced');
 ended($run, 'succeeded', 'the table was dropped');
 whole('replaced', '(SELECT * FROM plain WHERE id < 9000) AS p', 'id, name', 1);
 interrupted('replaced');
+sql("CREATE ROLE ben; GRANT CREATE ON SCHEMA public TO ben; SET ROLE acme; DROP TABLE connkit_load_1;"
+	. " RESET ROLE; SET ROLE ben; CREATE TABLE connkit_load_1 (id bigint)");
+$run = request('replaced');
+ended($run, 'failed', 'a table of another role is in its place');
+figures($run, 'sqlstate', '42P07', 'which is told');
+sql("SET ROLE ben; DROP TABLE connkit_load_1");
+interrupted('replaced');
 sql("SET ROLE acme; DELETE FROM connkit_load_1 WHERE id = 3");
 $run = request('replaced');
 ended($run, 'failed', 'somebody has deleted a row of the table');
@@ -279,6 +289,11 @@ sub fails
 	isnt(sql("SELECT hint FROM connkit.sync_run WHERE id = $run"), '', 'with a hint');
 }
 
+make('triple', 'triple', ", write => 'append'", ', "chunk_rows": 4');
+$run = request('triple');
+ended($run, 'succeeded', 'a key of three columns');
+whole('triple', 'triple', 'a, b, c', 1);
+figures($run, 'rows_read, chunks', '80|20', 'in parts');
 make('loose', 'loose', '');
 fails('loose', qr/its source has no key/);
 sql(q{SET ROLE acme; SELECT connkit_alter_sync('loose', '{"key_columns": ["id"]}')});
@@ -329,9 +344,10 @@ sql(qq{
 $run = request('good');
 parts($run, 3);
 terminate();
-parts($run, 4);
+parts($run, 6);
 cancel();
 ended($run, 'cancelled', 'rejecting rows, a run is interrupted');
+figures($run, 'rejected > 0', 't', 'which has met one');
 $next = request('good');
 ended($next, 'succeeded', 'and another one ends');
 figures($next, 'rejected', '12', 'it counts the rows of both');
@@ -355,6 +371,24 @@ sql(q{SET ROLE acme; DROP TABLE good; SELECT connkit_alter_sync('good', '{"max_r
 $run = request('good');
 ended($run, 'succeeded', 'parts of nothing but bad rows');
 figures($run, 'rejected, inserted', '2301|3699', 'do not stop it');
+
+# rows that a load has rejected are not replayed before the others are in the target
+lite("UPDATE texts SET v = CASE WHEN id = 3 THEN 'x' ELSE '' || id END");
+sql(q{SET ROLE acme; SELECT connkit_create_sync('lite', 'texts', 'refreshed', name => 'refreshed', settings => '{"resumable": true,
+	"chunk_rows": 200, "max_rejected": 1, "filter": "public.slowly(id)"}')});
+$run = request('refreshed');
+ended($run, 'succeeded', 'a full refresh');
+figures($run, 'rejected, inserted', '1|5999', 'rejects a row');
+$run = request('refreshed');
+parts($run, 2);
+cancel();
+ended($run, 'cancelled', 'the next one is interrupted');
+sql(q{SET ROLE acme; SELECT connkit_replay_rejected('refreshed')});
+is(sql(q{SELECT count(*), count(replayed_at) FROM connkit.rejected_row WHERE sync = (SELECT id FROM connkit.sync
+	WHERE name = 'refreshed')}), '1|0', 'its row waits');
+$run = request('refreshed');
+ended($run, 'succeeded', 'until all is there');
+nothing_left('refreshed');
 
 # keys that may be one in the target: all rows of a run are looked at together, though others come in parts
 $source->safe_psql('postgres', q{
