@@ -7,24 +7,8 @@
 #include "postgres.h"
 #include "lib/stringinfo.h"
 #include "nodes/pathnodes.h"
-#include "nodes/pg_list.h"
 
-#include "connkit.h"
-#include "options.h"
-
-/* A foreign table as the source knows it. */
-typedef struct RemoteTable
-{
-	Oid			relid;
-	Oid			serverid;
-	Oid			userid;			/* whose user mapping serves */
-	const CkSql *sql;			/* NULL: the connector speaks no SQL */
-	char	   *schema;			/* or NULL */
-	char	   *table;
-	char	   *query;			/* instead of a table, or NULL */
-	List	   *options;		/* of the foreign table */
-	CommonOptions common;		/* server's and table's */
-} RemoteTable;
+#include "remote_table.h"
 
 /* SQL under construction. */
 typedef struct RemoteSql
@@ -41,20 +25,6 @@ typedef struct RemoteSql
 	int			depth;			/* of the condition that is being written, within others */
 	bool		bytewise;		/* text columns are written with COLLATE "C": their own collations would conflict */
 } RemoteSql;
-
-extern void remote_table_init(RemoteTable *table, Oid relid, Oid userid);
-
-/* Identifier in the dialect's quotes. */
-extern void remote_identifier(StringInfo text, const CkSql *sql, const char *name);
-/* What stands behind FROM: the quoted table, or the query in parentheses. */
-extern void remote_from(StringInfo text, const RemoteTable *table);
-/* A column as a value of the local type. */
-extern void remote_column(StringInfo text, const RemoteTable *table, AttrNumber attnum);
-/* Name of a column at the source. */
-extern char *remote_column_name(Oid relid, AttrNumber attnum);
-/* The list behind SELECT, and the columns as a scan wants them (palloc'd). */
-extern CkColumn *remote_columns(const RemoteTable *table, List *attributes, Oid **types, int32 **typmods, int **places);
-extern void remote_select_list(StringInfo text, const RemoteTable *table, List *attributes);
 
 /* How faithfully the source answers a condition. */
 typedef enum Pushed
@@ -88,5 +58,19 @@ extern bool remote_order(RemoteSql *sql, List *pathkeys);
 
 /* Appends a placeholder for the value of an expression. */
 extern void remote_placeholder(RemoteSql *sql, Expr *value);
+
+/* For the files that write SQL: each appends, and is false where the source would not answer as PostgreSQL does. */
+
+/* An expression as a value. What it holds is exact, since nothing checks a value again. */
+extern bool remote_value(RemoteSql *sql, Node *node);
+/* A rule's template; args are written anew wherever they stand. With list, that is what %2 stands for. */
+extern bool remote_template(RemoteSql *sql, const char *template, const char *name, List *args, List *list);
+/* What stands before condition number i of a row of count, from 0 on, that are joined by AND or OR; at the end what stands
+ * behind the last. */
+extern void remote_joint(StringInfo text, const char *joint, int i, int count);
+/* True for an = of which the dialect knows, and no user's operator of that name. */
+extern bool remote_ruled_equality(const CkSql *dialect, Oid operator);
+/* True where the expression holds different text columns of the table, which may have different collations there. */
+extern bool remote_mixes_collations(RemoteSql *sql, Node *node);
 
 #endif							/* CONNKIT_REMOTE_SQL_H */

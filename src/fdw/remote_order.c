@@ -1,0 +1,117 @@
+/*
+ * remote_order.c: ORDER BY in a source's dialect, where it gives PostgreSQL's own order.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "remote_sql.h"
+#include "rules.h"
+#include "value.h"
+
+/* The expression of a path key that is made of this table's columns alone, or NULL. */
+static Expr *
+pathkey_expression(RemoteSql *sql, PathKey *key)
+{
+	EquivalenceClass *class = key->pk_eclass;
+	ListCell   *lc;
+
+	if (class->ec_has_volatile)
+		return NULL;
+	foreach(lc, class->ec_members)
+	{
+		EquivalenceMember *member = lfirst(lc);
+
+		if (!member->em_is_child && bms_equal(member->em_relids, sql->rel->relids) && !bms_is_empty(member->em_relids))
+			return member->em_expr;
+	}
+	return NULL;
+}
+
+/* Writes what the source sorts by so that it sorts as PostgreSQL does. */
+static bool
+sql_sort_key(RemoteSql *sql, Expr *expr, Oid collation)
+{
+	Oid			type = getBaseType(exprType((Node *) expr));
+	const CkSqlRule *rule;
+
+	if (type == VARCHAROID)
+		type = TEXTOID;
+	rule = rules_find(sql->table->sql, RULE_ORDER, type, NULL);
+	if (rule)
+		return rule->fidelity == CK_EXACT && rules_locale_fits(rule, collation) &&
+			remote_template(sql, rule->remote ? rule->remote : "%1", "", list_make1(expr), NULL);
+	if (!sql->table->sql->native || OidIsValid(collation) || !value_type_is_native(type) || type == JSONBOID ||
+		type == JSONBARRAYOID)
+		return false;
+	return remote_value(sql, (Node *) expr);
+}
+
+/* True where the key orders by its type's own operators. */
+static bool
+pathkey_is_default(PathKey *key, Oid type)
+{
+	Oid			opclass = GetDefaultOpClass(type, BTREE_AM_OID);
+
+	return OidIsValid(opclass) && get_opclass_family(opclass) == key->pk_opfamily;
+}
+
+/* True for a column that is declared NOT NULL; as everywhere in PostgreSQL, that is taken to hold at the source. */
+static bool
+never_null(RemoteSql *sql, Expr *expr)
+{
+	HeapTuple	tuple;
+	bool		never;
+
+	while (IsA(expr, RelabelType))
+		expr = ((RelabelType *) expr)->arg;
+	if (!IsA(expr, Var) || ((Var *) expr)->varattno <= 0)
+		return false;
+	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(sql->table->relid), Int16GetDatum(((Var *) expr)->varattno));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	never = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	ReleaseSysCache(tuple);
+	return never;
+}
+
+bool
+remote_order(RemoteSql *sql, List *pathkeys)
+{
+	ListCell   *lc;
+	const char *joint = " ORDER BY ";
+
+	foreach(lc, pathkeys)
+	{
+		PathKey    *key = lfirst_node(PathKey, lc);
+		Expr	   *expr = pathkey_expression(sql, key);
+		bool		descends = compat_pathkey_descends(key);
+		const char *direction = descends ? " DESC" : " ASC";
+		int			params = list_length(sql->params);
+
+		if (expr == NULL || !pathkey_is_default(key, exprType((Node *) expr)))
+			return false;
+		appendStringInfoString(sql->text, joint);
+		joint = ", ";
+		if (!sql->table->sql->nulls_order && key->pk_nulls_first == descends && !never_null(sql, expr))
+		{
+			if (!sql_sort_key(sql, expr, key->pk_eclass->ec_collation))
+				return false;
+			appendStringInfo(sql->text, " IS NULL%s, ", direction);
+		}
+		if (!sql_sort_key(sql, expr, key->pk_eclass->ec_collation) || list_length(sql->params) != params)
+			return false;
+		appendStringInfoString(sql->text, direction);
+		if (sql->table->sql->nulls_order)
+			appendStringInfoString(sql->text, key->pk_nulls_first ? " NULLS FIRST" : " NULLS LAST");
+	}
+	return true;
+}

@@ -1,0 +1,177 @@
+/*
+ * remote_table.c: a foreign table as the source knows it: its name, its columns, and who may read it.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "foreign/foreign.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "registry.h"
+#include "remote_table.h"
+#include "value.h"
+
+/*
+ * ERROR where the owner of a foreign table, who says what is read there, may not use its server any more: PostgreSQL asks
+ * only when the table is made.
+ */
+static void
+check_owner(Oid relid, Oid serverid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	if (compat_server_aclcheck(serverid, owner, ACL_USAGE) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the owner of foreign table \"%s\" may not use source \"%s\"", get_rel_name(relid),
+						GetForeignServer(serverid)->servername),
+				 errhint("GRANT USAGE ON FOREIGN SERVER … gives the right.")));
+}
+
+void
+remote_table_init(RemoteTable *table, Oid relid, Oid userid)
+{
+	ForeignTable *foreign = GetForeignTable(relid);
+	const CkConnector *connector = registry_connector_of_server(foreign->serverid);
+	void	   *options;
+
+	check_owner(relid, foreign->serverid);
+	memset(table, 0, sizeof(*table));
+	table->relid = relid;
+	table->serverid = foreign->serverid;
+	table->userid = userid;
+	table->options = foreign->options;
+	options = options_parse(connector, list_make2(GetForeignServer(foreign->serverid)->options, foreign->options),
+							&table->common, false);
+	if (connector->caps & CK_REMOTE)
+		table->sql = connector->dialect ? connector->dialect(options) : connector->sql;
+	table->schema = table->common.schema_name;
+	table->query = table->common.query;
+	table->table = table->common.table_name ? table->common.table_name : get_rel_name(relid);
+}
+
+void
+remote_identifier(StringInfo text, const CkSql *sql, const char *name)
+{
+	appendStringInfoChar(text, sql->quote);
+	for (const char *c = name; *c; c++)
+	{
+		if (*c == sql->quote)
+			appendStringInfoChar(text, *c);
+		appendStringInfoChar(text, *c);
+	}
+	appendStringInfoChar(text, sql->quote);
+}
+
+void
+remote_from(StringInfo text, const RemoteTable *table)
+{
+	if (table->query)
+	{
+		/* a comment at its end must not swallow the parenthesis */
+		appendStringInfo(text, strstr(table->query, "--") ? "(%s\n) AS q" : "(%s) AS q", table->query);
+		return;
+	}
+	if (table->schema && !table->sql->no_schema)
+	{
+		remote_identifier(text, table->sql, table->schema);
+		appendStringInfoChar(text, '.');
+	}
+	remote_identifier(text, table->sql, table->table);
+}
+
+char *
+remote_column_name(Oid relid, AttrNumber attnum)
+{
+	char	   *name = options_get(GetForeignColumnOptions(relid, attnum), "column_name");
+
+	return name ? name : get_attname(relid, attnum, false);
+}
+
+/* A type's name without a modifier; not what SQL would take for one with a default modifier. */
+char *
+remote_type_name(Oid type)
+{
+	return format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN);
+}
+
+/* True where a cast to the type with a modifier rounds just as reading the value here does; others would cut it. */
+static bool
+type_rounds(Oid type)
+{
+	return type == NUMERICOID || type == TIMEOID || type == TIMETZOID || type == TIMESTAMPOID ||
+		type == TIMESTAMPTZOID || type == INTERVALOID;
+}
+
+void
+remote_column(StringInfo text, const RemoteTable *table, AttrNumber attnum)
+{
+	Oid			type,
+				collation;
+	int32		typmod;
+
+	remote_identifier(text, table->sql, remote_column_name(table->relid, attnum));
+	if (!table->sql->native)
+		return;
+	/* the source converts what it holds to the local type; where it holds just that, the cast is nothing */
+	get_atttypetypmodcoll(table->relid, attnum, &type, &typmod, &collation);
+	if (!value_type_is_native(type))
+	{
+		appendStringInfoString(text, "::text");
+		return;
+	}
+	type = getBaseTypeAndTypmod(type, &typmod);
+	appendStringInfo(text, "::%s", type_rounds(type) && typmod >= 0 ? format_type_with_typemod(type, typmod) :
+					 remote_type_name(type));
+}
+
+void
+remote_select_list(StringInfo text, const RemoteTable *table, List *attributes)
+{
+	ListCell   *lc;
+	bool		first = true;
+
+	if (attributes == NIL && !table->sql->native)
+		appendStringInfoString(text, " NULL");
+	foreach(lc, attributes)
+	{
+		appendStringInfoString(text, first ? " " : ", ");
+		remote_column(text, table, (AttrNumber) lfirst_int(lc));
+		first = false;
+	}
+}
+
+CkColumn *
+remote_columns(const RemoteTable *table, List *attributes, Oid **types, int32 **typmods, int **places)
+{
+	int			n = list_length(attributes);
+	CkColumn   *columns = palloc0(sizeof(CkColumn) * Max(n, 1));
+
+	*types = palloc(sizeof(Oid) * Max(n, 1));
+	*typmods = palloc(sizeof(int32) * Max(n, 1));
+	*places = palloc(sizeof(int) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		AttrNumber	attnum = (AttrNumber) list_nth_int(attributes, i);
+		Oid			collation;
+
+		get_atttypetypmodcoll(table->relid, attnum, &(*types)[i], &(*typmods)[i], &collation);
+		columns[i].name = remote_column_name(table->relid, attnum);
+		columns[i].type = table->sql && table->sql->native ?
+			(value_type_is_native((*types)[i]) ? CK_NATIVE : CK_TEXT) : value_type_for((*types)[i]);
+		columns[i].local_type = format_type_with_typemod((*types)[i], (*typmods)[i]);
+		(*places)[i] = attnum - 1;
+	}
+	return columns;
+}

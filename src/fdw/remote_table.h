@@ -1,0 +1,45 @@
+/*
+ * remote_table.h: a foreign table as the source knows it.
+ */
+#ifndef CONNKIT_REMOTE_TABLE_H
+#define CONNKIT_REMOTE_TABLE_H
+
+#include "postgres.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+
+#include "connkit.h"
+#include "options.h"
+
+/* A foreign table as the source knows it. */
+typedef struct RemoteTable
+{
+	Oid			relid;
+	Oid			serverid;
+	Oid			userid;			/* whose user mapping serves */
+	const CkSql *sql;			/* NULL: the connector speaks no SQL */
+	char	   *schema;			/* or NULL */
+	char	   *table;
+	char	   *query;			/* instead of a table, or NULL */
+	List	   *options;		/* of the foreign table */
+	CommonOptions common;		/* server's and table's */
+} RemoteTable;
+
+/* ERROR where the table's owner may not use its server. userid is whose user mapping serves. */
+extern void remote_table_init(RemoteTable *table, Oid relid, Oid userid);
+
+/* Identifier in the dialect's quotes. */
+extern void remote_identifier(StringInfo text, const CkSql *sql, const char *name);
+/* What stands behind FROM: the quoted table, or the query in parentheses. */
+extern void remote_from(StringInfo text, const RemoteTable *table);
+/* A column as a value of the local type. */
+extern void remote_column(StringInfo text, const RemoteTable *table, AttrNumber attnum);
+/* A type's name without a modifier; not what SQL would take for one with a default modifier. */
+extern char *remote_type_name(Oid type);
+/* Name of a column at the source. */
+extern char *remote_column_name(Oid relid, AttrNumber attnum);
+/* The list behind SELECT, and the columns as a scan wants them (palloc'd). */
+extern CkColumn *remote_columns(const RemoteTable *table, List *attributes, Oid **types, int32 **typmods, int **places);
+extern void remote_select_list(StringInfo text, const RemoteTable *table, List *attributes);
+
+#endif							/* CONNKIT_REMOTE_TABLE_H */
