@@ -36,6 +36,7 @@
 #include "utils/acl.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
+#include "storage/smgr.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/pg_locale.h"
