@@ -17,7 +17,7 @@
 #include "scan.h"
 
 uint64		scan_bytes = 0;
-ScanRejecter scan_rejecter = NULL;
+const ScanRejecter *scan_rejecter = NULL;
 
 void
 scan_detach(SourceScan *scan)
@@ -215,6 +215,11 @@ scan_convert(SourceScan *scan, const int *places, Datum *values, bool *isnull)
 {
 	ErrorContextCallback context;
 
+	if (scan->row.misfit > 0)
+	{
+		scan->converting = scan->row.misfit - 1;
+		session_raise(scan->session, CK_ERR_DATA);
+	}
 	context.callback = scan_error_context;
 	context.arg = scan;
 	context.previous = error_context_stack;
@@ -266,7 +271,8 @@ scan_value_text(SourceScan *scan, int column)
 
 	if (it.value->type == CK_NULL)
 		return NULL;
-	return attempt(try_value_text, &it) == NULL ? it.text : value_raw_text(it.value);
+	/* what the source's own rules do not take is no value, though the local type might take it for one */
+	return it.value->type != CK_MISFIT && attempt(try_value_text, &it) == NULL ? it.text : value_raw_text(it.value);
 }
 
 /* What the source gave for the row at hand, as far as JSON can say it. */
@@ -315,14 +321,21 @@ static bool
 scan_convert_or_reject(SourceScan *scan, const int *places, Datum *values, bool *isnull)
 {
 	RowConversion it = {.scan = scan, .places = places, .values = values, .isnull = isnull};
-	ErrorData  *error = attempt(try_convert, &it);
+	ErrorData  *error;
 
+	if (scan_rejecter == NULL || scan_rejecter->table != scan->table)
+	{
+		scan_convert(scan, places, values, isnull);
+		return true;
+	}
+	error = attempt(try_convert, &it);
 	if (error == NULL)
 		return true;
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION &&
 		ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
 		ReThrowError(error);
-	scan_rejecter(scan_row_json(scan), scan->converting >= 0 ? scan->readers[scan->converting].column : NULL, error);
+	scan_rejecter->reject(scan_rejecter->arg, scan_row_json(scan),
+						  scan->converting >= 0 ? scan->readers[scan->converting].column : NULL, error);
 	scan->converting = -1;
 	return false;
 }
@@ -343,6 +356,7 @@ scan_fetch(SourceScan *scan)
 		scan_open(scan);
 	for (uint32 i = 0; i < scan->row.ncolumns; i++)
 		scan->row.values[i].type = CK_NULL;
+	scan->row.misfit = 0;
 	scan->session->pub.query_timeout_ms = scan->query_timeout_ms;
 	status = scan->session->pub.connector->scan_next(&scan->pub, &scan->row);
 	if (scan->timed)
@@ -394,11 +408,6 @@ scan_next(SourceScan *scan, Datum *values, bool *isnull)
 	{
 		if (!scan_fetch(scan))
 			return false;
-		if (scan_rejecter == NULL)
-		{
-			scan_convert(scan, scan->attributes, values, isnull);
-			return true;
-		}
 	}
 	while (!scan_convert_or_reject(scan, scan->attributes, values, isnull));
 	return true;
@@ -434,10 +443,12 @@ scan_spool(SourceScan *scan)
 	while (scan_fetch(scan))
 	{
 		CHECK_FOR_INTERRUPTS();
-		scan_convert(scan, places, values, isnull);
-		CurrentResourceOwner = scan->owner;
-		tuplestore_putvalues(spool, scan->spool_desc, values, isnull);
-		CurrentResourceOwner = owner;
+		if (scan_convert_or_reject(scan, places, values, isnull))
+		{
+			CurrentResourceOwner = scan->owner;
+			tuplestore_putvalues(spool, scan->spool_desc, values, isnull);
+			CurrentResourceOwner = owner;
+		}
 		MemoryContextReset(scan->row_context);
 	}
 	scan->spool = spool;

@@ -39,6 +39,7 @@ typedef struct SourceScan
 	uint64		bytes_told;		/* of pub.bytes, into scan_bytes */
 	bool		timed;			/* count the time spent waiting for the connector */
 	instr_time	remote_time;
+	Oid			table;			/* the foreign table that is read; set by who made the scan, or invalid */
 	const char *relation;		/* name for errors, or NULL */
 	int			converting;		/* column being converted, for errors; -1 none */
 
@@ -78,11 +79,17 @@ extern void scan_spool(SourceScan *scan);
 extern uint64 scan_bytes;
 
 /*
- * Set by who can do without rows whose values cannot be converted: every row is then converted in a subtransaction of its
- * own, and one that cannot be is told, as a JSON object of what the source gave, with the column (or NULL) and the error, and
- * left out.
+ * Set by who can do without rows of a foreign table whose values cannot be converted: every row of it is then converted in a
+ * subtransaction of its own, and one that cannot be is told, as a JSON object of what the source gave, with the column (or
+ * NULL) and the error, and left out. NULL: nobody.
  */
-typedef void (*ScanRejecter) (Jsonb *row, const char *column, ErrorData *error);
-extern ScanRejecter scan_rejecter;
+typedef struct ScanRejecter
+{
+	Oid			table;
+	void		(*reject) (void *arg, Jsonb *row, const char *column, ErrorData *error);
+	void	   *arg;
+} ScanRejecter;
+
+extern const ScanRejecter *scan_rejecter;
 
 #endif							/* CONNKIT_SCAN_H */

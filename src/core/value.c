@@ -169,6 +169,7 @@ value_text(const CkValue *value)
 					 errmsg("the source has binary data where text is expected"),
 					 errhint("Declare the column bytea.")));
 		case CK_NATIVE:
+		case CK_MISFIT:
 		case CK_NULL:
 		case CK_TYPE_COUNT:
 			break;
@@ -747,16 +748,17 @@ value_raw_text(const CkValue *value)
 		case CK_UINT64:
 		case CK_FLOAT32:
 		case CK_FLOAT64:
+		case CK_TIME:
 			return value_text(value);
 		case CK_DATE:
 			return psprintf(INT64_FORMAT " days since 1970-01-01", value->u.i);
-		case CK_TIME:
 		case CK_TIMESTAMP:
 		case CK_TIMESTAMPTZ:
 			return psprintf(INT64_FORMAT " microseconds since 1970-01-01", value->u.i);
 		case CK_TEXT:
 		case CK_JSON:
 		case CK_NUMERIC:
+		case CK_MISFIT:
 			if (GetDatabaseEncoding() == PG_UTF8 && memchr(value->u.p, '\0', value->size) == NULL &&
 				pg_verify_mbstr(PG_UTF8, value->u.p, value->size, true))
 				return pnstrdup(value->u.p, value->size);

@@ -271,6 +271,7 @@ start_scan(ForeignScanState *node)
 							   state->typmods, state->places, state->flags);
 		state->scan->timed = state->timed;
 		state->scan->share = state->share;
+		state->scan->table = RelationGetRelid(node->ss.ss_currentRelation);
 		state->scan->relation = RelationGetRelationName(node->ss.ss_currentRelation);
 	}
 	scan_restart(state->scan, fits ? args : NULL, fits ? nargs : 0);

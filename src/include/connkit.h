@@ -25,7 +25,7 @@ extern "C"
 #endif
 
 /* Must match exactly between a module and the core; grows with every change of this file. */
-#define CK_ABI 2
+#define CK_ABI 3
 
 #if defined(__GNUC__)
 #define CK_EXPORT __attribute__((visibility("default")))
@@ -138,6 +138,7 @@ typedef enum CkType
 	CK_TIMESTAMPTZ,				/* i: microseconds since 1970-01-01 00:00 UTC; CK_*INFINITY */
 	CK_JSON,					/* p, size: JSON text in UTF-8 */
 	CK_NATIVE,					/* p, size: PostgreSQL's binary form of the column's own type */
+	CK_MISFIT,					/* p, size: text, for people, of what the column's type cannot take: ck_put_misfit() */
 	CK_TYPE_COUNT
 } CkType;
 
@@ -161,6 +162,7 @@ struct CkRow
 {
 	CkValue    *values;
 	uint32_t	ncolumns;
+	uint32_t	misfit;			/* set by ck_put_misfit(): the column, from 1; 0: none */
 };
 
 /* A column that a scan has to deliver. */
@@ -665,6 +667,18 @@ static inline void
 ck_put_native(CkRow *row, uint32_t column, const void *binary, size_t size)
 {
 	ck_put_chars(row, column, CK_NATIVE, binary, size);
+}
+
+/*
+ * In the place of a value that the column's type cannot take, after ck_fail(session, CK_ERR_DATA, …) has told why: its text or
+ * bytes as the source has them. scan_next puts the other columns and returns CK_OK. What was told becomes the query's error, or
+ * the reason for which a sync rejects this row; of several in a row it is the last one.
+ */
+static inline void
+ck_put_misfit(CkRow *row, uint32_t column, const void *text, size_t size)
+{
+	ck_put_chars(row, column, CK_MISFIT, text, size);
+	row->misfit = column + 1;
 }
 
 #ifdef __cplusplus

@@ -20,16 +20,15 @@
 
 SyncProgress sync_progress = NULL;
 
-/* The run whose rows the scans reject; scan_rejecter has no argument for it. */
-static Sync *rejecting_sync = NULL;
-static SyncRun *rejecting_run = NULL;
-
+/* A row that the scan could not make. */
 static void
-reject_scanned(Jsonb *row, const char *column, ErrorData *error)
+reject_scanned(void *arg, Jsonb *row, const char *column, ErrorData *error)
 {
-	rejecting_run->rows_read++;
-	rejecting_run->step_rows++;
-	reject_row(rejecting_sync, rejecting_run, row, column, error);
+	Intake	   *intake = arg;
+
+	intake->run->rows_read++;
+	intake->run->step_rows++;
+	reject_row(intake->sync, intake->run, row, column, error);
 }
 
 /* What the plan returns, and behind it the cursor, which is the last of the columns that are read. */
@@ -224,17 +223,14 @@ void
 intake_read(Intake *intake, const char *condition, ParamListInfo params, int64 limit)
 {
 	SyncRun    *run = intake->run;
+	ScanRejecter rejecter = {.table = run->source_table, .reject = reject_scanned, .arg = intake};
 	/* of a request that is under way, whose expressions have led here */
-	Sync	   *above_sync = rejecting_sync;
-	SyncRun    *above_run = rejecting_run;
-	ScanRejecter above = scan_rejecter;
+	const ScanRejecter *above = scan_rejecter;
 
 	/* before the request, which then has SPI's present level; with an error the plan goes as that does */
 	if (run->careful)
 		intake->plan = read_fields_plan(intake->sync, run);
-	rejecting_sync = intake->sync;
-	rejecting_run = run;
-	scan_rejecter = run->careful ? reject_scanned : NULL;
+	scan_rejecter = run->careful ? &rejecter : NULL;
 	PG_TRY();
 	{
 		read_rows(intake->sync, run, condition, params, run->careful, intake->tracked || intake->with_cursor,
@@ -242,8 +238,6 @@ intake_read(Intake *intake, const char *condition, ParamListInfo params, int64 l
 	}
 	PG_FINALLY();
 	{
-		rejecting_sync = above_sync;
-		rejecting_run = above_run;
 		scan_rejecter = above;
 	}
 	PG_END_TRY();

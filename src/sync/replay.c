@@ -8,10 +8,13 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 #include "attempt.h"
+#include "position.h"
 #include "sync.h"
 #include "tables.h"
 
@@ -59,46 +62,65 @@ member_text(Jsonb *row, const char *name)
 	return value && value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) : NULL;
 }
 
-char *
-replay_condition(Sync *sync, SyncRun *run)
-{
-	StringInfoData text;
-	ListCell   *lc;
-
-	initStringInfo(&text);
-	appendStringInfoString(&text, " AND (false");
-	foreach(lc, run->replay)
-	{
-		const char *separator = " OR (";
-		ListCell   *lf;
-
-		foreach(lf, sync->fields)
-		{
-			SyncField  *field = lfirst(lf);
-			char	   *value;
-
-			if (field->key == 0)
-				continue;
-			value = member_text(lfirst(lc), field->column->name);
-			/* the literal takes the column's type; a row without a key is nowhere */
-			appendStringInfo(&text, "%s%s = %s::%s", separator, field->expression,
-							 value ? quote_literal_cstr(value) : "NULL", field->column->local_type);
-			separator = " AND ";
-		}
-		appendStringInfoChar(&text, ')');
-	}
-	appendStringInfoChar(&text, ')');
-	return text.data;
-}
-
-/* A rejected row on its way into the table. */
+/* A rejected row on its way. */
 typedef struct RejectedRow
 {
 	Sync	   *sync;
-	SPIPlanPtr	plan;
-	Oid			table;
+	Oid			table;			/* of the source's columns */
 	Jsonb	   *row;
+	SPIPlanPtr	plan;			/* puts it into the table */
 } RejectedRow;
+
+/*
+ * The value of the row's column of that number, from 0; false: it is NULL. ERROR where its text would become another value here
+ * than it is at the source: one that is rounded or cut, or a date in a form that the source's own reader did not take.
+ */
+static bool
+column_value(const RejectedRow *it, int number, Datum *value)
+{
+	char	   *text = member_text(it->row, ((SyncColumn *) list_nth(it->sync->columns, number))->name);
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+	Oid			input;
+	Oid			param;
+	TypeCacheEntry *cache;
+	bool		same = true;
+
+	if (text == NULL)
+		return false;
+	get_atttypetypmodcoll(it->table, number + 1, &type, &typmod, &collation);
+	getTypeInputInfo(type, &input, &param);
+	*value = OidInputFunctionCall(input, text, param, typmod);
+	cache = lookup_type_cache(type, TYPECACHE_EQ_OPR_FINFO);
+	if (TypeCategory(getBaseType(type)) == TYPCATEGORY_DATETIME)
+		same = strcmp(position_to_text(*value, type), text) == 0;
+	else if (typmod >= 0 && OidIsValid(cache->eq_opr_finfo.fn_oid))
+		same = DatumGetBool(FunctionCall2Coll(&cache->eq_opr_finfo, collation, *value,
+											  OidInputFunctionCall(input, text, param, -1)));
+	if (!same)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the source's value is none of type %s", format_type_with_typemod(type, typmod))));
+	return true;
+}
+
+static void
+try_key(void *arg)
+{
+	RejectedRow *it = arg;
+	ListCell   *lc;
+
+	foreach(lc, it->sync->columns)
+	{
+		ListCell   *lf;
+		Datum		value;
+
+		foreach(lf, it->sync->fields)
+			if (((SyncField *) lfirst(lf))->key > 0 && ((SyncField *) lfirst(lf))->column == lfirst(lc))
+				(void) column_value(it, foreach_current_index(lc), &value);
+	}
+}
 
 static void
 try_put(void *arg)
@@ -109,36 +131,64 @@ try_put(void *arg)
 	char	   *nulls = palloc0(count);
 
 	for (int i = 0; i < count; i++)
-	{
-		char	   *text = member_text(it->row, ((SyncColumn *) list_nth(it->sync->columns, i))->name);
-		Oid			type;
-		int32		typmod;
-		Oid			collation;
-		Oid			input;
-		Oid			param;
-
-		nulls[i] = text ? ' ' : 'n';
-		if (text == NULL)
-			continue;
-		get_atttypetypmodcoll(it->table, i + 1, &type, &typmod, &collation);
-		getTypeInputInfo(type, &input, &param);
-		values[i] = OidInputFunctionCall(input, text, param, typmod);
-	}
+		nulls[i] = column_value(it, i, &values[i]) ? ' ' : 'n';
 	if (SPI_execute_plan(it->plan, values, nulls, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "a rejected row could not be taken");
 }
 
-/* Puts one row into the table; what is wrong with it is told as before. */
-static void
-put_row(Sync *sync, SyncRun *run, SPIPlanPtr plan, Oid table, Jsonb *row)
+/* Does that with the row. False: it cannot be done, and the row is rejected as before. */
+static bool
+row_guarded(RejectedRow *it, SyncRun *run, void (*work) (void *arg))
 {
-	RejectedRow it = {.sync = sync, .plan = plan, .table = table, .row = row};
-	ErrorData  *error = attempt(try_put, &it);
+	ErrorData  *error = attempt(work, it);
 
 	if (error == NULL)
-		return;
+		return true;
 	run->rows_read++;
-	reject_row(sync, run, row, error->column_name, error);
+	reject_row(it->sync, run, it->row, error->column_name, error);
+	return false;
+}
+
+/* The condition on the row's key, behind OR. */
+static void
+append_key(StringInfo text, Sync *sync, Jsonb *row)
+{
+	const char *separator = " OR (";
+	ListCell   *lc;
+
+	foreach(lc, sync->fields)
+	{
+		SyncField  *field = lfirst(lc);
+		char	   *value;
+
+		if (field->key == 0)
+			continue;
+		value = member_text(row, field->column->name);
+		/* the literal takes the column's type; a row without a key is nowhere */
+		appendStringInfo(text, "%s%s = %s::%s", separator, field->expression, value ? quote_literal_cstr(value) : "NULL",
+						 field->column->local_type);
+		separator = " AND ";
+	}
+	appendStringInfoChar(text, ')');
+}
+
+char *
+replay_condition(Sync *sync, SyncRun *run)
+{
+	StringInfoData text;
+	ListCell   *lc;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, " AND (false");
+	foreach(lc, run->replay)
+	{
+		RejectedRow it = {.sync = sync, .table = run->source_table, .row = lfirst(lc)};
+
+		if (row_guarded(&it, run, try_key))
+			append_key(&text, sync, it.row);
+	}
+	appendStringInfoChar(&text, ')');
+	return text.data;
 }
 
 Oid
@@ -172,7 +222,11 @@ replay_table(Sync *sync, SyncRun *run)
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", values.data);
 	foreach(lc, run->replay)
-		put_row(sync, run, plan, table, lfirst(lc));
+	{
+		RejectedRow it = {.sync = sync, .table = table, .row = lfirst(lc), .plan = plan};
+
+		(void) row_guarded(&it, run, try_put);
+	}
 	SPI_freeplan(plan);
 	return table;
 }

@@ -12,6 +12,9 @@
 /* Bytes that a column with a length starts with; it grows with its values. */
 #define FIRST_SIZE 256
 
+/* Bytes that the text of a date and a time takes at most. */
+#define NO_DATE_SIZE 128
+
 /* How a cell is put into the row. */
 enum
 {
@@ -248,16 +251,24 @@ cell_zero_date(const Cell *cell)
 	return cell->value.t.month == 0 || cell->value.t.day == 0;
 }
 
-/* Tells of a date that does not exist. */
+/* Puts and tells a date that does not exist. */
 static CkStatus
-cell_fail_date(CkSession *session, const Cell *cell)
+cell_put_no_date(CkSession *session, Cell *cell, CkRow *row, uint32_t column)
 {
 	const MYSQL_TIME *t = &cell->value.t;
+	int			date;
+	int			size;
 
-	ck_fail(session, CK_ERR_DATA, "column \"%s\" holds %04u-%02u-%02u, which is no date", cell->name, t->year, t->month,
-			t->day);
+	if (!cell_reserve(&cell->text, &cell->text_size, NO_DATE_SIZE))
+		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
+	date = size = snprintf(cell->text, NO_DATE_SIZE, "%04u-%02u-%02u", t->year, t->month, t->day);
+	if (cell->form != CELL_DATE)
+		size += snprintf(cell->text + date, (size_t) (NO_DATE_SIZE - date), " %02u:%02u:%02u.%06lu", t->hour, t->minute,
+						 t->second, t->second_part);
+	ck_put_misfit(row, column, cell->text, (size_t) size);
+	ck_fail(session, CK_ERR_DATA, "column \"%s\" holds %.*s, which is no date", cell->name, date, cell->text);
 	ck_hint(session, "Set the server's option zero_date to \"null\" to read such dates as NULL.");
-	return CK_ERR_DATA;
+	return CK_OK;
 }
 
 /* Microseconds of a time of the day, or of a TIME. */
@@ -376,7 +387,7 @@ cell_put(CkSession *session, Cell *cell, CkRow *row, uint32_t column)
 			if (cell_zero_date(cell))
 			{
 				if (!cell->zero_is_null)
-					return cell_fail_date(session, cell);
+					return cell_put_no_date(session, cell, row, column);
 				ck_put_null(row, column);
 				return CK_OK;
 			}

@@ -195,17 +195,22 @@ put_number(CkRow *row, uint32_t i, const CkColumn *column, sqlite3_value *value,
 	return true;
 }
 
-/* Tells that the column holds a value that its local type cannot take. */
+/* Puts and tells a value that the column's local type cannot take. */
 static CkStatus
-fail_misfit(CkScan *scan, uint32_t i, int storage)
+put_misfit(CkScan *scan, CkRow *row, uint32_t i, sqlite3_value *value, int storage)
 {
 	static const char *const names[] = {
 		[SQLITE_INTEGER] = "an integer", [SQLITE_FLOAT] = "a real number", [SQLITE_TEXT] = "text", [SQLITE_BLOB] = "a blob"
 	};
 	const CkColumn *column = &scan->columns[i];
-	CkStatus	status = ck_fail(scan->session, CK_ERR_DATA, "column \"%s\" holds %s that does not fit the type %s",
-								 column->name, names[storage], column->local_type);
+	const void *p = storage == SQLITE_BLOB ? sqlite3_value_blob(value) : sqlite3_value_text(value);
+	size_t		size = (size_t) sqlite3_value_bytes(value);
 
+	if (p == NULL && (size > 0 || storage != SQLITE_BLOB))
+		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+	ck_put_misfit(row, i, p ? p : "", size);
+	ck_fail(scan->session, CK_ERR_DATA, "column \"%s\" holds %s that does not fit the type %s", column->name, names[storage],
+			column->local_type);
 	if (BIT(column->type) & TIMES)
 		ck_hint(scan->session, storage == SQLITE_TEXT ?
 				"Taken are YYYY-MM-DD, for a timestamp with HH:MM:SS.fraction behind it, for a timestamp with time "
@@ -216,53 +221,63 @@ fail_misfit(CkScan *scan, uint32_t i, int storage)
 		ck_hint(scan->session, storage == SQLITE_BLOB ? "Declare the column bytea." :
 				storage == SQLITE_TEXT ? "Declare the column text, and convert it in a view." :
 				"Declare the column numeric, or text.");
-	return status;
+	return CK_OK;
+}
+
+/* Puts text or bytes in the form wanted; false where they do not fit it. */
+static bool
+put_chars(CkRow *row, uint32_t i, const CkColumn *column, const char *p, size_t size)
+{
+	if (BIT(column->type) & TIMES)
+		return put_time(row, i, column, p, size);
+	ck_put_chars(row, i, column->type == CK_BYTES ? CK_BYTES : CK_TEXT, p, size);
+	return true;
+}
+
+/* Puts a value that is not NULL. */
+static CkStatus
+put_value(CkScan *scan, sqlite3_stmt *stmt, CkRow *row, uint32_t i, sqlite3_value *value, int storage)
+{
+	const CkColumn *column = &scan->columns[i];
+	CkType		wanted = column->type;
+	const char *p;
+	size_t		size;
+	bool		fit;
+
+	scan->bytes += 8;
+	if (!(fits[storage] & BIT(wanted)))
+		fit = false;
+	else if (storage <= SQLITE_FLOAT && !(BIT(wanted) & AS_TEXT))
+		fit = put_number(row, i, column, value, storage);
+	else if (wanted == CK_INT64)
+		fit = put_integer_text(row, i, stmt, value);
+	else
+	{
+		/* a blob's bytes are a text's too, without the copy that ends it in NUL; numbers become SQLite's text */
+		p = storage <= SQLITE_FLOAT ? (const char *) sqlite3_value_text(value) : sqlite3_value_blob(value);
+		size = (size_t) sqlite3_value_bytes(value);
+		if (p == NULL && (size > 0 || sqlite3_errcode(sqlite3_db_handle(stmt)) == SQLITE_NOMEM))
+			return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+		scan->bytes += size;
+		fit = put_chars(row, i, column, p ? p : "", size);
+	}
+	return fit ? CK_OK : put_misfit(scan, row, i, value, storage);
 }
 
 CkStatus
 sqlite_put_row(CkScan *scan, sqlite3_stmt *stmt, CkRow *row)
 {
-	for (uint32_t i = 0; i < scan->ncolumns; i++)
+	CkStatus	status = CK_OK;
+
+	for (uint32_t i = 0; status == CK_OK && i < scan->ncolumns; i++)
 	{
-		CkType		wanted = scan->columns[i].type;
 		sqlite3_value *value = sqlite3_column_value(stmt, (int) i);
 		int			storage = sqlite3_value_type(value);
-		const char *p;
-		size_t		size;
 
-		if (storage == SQLITE_NULL)
-			continue;
-		if (!(fits[storage] & BIT(wanted)))
-			return fail_misfit(scan, i, storage);
-		scan->bytes += 8;
-		if (storage <= SQLITE_FLOAT && !(BIT(wanted) & AS_TEXT))
-		{
-			if (!put_number(row, i, &scan->columns[i], value, storage))
-				return fail_misfit(scan, i, storage);
-			continue;
-		}
-		if (wanted == CK_INT64)
-		{
-			if (!put_integer_text(row, i, stmt, value))
-				return fail_misfit(scan, i, storage);
-			continue;
-		}
-		/* a blob's bytes are a text's too, without the copy that ends it in NUL; numbers become SQLite's text */
-		p = storage <= SQLITE_FLOAT ? (const char *) sqlite3_value_text(value) : sqlite3_value_blob(value);
-		size = (size_t) sqlite3_value_bytes(value);
-		if (p == NULL)
-		{
-			if (size > 0 || sqlite3_errcode(sqlite3_db_handle(stmt)) == SQLITE_NOMEM)
-				return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
-			p = "";
-		}
-		scan->bytes += size;
-		if (!(BIT(wanted) & TIMES))
-			ck_put_chars(row, i, wanted == CK_BYTES ? CK_BYTES : CK_TEXT, p, size);
-		else if (!put_time(row, i, &scan->columns[i], p, size))
-			return fail_misfit(scan, i, storage);
+		if (storage != SQLITE_NULL)
+			status = put_value(scan, stmt, row, i, value, storage);
 	}
-	return CK_OK;
+	return status;
 }
 
 /* Binds the day of a date or timestamp: the rules compare by days, and PostgreSQL looks at the rest. */

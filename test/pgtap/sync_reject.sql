@@ -1,0 +1,87 @@
+-- sync_reject.sql: rows that are rejected: by the connector, by a type, by the target; what is kept of them; once more.
+\ir source.psql
+\set mysql_port `echo $CK_MYSQL_PORT`
+\set file `echo $CK_FILES/rejects.db`
+CREATE FUNCTION at_source(statement text) RETURNS void LANGUAGE sql AS
+	$$SELECT dblink_exec('source', 'SET search_path = rejects; SET client_min_messages = error; SET lock_timeout = 5000; ' || statement)$$;
+CREATE FUNCTION run(sync text) RETURNS text LANGUAGE sql AS $$
+	SELECT concat_ws(' ', outcome, rows_read, inserted, rejected, message) FROM connkit_sync(sync)
+$$;
+-- what is kept of a sync's rejected rows
+CREATE FUNCTION kept(sync text) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(concat_ws(' ', r.sqlstate, r.column_name, r.source_row::text), E'\n' ORDER BY r.id)
+	FROM connkit.rejected_row AS r JOIN connkit.sync AS s ON s.id = r.sync WHERE s.name = $1 AND r.replayed_at IS NULL
+$$;
+SELECT at_source('DROP SCHEMA IF EXISTS rejects CASCADE; CREATE SCHEMA rejects; GRANT USAGE ON SCHEMA rejects TO ck_reader') IS NULL AS ready \gset
+
+-- values that the connector cannot bring to the column's type: SQLite
+\! rm -f $CK_FILES/rejects.db
+\! sqlite3 $CK_FILES/rejects.db "CREATE TABLE d (id INTEGER PRIMARY KEY, day DATE, at TIMESTAMP, n BIGINT, b BLOB, p VARCHAR(3)); INSERT INTO d VALUES (1, '2026-01-01', '2026-01-01 10:00:00', 1, x'00', 'one'), (2, '01/02/2026', '2026-01-01 10:00:00+02:00', 'many', 5, 'two'), (3, 'now', 1767225600, 2.5, x'ff', 'six'), (4, x'c3a4', NULL, 4, NULL, 'four'), (5, '2026-01-05', NULL, NULL, NULL, NULL)"
+\! chmod 644 $CK_FILES/rejects.db
+CREATE SERVER lite FOREIGN DATA WRAPPER connkit_sqlite OPTIONS (path :'file');
+CREATE USER MAPPING FOR postgres SERVER lite;
+SELECT connkit_create_sync('lite', 'd', 'd', name => 'd') IS NULL AS ready \gset
+SELECT matches(run('d'), '^failed .* source "lite": column .* does not fit', 'a value that is none of the type fails a run');
+SELECT connkit_alter_sync('d', '{"max_rejected": 3}') IS NULL AS ready \gset
+SELECT is(run('d'), 'succeeded 5 2 3', 'that may reject none, and else is rejected with its row');
+SELECT is((SELECT string_agg(id || ' ' || day, ', ' ORDER BY id) FROM d), '1 2026-01-01, 5 2026-01-05', 'the others come');
+SELECT is(kept('d'), $$22000 b {"b": "5", "n": "many", "p": "two", "at": "2026-01-01 10:00:00+02:00", "id": "2", "day": "01/02/2026"}
+22000 at {"b": "\\xff", "n": "2.5", "p": "six", "at": "1767225600", "id": "3", "day": "now"}
+22000 day {"b": null, "n": "4", "p": "four", "at": null, "id": "4", "day": "ä"}$$, 'it is told as the source has it');
+SELECT matches((SELECT reason FROM connkit.rejected_row ORDER BY id LIMIT 1), '^source "lite": column "b" holds an integer that does not fit the type bytea$', 'and why');
+SELECT is(run('d'), 'succeeded 5 2 3', 'each time');
+SELECT is(connkit_replay_rejected('d'), 0::bigint, 'such a row is none later');
+SELECT connkit_alter_sync('d', '{"max_rejected": 2}') IS NULL AS ready \gset
+SELECT is(run('d'), 'failed 4 0 0 sync "d" has rejected more than 2 rows', 'too many are too many');
+SELECT connkit_create_sync('lite', 'd', 'days', name => 'days', settings => '{"max_rejected": 3, "columns": ["id", "day"]}') IS NULL AS ready \gset
+SELECT is(run('days'), 'succeeded 5 2 3', 'days of which none is rejected for more than that');
+SELECT is(connkit_replay_rejected('days'), 0::bigint, 'are rejected again');
+SELECT is((SELECT count(*) FROM days), 2::bigint, 'neither 01/02/2026 nor now is taken for a day');
+SELECT connkit_create_sync('lite', 'd', 'dm', 'merge', name => 'dm', key_columns => '{n}', settings => '{"max_rejected": 5, "columns": ["id", "n", "day"], "filter": "id < 5"}') IS NULL AS ready \gset
+SELECT is(run('dm'), 'succeeded 4 1 3', 'also of a key');
+SELECT is(connkit_replay_rejected('dm'), 0::bigint, 'by which the row is not found again');
+SELECT is((SELECT count(*) FROM connkit.rejected_row AS r JOIN connkit.sync AS s ON s.id = r.sync WHERE s.name = 'dm' AND r.replayed_at IS NULL), 3::bigint, 'and stays rejected');
+
+-- MariaDB
+\! $(command -v mariadb || command -v mysql) --no-defaults --socket=$CK_MYSQL_SOCKET -u $CK_MYSQL_ADMIN source -e "SET sql_mode = ''; DROP TABLE IF EXISTS rejects; CREATE TABLE rejects (id INT PRIMARY KEY, day DATE, at DATETIME(3), t TIME); INSERT INTO rejects VALUES (1, '0000-00-00', '2026-01-01 10:00:00', '10:00'), (2, '2026-02-00', '2026-00-01 11:12:13.5', '10:00'), (3, '2026-01-03', '2026-01-03', '11:00'), (4, '2026-01-04', NULL, '100:00')"
+SELECT connkit_create_source('maria', 'mysql', jsonb_build_object('host', 'localhost', 'port', :'mysql_port', 'dbname', 'source'),
+	jsonb_build_object('user', 'ck_reader', 'password', :'password')) IS NULL AS ready \gset
+CREATE TABLE zero (id int PRIMARY KEY, day date, at timestamp(3), t time);
+SELECT connkit_create_sync('maria', 'rejects', 'zero', 'merge', name => 'zero') IS NULL AS ready \gset
+SELECT is(run('zero'), 'failed 0 0 0 source "maria": column "day" holds 0000-00-00, which is no date', 'MariaDB: a date that is none fails a run');
+SELECT connkit_alter_sync('zero', '{"max_rejected": 5}') IS NULL AS ready \gset
+SELECT is(run('zero'), 'succeeded 4 1 3', 'or is rejected');
+SELECT is(kept('zero'), $$22000 day {"t": "10:00:00", "at": "2026-01-01 10:00:00", "id": "1", "day": "0000-00-00"}
+22000 at {"t": "10:00:00", "at": "2026-00-01 11:12:13.500000", "id": "2", "day": "2026-02-00"}
+22008 t {"t": "100:00:00.000000", "at": null, "id": "4", "day": "2026-01-04"}$$, 'with its row');
+\! $(command -v mariadb || command -v mysql) --no-defaults --socket=$CK_MYSQL_SOCKET -u $CK_MYSQL_ADMIN source -e "UPDATE rejects SET day = '2026-01-01' WHERE id = 1"
+SELECT is(connkit_replay_rejected('zero'), 1::bigint, 'when it is mended at the source, it comes');
+SELECT is((SELECT string_agg(id || ' ' || day, ', ' ORDER BY id) FROM zero), '1 2026-01-01, 3 2026-01-03', 'as it is there now');
+
+-- rows are taken as they were, and only without a loss
+SELECT at_source('CREATE TABLE loss (id int PRIMARY KEY, n numeric(8,3), v varchar(5)); INSERT INTO loss VALUES (1, 1.5, ''one''), (2, 2.125, ''two'')') IS NULL AS ready \gset
+CREATE TABLE loss (id int PRIMARY KEY, n numeric(8,2), v varchar(5));
+SELECT connkit_create_sync('source', 'rejects.loss', 'loss', write => 'append', name => 'loss', settings => '{"max_rejected": 5}') IS NULL AS ready \gset
+SELECT is(run('loss'), 'succeeded 2 1 1', 'a value that would be rounded is rejected');
+SELECT at_source('ALTER TABLE loss ALTER n TYPE numeric(8,2)') IS NULL AS ready \gset
+SELECT is(connkit_replay_rejected('loss'), 0::bigint, 'also when the source''s type does it');
+SELECT is((SELECT string_agg(n::text, ',') FROM loss), '1.50', 'and is not taken for another');
+
+-- rows of other foreign tables that an expression reads are not the sync's
+SELECT at_source('CREATE TABLE own (id int PRIMARY KEY, v text); INSERT INTO own VALUES (1, ''1''), (2, ''two''), (3, ''3'')') IS NULL AS ready \gset
+SELECT at_source('CREATE TABLE other (id int, v text); INSERT INTO other VALUES (7, ''7''), (8, ''eight'')') IS NULL AS ready \gset
+CREATE FOREIGN TABLE other (id int, v varchar(2)) SERVER source OPTIONS (schema_name 'rejects', table_name 'other');
+CREATE TABLE own (id int PRIMARY KEY, v int, others bigint);
+SELECT connkit_create_sync('source', 'rejects.own', 'own', 'merge', name => 'own',
+	settings => '{"max_rejected": 5, "mapping": {"others": "(SELECT count(v) FROM public.other)"}}') IS NULL AS ready \gset
+SELECT is(run('own'), 'succeeded 3 0 3', 'rows whose expression fails are rejected');
+SELECT is(kept('own'), $$22001 {"v": "1", "id": "1"}
+22001 {"v": "two", "id": "2"}
+22001 {"v": "3", "id": "3"}$$, 'but no row of a table that it reads');
+SELECT connkit_alter_sync('own', '{"filter": "id <= (SELECT count(v) + 2 FROM public.other)", "mapping": null}') IS NULL AS ready \gset
+SELECT is(run('own'), 'failed 0 0 0 value too long for type character varying(2)', 'a filter that fails is no row''s');
+SELECT is((SELECT count(*) FROM connkit.rejected_row WHERE source_row @> '{"v": "eight"}'), 0::bigint, 'and none is rejected for it');
+ALTER FOREIGN TABLE other ALTER v TYPE text;
+SELECT is(run('own'), 'succeeded 3 2 1', 'the sync''s own row is rejected');
+
+SELECT * FROM finish();
