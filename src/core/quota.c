@@ -75,6 +75,14 @@ quota_run_limit(Oid organization, Oid role)
 	return quota_limit(organization, role, "SELECT max_runs FROM connkit.quota WHERE organization = $1", max_runs);
 }
 
+int
+quota_run_limit_of(Datum own, bool isnull, Oid role)
+{
+	if (superuser_arg(role))
+		return -1;
+	return isnull ? max_runs : DatumGetInt32(own);
+}
+
 void
 quota_begin_run(Oid organization)
 {

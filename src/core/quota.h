@@ -15,6 +15,9 @@ extern void quota_begin_run(Oid organization);
 /* The limit that holds when the role works for the organization; -1: none. SPI need not be connected. */
 extern int	quota_run_limit(Oid organization, Oid role);
 
+/* The same for who has read max_runs of the organization's row in connkit.quota: isnull where there is none. */
+extern int	quota_run_limit_of(Datum max_runs, bool isnull, Oid role);
+
 extern void quota_init(void);
 
 #endif							/* CONNKIT_QUOTA_H */

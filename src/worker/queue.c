@@ -6,10 +6,8 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -166,14 +164,33 @@ queue_prune(int retention_minutes)
 				   " ORDER BY id LIMIT " CppAsString2(PRUNE_ROWS) " FOR UPDATE SKIP LOCKED)", 1, &type, &value, NULL);
 }
 
-/* The organization that a run belongs to: who owns the source, if the sync's owner has its rights; else the sync's owner. */
-static Oid
-run_organization(const char *source, Oid owner)
+/*
+ * A run of queue_waiting(). It belongs to who owns the source, if the sync's owner has the rights of that one; else to the
+ * sync's owner.
+ */
+static WaitingRun *
+waiting_run(uint64 i)
 {
-	Oid			server = get_foreign_server_oid(source, true);
-	Oid			source_owner = OidIsValid(server) ? GetForeignServer(server)->owner : InvalidOid;
+	HeapTuple	row = SPI_tuptable->vals[i];
+	TupleDesc	columns = SPI_tuptable->tupdesc;
+	WaitingRun *run = palloc0(sizeof(WaitingRun));
+	Oid			source_owner;
+	bool		of_source;
+	bool		isnull;
+	Datum		limit;
 
-	return OidIsValid(source_owner) && OidIsValid(owner) && has_privs_of_role(owner, source_owner) ? source_owner : owner;
+	run->run = row_int64(i, 1, 0);
+	run->sync = row_int64(i, 2, 0);
+	run->since = row_int64(i, 3, 0);
+	run->name = SPI_getvalue(row, columns, 4);
+	run->source = SPI_getvalue(row, columns, 5);
+	run->owner = rolemark_role(SPI_getvalue(row, columns, 6), SPI_getvalue(row, columns, 7));
+	source_owner = DatumGetObjectId(SPI_getbinval(row, columns, 8, &isnull));
+	of_source = !isnull && OidIsValid(run->owner) && has_privs_of_role(run->owner, source_owner);
+	run->organization = of_source ? source_owner : run->owner;
+	limit = SPI_getbinval(row, columns, of_source ? 9 : 10, &isnull);
+	run->organization_limit = OidIsValid(run->organization) ? quota_run_limit_of(limit, isnull, run->owner) : -1;
+	return run;
 }
 
 List *
@@ -181,39 +198,24 @@ queue_waiting(void)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	List	   *waiting = NIL;
-	ListCell   *lc;
 
 	SPI_connect();
-	tables_execute("SELECT r.id, r.sync, coalesce(r.not_before, r.queued_at), y.name, y.source, y.owner, y.owner_mark"
+	tables_execute("SELECT r.id, r.sync, coalesce(r.not_before, r.queued_at), y.name, y.source, y.owner, y.owner_mark,"
+				   " f.srvowner, s.max_runs, o.max_runs"
 				   " FROM connkit.sync_run AS r JOIN connkit.sync AS y ON y.id = r.sync"
+				   " LEFT JOIN pg_foreign_server AS f ON f.srvname = y.source"
+				   " LEFT JOIN connkit.quota AS s ON s.organization = pg_get_userbyid(f.srvowner)"
+				   " LEFT JOIN connkit.quota AS o ON o.organization = y.owner"
 				   " WHERE r.state = 'queued' AND (r.not_before IS NULL OR r.not_before <= clock_timestamp())"
 				   " AND NOT y.paused ORDER BY 3, 1", 0, NULL, NULL, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	columns = SPI_tuptable->tupdesc;
-		char	   *owner = SPI_getvalue(row, columns, 6);
-		char	   *mark = SPI_getvalue(row, columns, 7);
 		MemoryContext spi = MemoryContextSwitchTo(caller);
-		WaitingRun *run = palloc0(sizeof(WaitingRun));
 
-		run->run = row_int64(i, 1, 0);
-		run->sync = row_int64(i, 2, 0);
-		run->since = row_int64(i, 3, 0);
-		run->name = SPI_getvalue(row, columns, 4);
-		run->source = SPI_getvalue(row, columns, 5);
-		run->owner = rolemark_role(owner, mark);
-		run->organization = run_organization(run->source, run->owner);
-		waiting = lappend(waiting, run);
+		waiting = lappend(waiting, waiting_run(i));
 		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();
-	foreach(lc, waiting)
-	{
-		WaitingRun *run = lfirst(lc);
-
-		run->organization_limit = OidIsValid(run->organization) ? quota_run_limit(run->organization, run->owner) : -1;
-	}
 	return waiting;
 }
 

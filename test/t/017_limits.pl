@@ -119,6 +119,34 @@ ended('postgres', 1, 'and has it when the session is done');
 is(sql('SELECT attempt FROM connkit.sync_run'), '1', 'which was no attempt');
 sql("SELECT connkit_set_quota('acme')");
 
+# a thousand that wait: of one organization, and then some of another
+set('connkit.max_running_syncs = 0');
+sql(q{DELETE FROM connkit.sync_run;
+	INSERT INTO connkit.sync OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(s, jsonb_build_object('id', 10000 + i, 'name', 'many_' || i,
+		'target_table', 'many_' || i))).* FROM connkit.sync AS s, generate_series(1, 1000) AS i
+		WHERE s.name = CASE WHEN i <= 990 THEN 'acme_1' ELSE 'globex_1' END});
+sql('ALTER SERVER acme_1 OPTIONS (SET delay_ms \'20\'); ALTER SERVER globex_1 OPTIONS (SET delay_ms \'20\');'
+	. ' SET ROLE acme; SELECT count(*)'
+	. " FROM connkit.sync, connkit_sync(name, background => true) WHERE name LIKE 'many%'");
+sql("SET ROLE globex; SELECT count(*) FROM connkit.sync, connkit_sync(name, background => true) WHERE name LIKE 'many%'");
+is(sql("SELECT count(*) FROM connkit.sync_run WHERE state = 'queued'"), '1000', 'a thousand runs wait');
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'connkit, pg_stat_statements'");
+$node->restart;
+sql('CREATE EXTENSION pg_stat_statements');
+sleep 2;
+sql('SELECT pg_stat_statements_reset(); SELECT connkit.wake_launcher()');
+my $statements = "FROM pg_stat_statements WHERE query LIKE '%connkit.%' AND query NOT LIKE '%pg_stat%'";
+eventually($node, 'postgres', "SELECT count(*) > 0 $statements AND query LIKE '%min(next_at)%'", 'a pass looks at them');
+cmp_ok(sql("SELECT sum(calls) $statements"), '<=', 10, 'by few statements')
+	or diag(sql("SELECT calls, query $statements ORDER BY 1 DESC LIMIT 5"));
+set('connkit.max_running_syncs = 4');
+eventually($node, 'postgres', "SELECT count(*) = 10 FROM connkit.sync_run WHERE owner = 'globex' AND state = 'succeeded'",
+	'those that wait behind 990 others have their turn');
+cmp_ok(sql("SELECT count(*) FROM connkit.sync_run WHERE owner = 'acme' AND started_at <"
+	. " (SELECT max(started_at) FROM connkit.sync_run WHERE owner = 'globex')"), '<=', 40, 'as often as these');
+sql("SELECT count(connkit_cancel_run(id)) FROM connkit.sync_run WHERE state = 'queued'");
+eventually($node, 'postgres', 'SELECT NOT EXISTS (SELECT FROM connkit.sync_progress)', 'the others are cancelled');
+
 # not enough processes
 $node->append_conf('postgresql.conf', 'max_worker_processes = 4');
 $node->restart;
