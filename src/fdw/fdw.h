@@ -30,6 +30,9 @@ typedef struct TablePlan
 	double		width;
 } TablePlan;
 
+/* A foreign table of the query by its place in the range table. */
+extern const RemoteTable *fdw_table(PlannerInfo *root, Index varno);
+
 /* ForeignScan.fdw_private */
 enum
 {

@@ -166,7 +166,7 @@ find_key(PlannerInfo *root, RelOptInfo *outer, RelOptInfo *inner, List *restrict
 		if (op_hashjoinable(key->operator, inner_type) &&
 			get_op_hash_functions(key->operator, &inner_hash, &outer_hash) && OidIsValid(get_array_type(key->type)) &&
 			!contain_volatile_functions((Node *) key->outer) &&
-			remote_judge_list(root, inner, &plan->table, key->inner, key->operator, key->type,
+			remote_judge_list(root, inner->relids, plan->table.sql, key->inner, key->operator, key->type,
 							  key->collation) != PUSHED_NOT)
 			return true;
 	}

@@ -33,6 +33,12 @@
 /* Rows of a table of which nothing is known. */
 #define DEFAULT_TUPLES	1000.0
 
+const RemoteTable *
+fdw_table(PlannerInfo *root, Index varno)
+{
+	return &((TablePlan *) find_base_rel(root, varno)->fdw_private)->table;
+}
+
 /*
  * True where every row that the table yields, in its order, is a row of the query: then the query's LIMIT may go to the
  * source as well. The LIMIT here stays and decides.
@@ -88,7 +94,7 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 	{
 		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
 
-		switch (remote_judge(root, rel, &plan->table, info->clause))
+		switch (remote_judge(root, rel->relids, plan->table.sql, info->clause))
 		{
 			case PUSHED_EXACT:
 				plan->exact = lappend(plan->exact, info);
@@ -168,7 +174,7 @@ add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan)
 	{
 		List	   *pathkeys = lfirst(lc);
 		StringInfoData scratch;
-		RemoteSql	sql = {.table = &plan->table, .root = root, .rel = rel, .text = &scratch};
+		RemoteSql	sql = {.dialect = plan->table.sql, .root = root, .relids = rel->relids, .text = &scratch};
 		bool		limited;
 		double		rows = rel->rows,
 					sent = plan->sent_rows;
@@ -209,7 +215,7 @@ static bool
 clause_fits(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, RestrictInfo *info)
 {
 	return join_clause_is_movable_to(info, rel) &&
-		remote_judge(root, rel, &plan->table, info->clause) != PUSHED_NOT;
+		remote_judge(root, rel->relids, plan->table.sql, info->clause) != PUSHED_NOT;
 }
 
 /* Adds paths that look up rows by values of other tables, so that a join need not pull the whole table. */
@@ -273,7 +279,7 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan)
 		{
 			RestrictInfo *info = lfirst_node(RestrictInfo, inner);
 
-			if (remote_judge(root, rel, &plan->table, info->clause) != PUSHED_NOT)
+			if (remote_judge(root, rel->relids, plan->table.sql, info->clause) != PUSHED_NOT)
 				sent = lappend(sent, info);
 		}
 		sent_rows = clamp_row_est(plan->tuples * clauselist_selectivity(root, sent, rel->relid, JOIN_INNER, NULL));
@@ -382,9 +388,9 @@ make_sql(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, List *attributes, 
 	ListCell   *lc;
 
 	memset(sql, 0, sizeof(*sql));
-	sql->table = &plan->table;
+	sql->dialect = plan->table.sql;
 	sql->root = root;
-	sql->rel = rel;
+	sql->relids = rel->relids;
 	sql->text = text;
 	appendStringInfoString(text, "SELECT");
 	remote_select_list(text, &plan->table, attributes);
@@ -443,11 +449,11 @@ add_limit(PlannerInfo *root, RemoteSql *sql, List **exprs)
 		offset_index = list_length(*exprs);
 	}
 	sql->places = lappend_int(sql->places, count_index);
-	if (sql->table->sql->numbered)
+	if (sql->dialect->numbered)
 		appendStringInfo(sql->text, " LIMIT $%d", list_length(sql->places));
 	else
 		appendStringInfoString(sql->text, " LIMIT ?");
-	if (sql->table->sql->native)
+	if (sql->dialect->native)
 		appendStringInfoString(sql->text, "::bigint");
 	return list_make3_int(count_index, offset_index, list_length(sql->places));
 }
@@ -481,7 +487,7 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 
 		if (info->pseudoconstant)
 			continue;
-		judged = remote_judge(root, rel, &plan->table, info->clause);
+		judged = remote_judge(root, rel->relids, plan->table.sql, info->clause);
 		if (judged != PUSHED_NOT)
 			sent = lappend(sent, info->clause);
 		if (judged == PUSHED_EXACT)

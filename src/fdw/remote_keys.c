@@ -18,7 +18,7 @@
 static bool
 sql_keys(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, Oid collation)
 {
-	const CkSql *dialect = sql->table->sql;
+	const CkSql *dialect = sql->dialect;
 	Const	   *list = makeNullConst(dialect->native ? get_array_type(key_type) : key_type, -1, collation);
 	const CkSqlRule *rule;
 	const char *template;
@@ -70,14 +70,14 @@ sql_keys(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, Oid collation)
 }
 
 Pushed
-remote_judge_list(PlannerInfo *root, RelOptInfo *rel, const RemoteTable *table, Expr *key, Oid operator, Oid key_type,
+remote_judge_list(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *key, Oid operator, Oid key_type,
 				  Oid collation)
 {
 	StringInfoData scratch;
-	RemoteSql	sql = {.table = table, .root = root, .rel = rel, .text = &scratch};
+	RemoteSql	sql = {.dialect = dialect, .root = root, .relids = relids, .text = &scratch};
 
 	initStringInfo(&scratch);
-	return table->sql && sql_keys(&sql, key, operator, key_type, collation) ? PUSHED_SUPERSET : PUSHED_NOT;
+	return dialect && sql_keys(&sql, key, operator, key_type, collation) ? PUSHED_SUPERSET : PUSHED_NOT;
 }
 
 void

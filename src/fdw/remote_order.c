@@ -13,11 +13,11 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
-#include "remote_sql.h"
+#include "fdw.h"
 #include "rules.h"
 #include "value.h"
 
-/* The expression of a path key that is made of this table's columns alone, or NULL. */
+/* The expression of a path key that is made of the tables' columns alone, or NULL. */
 static Expr *
 pathkey_expression(RemoteSql *sql, PathKey *key)
 {
@@ -30,7 +30,7 @@ pathkey_expression(RemoteSql *sql, PathKey *key)
 	{
 		EquivalenceMember *member = lfirst(lc);
 
-		if (!member->em_is_child && bms_equal(member->em_relids, sql->rel->relids) && !bms_is_empty(member->em_relids))
+		if (!member->em_is_child && bms_is_subset(member->em_relids, sql->relids) && !bms_is_empty(member->em_relids))
 			return member->em_expr;
 	}
 	return NULL;
@@ -45,11 +45,11 @@ sql_sort_key(RemoteSql *sql, Expr *expr, Oid collation)
 
 	if (type == VARCHAROID)
 		type = TEXTOID;
-	rule = rules_find(sql->table->sql, RULE_ORDER, type, NULL);
+	rule = rules_find(sql->dialect, RULE_ORDER, type, NULL);
 	if (rule)
 		return rule->fidelity == CK_EXACT && rules_locale_fits(rule, collation) &&
 			remote_template(sql, rule->remote ? rule->remote : "%1", "", list_make1(expr), NULL);
-	if (!sql->table->sql->native || OidIsValid(collation) || !value_type_is_native(type) || type == JSONBOID ||
+	if (!sql->dialect->native || OidIsValid(collation) || !value_type_is_native(type) || type == JSONBOID ||
 		type == JSONBARRAYOID)
 		return false;
 	return remote_value(sql, (Node *) expr);
@@ -75,7 +75,7 @@ never_null(RemoteSql *sql, Expr *expr)
 		expr = ((RelabelType *) expr)->arg;
 	if (!IsA(expr, Var) || ((Var *) expr)->varattno <= 0)
 		return false;
-	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(sql->table->relid), Int16GetDatum(((Var *) expr)->varattno));
+	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(fdw_table(sql->root, ((Var *) expr)->varno)->relid), Int16GetDatum(((Var *) expr)->varattno));
 	if (!HeapTupleIsValid(tuple))
 		return false;
 	never = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
@@ -101,7 +101,7 @@ remote_order(RemoteSql *sql, List *pathkeys)
 			return false;
 		appendStringInfoString(sql->text, joint);
 		joint = ", ";
-		if (!sql->table->sql->nulls_order && key->pk_nulls_first == descends && !never_null(sql, expr))
+		if (!sql->dialect->nulls_order && key->pk_nulls_first == descends && !never_null(sql, expr))
 		{
 			if (!sql_sort_key(sql, expr, key->pk_eclass->ec_collation))
 				return false;
@@ -110,7 +110,7 @@ remote_order(RemoteSql *sql, List *pathkeys)
 		if (!sql_sort_key(sql, expr, key->pk_eclass->ec_collation) || list_length(sql->params) != params)
 			return false;
 		appendStringInfoString(sql->text, direction);
-		if (sql->table->sql->nulls_order)
+		if (sql->dialect->nulls_order)
 			appendStringInfoString(sql->text, key->pk_nulls_first ? " NULLS FIRST" : " NULLS LAST");
 	}
 	return true;

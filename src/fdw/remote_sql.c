@@ -19,7 +19,7 @@
 #include "utils/lsyscache.h"
 
 #include "compat.h"
-#include "remote_sql.h"
+#include "fdw.h"
 #include "rules.h"
 #include "value.h"
 
@@ -33,12 +33,12 @@ static bool sql_condition(RemoteSql *sql, Node *node, bool positive);
 static bool sql_single_condition(RemoteSql *sql, Node *node, bool positive);
 
 /*
- * True where the expression has the same value for every row of the table, so that it can be computed here and sent.
+ * True where the expression has the same value for every row of the tables, so that it can be computed here and sent.
  */
 static bool
 is_parameter(RemoteSql *sql, Node *node)
 {
-	return !bms_is_member(sql->rel->relid, pull_varnos(sql->root, node)) && !contain_volatile_functions(node) &&
+	return !bms_overlap(sql->relids, pull_varnos(sql->root, node)) && !contain_volatile_functions(node) &&
 		!contain_subplans(node) && !contain_aggs_of_level(node, 0) && !contain_windowfuncs(node) &&
 		!expression_returns_set(node);
 }
@@ -61,7 +61,7 @@ remote_placeholder(RemoteSql *sql, Expr *value)
 		index = list_length(sql->params);
 	}
 	sql->parameters = true;
-	if (!sql->table->sql->numbered)
+	if (!sql->dialect->numbered)
 	{
 		sql->places = lappend_int(sql->places, index);
 		appendStringInfoChar(sql->text, '?');
@@ -70,7 +70,7 @@ remote_placeholder(RemoteSql *sql, Expr *value)
 	while (list_length(sql->places) < index)
 		sql->places = lappend_int(sql->places, list_length(sql->places) + 1);
 	appendStringInfo(sql->text, "$%d", index);
-	if (sql->table->sql->native)
+	if (sql->dialect->native)
 		appendStringInfo(sql->text, "::%s", remote_type_name(getBaseType(exprType((Node *) value))));
 }
 
@@ -110,12 +110,12 @@ sql_constant(RemoteSql *sql, Const *constant)
 				if (value.u.i == PG_INT64_MIN)
 					break;		/* no literal of its own: it reads as minus of a number out of range */
 				appendStringInfo(sql->text, value.u.i < 0 ? "(" INT64_FORMAT ")" : INT64_FORMAT, value.u.i);
-				if (sql->table->sql->native)
+				if (sql->dialect->native)
 					appendStringInfo(sql->text, "::%s", remote_type_name(constant->consttype));
 				return true;
 			}
 	}
-	if (sql->table->sql->native)
+	if (sql->dialect->native)
 	{
 		/* money is written by the locale of the session that reads it */
 		if (!value_type_is_native(constant->consttype) || constant->consttype == MONEYOID)
@@ -124,7 +124,7 @@ sql_constant(RemoteSql *sql, Const *constant)
 		return true;
 	}
 	value_from_datum(&value, constant->consttype, constant->constvalue, false, false);
-	if (!value_within(&value, &sql->table->sql->limits))
+	if (!value_within(&value, &sql->dialect->limits))
 		return false;
 	remote_placeholder(sql, (Expr *) constant);
 	return true;
@@ -263,10 +263,10 @@ sql_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, bool positive)
 		args = list_make2(lsecond(args), linitial(args));
 		opno = commutator;
 	}
-	rule = rules_find(sql->table->sql, RULE_OPERATOR, opno, &name);
+	rule = rules_find(sql->dialect, RULE_OPERATOR, opno, &name);
 	if (rule)
 		return rule_usable(sql, rule, collation, positive) && remote_template(sql, rule->remote, name, args, NULL);
-	if (!sql->table->sql->native || OidIsValid(collation) || opno >= FirstGenbkiObjectId ||
+	if (!sql->dialect->native || OidIsValid(collation) || opno >= FirstGenbkiObjectId ||
 		native_order_differs(opno, args) ||
 		!native_function_fits(get_opcode(opno), args, get_op_rettype(opno)))
 		return false;
@@ -280,11 +280,11 @@ sql_function(RemoteSql *sql, FuncExpr *func, bool positive)
 	const char *name;
 	int32		typmod;
 
-	rule = rules_find(sql->table->sql, RULE_FUNCTION, func->funcid, &name);
+	rule = rules_find(sql->dialect, RULE_FUNCTION, func->funcid, &name);
 	if (rule)
 		return rule_usable(sql, rule, func->inputcollid, positive) &&
 			remote_template(sql, rule->remote, name, func->args, NULL);
-	if (!sql->table->sql->native || OidIsValid(func->inputcollid) || func->funcvariadic ||
+	if (!sql->dialect->native || OidIsValid(func->inputcollid) || func->funcvariadic ||
 		!native_function_fits(func->funcid, func->args, func->funcresulttype))
 		return false;
 	if (func->funcformat == COERCE_EXPLICIT_CAST || func->funcformat == COERCE_IMPLICIT_CAST)
@@ -346,8 +346,8 @@ sql_list(RemoteSql *sql, ScalarArrayOpExpr *expr, bool positive)
 	if (values == NIL || list_length(values) > LIST_LIMIT)
 		return false;
 
-	rule = rules_find(sql->table->sql, RULE_IN, type, NULL);
-	if (rule && remote_ruled_equality(sql->table->sql, expr->opno))
+	rule = rules_find(sql->dialect, RULE_IN, type, NULL);
+	if (rule && remote_ruled_equality(sql->dialect, expr->opno))
 		return rule_usable(sql, rule, expr->inputcollid, positive) &&
 			remote_template(sql, rule->remote ? rule->remote : "%1 IN (%2)", "in", list_make1(scalar), values);
 	foreach(lc, values)
@@ -363,7 +363,7 @@ sql_list(RemoteSql *sql, ScalarArrayOpExpr *expr, bool positive)
 static bool
 sql_array_operator(RemoteSql *sql, ScalarArrayOpExpr *expr, bool positive)
 {
-	const CkSql *dialect = sql->table->sql;
+	const CkSql *dialect = sql->dialect;
 
 	if (dialect->native && !OidIsValid(expr->inputcollid) && expr->opno < FirstGenbkiObjectId &&
 		native_function_fits(get_opcode(expr->opno), expr->args, BOOLOID))
@@ -386,7 +386,7 @@ sql_array_operator(RemoteSql *sql, ScalarArrayOpExpr *expr, bool positive)
 bool
 remote_value(RemoteSql *sql, Node *node)
 {
-	const CkSql *dialect = sql->table->sql;
+	const CkSql *dialect = sql->dialect;
 
 	if (sql->keys > 0 && node == list_nth(sql->params, sql->keys - 1))
 	{
@@ -410,18 +410,18 @@ remote_value(RemoteSql *sql, Node *node)
 			{
 				Var		   *var = (Var *) node;
 
-				if (var->varno != sql->rel->relid || var->varlevelsup > 0 || var->varattno <= 0)
+				if (!bms_is_member(var->varno, sql->relids) || var->varlevelsup > 0 || var->varattno <= 0)
 					return false;
 				if (dialect->native && !value_type_is_native(var->vartype))
 					return false;
 				if (sql->bytewise && OidIsValid(var->varcollid))
 				{
 					appendStringInfoChar(sql->text, '(');
-					remote_column(sql->text, sql->table, var->varattno);
+					remote_column(sql->text, fdw_table(sql->root, var->varno), var->varattno);
 					appendStringInfoString(sql->text, " COLLATE \"C\")");
 				}
 				else
-					remote_column(sql->text, sql->table, var->varattno);
+					remote_column(sql->text, fdw_table(sql->root, var->varno), var->varattno);
 				return true;
 			}
 		case T_RelabelType:
@@ -455,13 +455,14 @@ sql_null_test(RemoteSql *sql, NullTest *test, bool positive)
 
 	if (test->argisrow)
 		return false;
-	rule = rules_find(sql->table->sql, null ? RULE_IS_NULL : RULE_IS_NOT_NULL, getBaseType(exprType(arg)), NULL);
+	rule = rules_find(sql->dialect, null ? RULE_IS_NULL : RULE_IS_NOT_NULL, getBaseType(exprType(arg)), NULL);
 	if (rule)
 		return rule->remote && rule_usable(sql, rule, InvalidOid, positive) &&
 			remote_template(sql, rule->remote, "", list_make1(arg), NULL);
 	appendStringInfoChar(sql->text, '(');
-	if (IsA(arg, Var) && ((Var *) arg)->varno == sql->rel->relid && ((Var *) arg)->varattno > 0)
-		remote_identifier(sql->text, sql->table->sql, remote_column_name(sql->table->relid, ((Var *) arg)->varattno));
+	if (IsA(arg, Var) && bms_is_member(((Var *) arg)->varno, sql->relids) && ((Var *) arg)->varattno > 0)
+		remote_identifier(sql->text, sql->dialect, remote_column_name(fdw_table(sql->root, ((Var *) arg)->varno)->relid,
+																	   ((Var *) arg)->varattno));
 	else if (!remote_value(sql, arg))
 		return false;
 	appendStringInfoString(sql->text, null ? " IS NULL)" : " IS NOT NULL)");
@@ -518,7 +519,7 @@ remote_mixes_collations(RemoteSql *sql, Node *node)
 	foreach(lc, vars)
 	{
 		if (!OidIsValid(exprCollation(lfirst(lc))) || !IsA(lfirst(lc), Var) ||
-			lfirst_node(Var, lc)->varno != sql->rel->relid)
+			!bms_is_member(lfirst_node(Var, lc)->varno, sql->relids))
 			continue;
 		if (first && !equal(first, lfirst(lc)))
 			return true;
@@ -539,7 +540,7 @@ sql_condition(RemoteSql *sql, Node *node, bool positive)
 	if (sql->depth >= DEPTH_LIMIT)
 		return false;
 	sql->depth++;
-	sql->bytewise = outer || (sql->table->sql->native && !IsA(node, BoolExpr) && remote_mixes_collations(sql, node));
+	sql->bytewise = outer || (sql->dialect->native && !IsA(node, BoolExpr) && remote_mixes_collations(sql, node));
 	written = sql_single_condition(sql, node, positive);
 	sql->bytewise = outer;
 	sql->depth--;
@@ -570,9 +571,9 @@ sql_single_condition(RemoteSql *sql, Node *node, bool positive)
 		case T_Var:
 			if (((Var *) node)->vartype != BOOLOID)
 				return false;
-			if (sql->table->sql->native)
+			if (sql->dialect->native)
 				return remote_value(sql, node);
-			rule = rules_find(sql->table->sql, RULE_BOOL, BOOLOID, NULL);
+			rule = rules_find(sql->dialect, RULE_BOOL, BOOLOID, NULL);
 			return rule && rule_usable(sql, rule, InvalidOid, positive) &&
 				remote_template(sql, rule->remote, "", list_make1(node), NULL);
 		default:
@@ -581,15 +582,15 @@ sql_single_condition(RemoteSql *sql, Node *node, bool positive)
 }
 
 Pushed
-remote_judge(PlannerInfo *root, RelOptInfo *rel, const RemoteTable *table, Expr *condition)
+remote_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condition)
 {
 	StringInfoData scratch;
-	RemoteSql	sql = {.table = table, .root = root, .rel = rel, .text = &scratch};
+	RemoteSql	sql = {.dialect = dialect, .root = root, .relids = relids, .text = &scratch};
 
-	if (table->sql == NULL)
+	if (dialect == NULL)
 		return PUSHED_NOT;
 	initStringInfo(&scratch);
-	if (!bms_is_member(rel->relid, pull_varnos(root, (Node *) condition)) ||
+	if (!bms_overlap(relids, pull_varnos(root, (Node *) condition)) ||
 		contain_volatile_functions((Node *) condition) || !sql_condition(&sql, (Node *) condition, true))
 		return PUSHED_NOT;
 	return sql.superset ? PUSHED_SUPERSET : PUSHED_EXACT;

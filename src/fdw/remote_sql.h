@@ -13,9 +13,9 @@
 /* SQL under construction. */
 typedef struct RemoteSql
 {
-	const RemoteTable *table;
+	const CkSql *dialect;
 	PlannerInfo *root;
-	RelOptInfo *rel;
+	Relids		relids;			/* of the foreign tables that are asked; what holds none of their columns is an argument */
 	StringInfo	text;
 	List	   *params;			/* expressions whose values travel as arguments */
 	List	   *places;			/* IntList: for each placeholder the 1-based index in params */
@@ -33,7 +33,7 @@ typedef enum Pushed
 	PUSHED_SUPERSET,
 	PUSHED_EXACT
 } Pushed;
-extern Pushed remote_judge(PlannerInfo *root, RelOptInfo *rel, const RemoteTable *table, Expr *condition);
+extern Pushed remote_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condition);
 
 /* Appends a condition that remote_judge() let through. */
 extern void remote_condition(RemoteSql *sql, Expr *condition);
@@ -45,7 +45,7 @@ extern void remote_condition(RemoteSql *sql, Expr *condition);
  */
 #define LIST_BEGIN	'\001'
 #define LIST_END	'\002'
-extern Pushed remote_judge_list(PlannerInfo *root, RelOptInfo *rel, const RemoteTable *table, Expr *key, Oid operator,
+extern Pushed remote_judge_list(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *key, Oid operator,
 								Oid key_type, Oid collation);
 extern void remote_list_condition(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, Oid collation);
 /* The text with each piece repeated count times. */
