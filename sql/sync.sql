@@ -26,6 +26,7 @@ CREATE TABLE connkit.sync (
 	deleted_column name NOT NULL DEFAULT 'deleted_at',
 	policy jsonb NOT NULL DEFAULT '{}',
 	max_rejected bigint NOT NULL DEFAULT 0 CHECK (max_rejected >= 0),
+	keep_rejected bigint NOT NULL DEFAULT 10000 CHECK (keep_rejected >= 0),
 	chunk_rows bigint NOT NULL DEFAULT 1000000 CHECK (chunk_rows >= 0),
 	resumable boolean NOT NULL DEFAULT false,
 	replace_rows boolean NOT NULL DEFAULT false,
@@ -59,6 +60,7 @@ COMMENT ON COLUMN connkit.sync.deleted_column IS
 COMMENT ON COLUMN connkit.sync.policy IS 'for a kind of change of the source''s table (added, dropped, renamed, retyped, '
 	'nullability, key): evolve, freeze, discard_column or discard_row';
 COMMENT ON COLUMN connkit.sync.max_rejected IS 'rows that a run may reject before it fails';
+COMMENT ON COLUMN connkit.sync.keep_rejected IS 'rows that connkit.rejected_row keeps of the sync, the newest';
 COMMENT ON COLUMN connkit.sync.chunk_rows IS 'rows that a run in the background commits at once; 0: all';
 COMMENT ON COLUMN connkit.sync.resumable IS 'in the background, rows of runs that read all are gathered in parts of chunk_rows, '
 	'in the order of their key, so that a run that was interrupted goes on';
@@ -75,7 +77,8 @@ CREATE TABLE connkit.sync_state (
 	shape_version integer NOT NULL DEFAULT 0,
 	made_target boolean NOT NULL DEFAULT false,
 	last_run bigint,
-	load jsonb
+	load jsonb,
+	dropped_rejected bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE connkit.sync_state IS 'how far syncs have come; written in the transaction that writes their rows';
 COMMENT ON COLUMN connkit.sync_state.position IS 'greatest cursor value that was read';
@@ -87,6 +90,8 @@ COMMENT ON COLUMN connkit.sync_state.shape_version IS 'grows with every change o
 COMMENT ON COLUMN connkit.sync_state.made_target IS 'the target was made by the sync';
 COMMENT ON COLUMN connkit.sync_state.load IS
 	'of a resumable sync that has not read all rows yet: the table that has them, and the key of the last one';
+COMMENT ON COLUMN connkit.sync_state.dropped_rejected IS
+	'rows that connkit.rejected_row has no longer, being too many or too old, and that were not replayed';
 
 CREATE TABLE connkit.sync_run (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

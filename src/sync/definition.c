@@ -128,6 +128,7 @@ read_definition(Sync *sync)
 													 pnstrdup(value.val.string.val, value.val.string.len));
 	}
 	sync->max_rejected = row_number("max_rejected");
+	sync->keep_rejected = row_number("keep_rejected");
 	sync->chunk_rows = row_number("chunk_rows");
 	sync->resumable = row_bool("resumable");
 	sync->replace_rows = row_bool("replace_rows");

@@ -93,6 +93,7 @@ static const Setting settings[] = {
 	{"deleted_column", KIND_NAME, ANYWHERE},
 	{"policy", KIND_POLICY, ANYWHERE},
 	{"max_rejected", KIND_COUNT, ANYWHERE},
+	{"keep_rejected", KIND_COUNT, ANYWHERE},
 	{"chunk_rows", KIND_COUNT, ANYWHERE},
 	{"resumable", KIND_BOOL, ANYWHERE},
 	{"replace_rows", KIND_BOOL, ANYWHERE},
@@ -104,8 +105,8 @@ static const Setting settings[] = {
 /* Values of columns that are not NULL where nothing is said. */
 static const char *const defaults =
 	"{\"mode\": \"full_refresh\", \"half_open\": false, \"deletes\": \"ignore\", \"deleted_column\": \"deleted_at\","
-	" \"policy\": {}, \"max_rejected\": 0, \"chunk_rows\": 1000000, \"resumable\": false, \"replace_rows\": false,"
-	" \"create_indexes\": false, \"paused\": false}";
+	" \"policy\": {}, \"max_rejected\": 0, \"keep_rejected\": 10000, \"chunk_rows\": 1000000, \"resumable\": false,"
+	" \"replace_rows\": false, \"create_indexes\": false, \"paused\": false}";
 
 Jsonb *
 definition_defaults(void)

@@ -17,6 +17,9 @@
 /* Rows of a run that fails that are kept. */
 #define MAX_KEPT 100
 
+/* Rows that are deleted at once for being old. */
+#define PRUNE_ROWS 100000
+
 typedef struct Rejected
 {
 	Jsonb	   *row;
@@ -119,7 +122,53 @@ reject_keep(Sync *sync, SyncRun *run)
 		return;
 	foreach(lc, kept)
 		(void) insert_row(sync, run, lfirst(lc));
+	if (kept != NIL)
+		reject_trim(sync);
 	MemoryContextReset(kept_context);
 	kept = NIL;
 	kept_run = 0;
+}
+
+void
+reject_trim(Sync *sync)
+{
+	Oid			types[] = {INT8OID, INT8OID};
+	Datum		values[] = {Int64GetDatum(sync->id), Int64GetDatum(sync->keep_rejected)};
+	int64		dropped;
+	bool		isnull;
+
+	SPI_connect();
+	tables_execute("WITH surplus AS (SELECT id FROM connkit.rejected_row WHERE sync = $1"
+				   "  ORDER BY replayed_at IS NULL DESC, at DESC, id DESC OFFSET $2),"
+				   " gone AS (DELETE FROM connkit.rejected_row AS r USING surplus AS s WHERE r.id = s.id"
+				   "  RETURNING r.replayed_at),"
+				   " dropped AS (SELECT count(*) AS rows FROM gone WHERE replayed_at IS NULL),"
+				   " counted AS (INSERT INTO connkit.sync_state AS t (sync, dropped_rejected) SELECT $1, rows FROM dropped"
+				   "  ON CONFLICT (sync) DO UPDATE SET dropped_rejected = t.dropped_rejected + EXCLUDED.dropped_rejected)"
+				   " SELECT rows FROM dropped", 2, types, values, NULL);
+	dropped = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	if (dropped > 0)
+		ereport(WARNING,
+				(errmsg("sync \"%s\" keeps " INT64_FORMAT " rejected rows: " INT64_FORMAT
+						" older ones, which were not replayed, are dropped", sync->name, sync->keep_rejected, dropped),
+				 errhint("keep_rejected says how many it keeps; connkit.sync_state counts those that were dropped.")));
+}
+
+void
+reject_prune(int retention_minutes)
+{
+	Oid			type = INT4OID;
+	Datum		value = Int32GetDatum(retention_minutes);
+
+	tables_execute("WITH old AS MATERIALIZED (SELECT id, sync FROM connkit.rejected_row"
+				   "  WHERE at < clock_timestamp() - $1 * interval '1 minute' ORDER BY id LIMIT "
+				   CppAsString2(PRUNE_ROWS) " FOR UPDATE SKIP LOCKED),"
+				   " idle AS MATERIALIZED (SELECT sync FROM connkit.sync_state WHERE sync IN (SELECT sync FROM old)"
+				   "  FOR UPDATE SKIP LOCKED),"
+				   " gone AS (DELETE FROM connkit.rejected_row AS r USING old AS o WHERE r.id = o.id"
+				   "  AND o.sync IN (SELECT sync FROM idle) RETURNING r.sync, r.replayed_at),"
+				   " dropped AS (SELECT sync, count(*) AS rows FROM gone WHERE replayed_at IS NULL GROUP BY sync)"
+				   " UPDATE connkit.sync_state AS t SET dropped_rejected = t.dropped_rejected + d.rows FROM dropped AS d"
+				   " WHERE t.sync = d.sync", 1, &type, &value, NULL);
 }

@@ -311,6 +311,8 @@ run_end(Sync *sync, SyncRun *run, bool more)
 	if (run->replay == NIL && sync->load == NULL)
 		sync->last_run = run->id;
 	record_state(sync);
+	if (run->rejected > 0)
+		reject_trim(sync);
 	run->state = more ? RUN_RUNNING : RUN_SUCCEEDED;
 	record_run(sync, run, NULL);
 	if (more)

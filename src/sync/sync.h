@@ -134,6 +134,7 @@ typedef struct Sync
 	char	   *deleted_column;
 	SyncPolicy	policy[CHANGE_KINDS];
 	int64		max_rejected;	/* rows that a run may reject; more: it fails */
+	int64		keep_rejected;	/* rows that connkit.rejected_row keeps */
 	int64		chunk_rows;		/* rows of a transaction in the background; 0: all in one */
 	bool		resumable;		/* in the background, runs that read all rows gather them in such parts */
 	bool		replace_rows;	/* replace by DELETE and INSERT, also where the storage could be exchanged */
@@ -336,6 +337,14 @@ extern void reject_row(Sync *sync, SyncRun *run, Jsonb *row, const char *column,
 
 /* After a run has failed, in the transaction that records it: the rows, or the first of them, that it had rejected. */
 extern void reject_keep(Sync *sync, SyncRun *run);
+
+/* Leaves the newest of the sync's rejected rows, as many as it keeps; of the others, those that were not replayed are counted in
+ * connkit.sync_state and told. */
+extern void reject_trim(Sync *sync);
+
+/* Deletes rejected rows that are older, of all syncs, and counts them as reject_trim() does; SPI is connected. Waits for no run:
+ * rows of one under way stay for now. */
+extern void reject_prune(int retention_minutes);
 
 /*
  * replay.c

@@ -75,7 +75,10 @@ pass_queue(void)
 		queue_forget();
 		schedule_fire(GetCurrentTimestamp());
 		if (worker_retention > 0 && database_prune_due(MyDatabaseId))
+		{
 			queue_prune(worker_retention);
+			reject_prune(worker_retention);
+		}
 		SPI_finish();
 	}
 	PopActiveSnapshot();

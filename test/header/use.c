@@ -64,6 +64,7 @@ use_scan_next(CkScan *scan, CkRow *row)
 	ck_put_timestamptz(row, 0, CK_MINUS_INFINITY);
 	ck_put_json(row, 0, "{}", 2);
 	ck_put_native(row, 0, "\001", 1);
+	ck_put_misfit(row, 0, "0000-00-00", 10);
 	ck_put_int(row, 0, CK_INT64, 1);
 	ck_put_chars(row, 0, CK_TEXT, "text", 4);
 	return scan->nargs > 0 ? CK_OK : CK_END;

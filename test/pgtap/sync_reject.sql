@@ -84,4 +84,27 @@ SELECT is((SELECT count(*) FROM connkit.rejected_row WHERE source_row @> '{"v": 
 ALTER FOREIGN TABLE other ALTER v TYPE text;
 SELECT is(run('own'), 'succeeded 3 2 1', 'the sync''s own row is rejected');
 
+-- as many are kept as the sync says
+SELECT at_source('CREATE TABLE many (id int PRIMARY KEY, v text); INSERT INTO many SELECT i, ''x'' || i FROM generate_series(1, 8) AS i') IS NULL AS ready \gset
+CREATE TABLE many (id int PRIMARY KEY, v int);
+SELECT connkit_create_sync('source', 'rejects.many', 'many', 'incremental', cursor_column => 'id', name => 'many', settings => '{"max_rejected": 8, "keep_rejected": 5}') IS NULL AS ready \gset
+SELECT is(run('many'), 'succeeded 8 0 8', 'more are rejected than are kept');
+CREATE FUNCTION kept_ids() RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg((r.source_row ->> 'id') || CASE WHEN r.replayed_at IS NULL THEN '' ELSE '*' END, ',' ORDER BY r.id) || ' ' ||
+		(SELECT dropped_rejected FROM connkit.sync_state WHERE sync = s.id)
+	FROM connkit.rejected_row AS r JOIN connkit.sync AS s ON s.id = r.sync WHERE s.name = 'many' GROUP BY s.id
+$$;
+SELECT is(kept_ids(), '4,5,6,7,8 3', 'the newest are, and the others counted');
+ALTER TABLE many ALTER v TYPE text;
+SELECT is(connkit_replay_rejected('many'), 5::bigint, 'those can be replayed');
+DELETE FROM many;
+ALTER TABLE many ALTER v TYPE int USING v::int;
+SELECT at_source('INSERT INTO many SELECT i, ''x'' || i FROM generate_series(11, 13) AS i') IS NULL AS ready \gset
+SELECT is(run('many'), 'succeeded 4 0 3', 'later ones');
+SELECT is(kept_ids(), '7*,8*,11,12,13 3', 'take the place of rows that were replayed');
+SELECT connkit_alter_sync('many', '{"max_rejected": 2, "keep_rejected": 2}') IS NULL AS ready \gset
+SELECT at_source('INSERT INTO many SELECT i, ''x'' || i FROM generate_series(21, 29) AS i') IS NULL AS ready \gset
+SELECT is(run('many'), 'failed 4 0 0 sync "many" has rejected more than 2 rows', 'a run that fails');
+SELECT is(kept_ids(), '22,23 7', 'leaves as many too');
+
 SELECT * FROM finish();

@@ -93,5 +93,19 @@ begin('two', 'again');
 runs('two', 'until it is there again');
 runs('one', 'the others go on');
 
+# what is old goes: runs, and rejected rows, of which those that were not replayed are counted
+$node->safe_psql('one', q{
+	INSERT INTO connkit.sync_run (sync_name, owner, owner_mark, source, trigger, state, ended_at)
+		VALUES ('old', 'acme', '', '', 'call', 'succeeded', now() - interval '2 days');
+	INSERT INTO connkit.rejected_row (sync, at, sqlstate, reason, source_row, replayed_at)
+		SELECT id, now() - i * interval '1 day', '22000', 'old', '{}', CASE WHEN i > 3 THEN now() END
+		FROM connkit.sync, generate_series(0, 5) AS i;
+});
+$node->append_conf('postgresql.conf', 'connkit.run_retention = 1d');
+$node->restart;
+eventually($node, 'one', "SELECT count(*) = 0 FROM connkit.sync_run WHERE sync_name = 'old'", 'runs that are old go');
+is($node->safe_psql('one', 'SELECT (SELECT count(*) FROM connkit.rejected_row), dropped_rejected FROM connkit.sync_state'), '1|3',
+	'and so do rejected rows');
+
 unlike(log_of($node), qr/PANIC|terminated by signal|TRAP/, 'nothing crashed');
 done_testing();
