@@ -8,7 +8,7 @@
 #   CK_BIN                    PostgreSQL's programs, of a private copy that connkit is installed into (first in PATH)
 #   CK_PASSWORD               password of every role below
 #   CK_PGHOST CK_PGPORT       cluster with connkit: socket folder and port (also TCP and TLS on localhost);
-#                             databases connkit (C.UTF-8) and connkit_icu (ICU en-US); superuser postgres
+#                             databases connkit (C.UTF-8) and connkit_icu (ck_icu_locale); superuser postgres
 #   CK_SOURCE_PGHOST CK_SOURCE_PGPORT
 #                             cluster to be a source: databases source (C.UTF-8) and source_icu
 #   CK_MYSQL_SOCKET CK_MYSQL_PORT
@@ -379,6 +379,15 @@ ck_source_start()
 	ck_pg_roles ck_source_psql source
 }
 
+# The locale of a database that sorts as a language does. Before 15 no database has one of ICU.
+ck_icu_locale()
+{
+	case $("$CK_BIN/pg_config" --version) in
+		*\ 14.*) echo "LOCALE 'en_US.UTF-8'" ;;
+		*) echo "LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'" ;;
+	esac
+}
+
 # Roles and databases of a new cluster: the psql function for it, the database's name.
 ck_pg_roles()
 {
@@ -387,8 +396,7 @@ ck_pg_roles()
 		CREATE ROLE ck_tls LOGIN PASSWORD '$CK_PASSWORD' IN ROLE pg_read_all_data;
 		CREATE ROLE ck_writer LOGIN CREATEDB PASSWORD '$CK_PASSWORD' IN ROLE pg_read_all_data, pg_write_all_data;
 		CREATE DATABASE $2 OWNER ck_writer TEMPLATE template0 ENCODING UTF8 LOCALE 'C.UTF-8';
-		CREATE DATABASE $2_icu OWNER ck_writer TEMPLATE template0 ENCODING UTF8 LOCALE 'C.UTF-8'
-			LOCALE_PROVIDER icu ICU_LOCALE 'en-US';
+		CREATE DATABASE $2_icu OWNER ck_writer TEMPLATE template0 ENCODING UTF8 $(ck_icu_locale);
 	END
 }
 

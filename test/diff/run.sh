@@ -78,17 +78,17 @@ at_sqlite()
 # A database of this name, of a source's kind, with all the tables.
 prepare()
 {
-	local database=$1 source=$2 locale=
+	local database=$1 source=$2 locale="LOCALE 'C.UTF-8'" analyze=
 
 	rm -f "$work/$database.ready"
-	[[ $database != *_icu ]] || locale="LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+	[[ $database != *_icu ]] || { locale=$(ck_icu_locale); analyze=1; }
 	ck_psql postgres -c "SET client_min_messages = error" -c "DROP DATABASE IF EXISTS $database" \
-		-c "CREATE DATABASE $database TEMPLATE template0 ENCODING UTF8 LOCALE 'C.UTF-8' $locale" &&
+		-c "CREATE DATABASE $database TEMPLATE template0 ENCODING UTF8 $locale" &&
 		PGOPTIONS="-c search_path=near,public" ck_psql "$database" -v source="$source" -c "CREATE SCHEMA near" \
 			-f "$here/tables.sql" -f "$here/$source.near.sql" -f "$here/here.sql" -c "ANALYZE" &&
 		PGOPTIONS="-c client_min_messages=warning" ck_psql "$database" -c "CREATE EXTENSION connkit CASCADE" &&
 		at_$source "$database" &&
-		ck_psql "$database" -At -v schema="$schema" -v analyze="${locale:+1}" -f "$here/far.sql" &&
+		ck_psql "$database" -At -v schema="$schema" -v analyze="$analyze" -f "$here/far.sql" &&
 		touch "$work/$database.ready"
 }
 

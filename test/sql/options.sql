@@ -87,6 +87,3 @@ SET client_min_messages = warning;
 DROP SERVER s, f CASCADE;
 DROP OWNED BY regress_connkit_option;
 DROP ROLE regress_connkit_option;
-
--- settings are checked too
-SET connkit.allowed_path = '/';

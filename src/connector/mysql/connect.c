@@ -428,6 +428,13 @@ mysql_connect(CkSession *session, MYSQL *mysql, bool stages)
 	c.want_tls = strcmp(options->sslmode, "disable") != 0 && !connect_is_path(options->host);
 	c.need_tls = c.want_tls && strcmp(options->sslmode, "prefer") != 0;
 	c.name = c.want_tls && strcmp(options->sslmode, "verify-full") == 0 ? options->host : NULL;
+#if defined(LIBRARY_NONBLOCKING) && MARIADB_PACKAGE_VERSION_ID >= 30400
+	/* it compares no certificate with what it takes for its own machine, which it knows by these spellings alone */
+	if (c.name && strcmp(c.name, "127.0.0.1") == 0)
+		c.name = "127.0.0.01";
+	else if (c.name && strcmp(c.name, "::1") == 0)
+		c.name = "0:0:0:0:0:0:0:1";
+#endif
 	if (state->address[0])
 		snprintf(addresses, sizeof(addresses), "%s", state->address);
 	else if ((status = ck_resolve(session, options->host, (int) options->port, addresses, sizeof(addresses))) != CK_OK)
