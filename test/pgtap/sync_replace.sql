@@ -245,6 +245,13 @@ FETCH 1 FROM c \g /dev/null
 SELECT is(exchanged('few', 'plain'), 'kept: succeeded', 'that a cursor is reading');
 MOVE ALL IN c;
 COMMIT;
+CREATE TABLE put_off (id int REFERENCES plain DEFERRABLE);
+BEGIN;
+SET CONSTRAINTS ALL DEFERRED;
+UPDATE plain SET id = id + 1000 WHERE id = 1;
+SELECT is(exchanged('few', 'plain'), 'kept: succeeded', 'with checks that are put off to the commit');
+COMMIT;
+DROP TABLE put_off;
 SET allow_system_table_mods = on;
 BEGIN;
 CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass);

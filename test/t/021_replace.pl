@@ -86,5 +86,15 @@ for my $level ('minimal', 'replica')
 	}
 }
 
+# where changes are decoded from WAL, which does not tell of exchanged storage, rows are written
+$node->append_conf('postgresql.conf', "wal_level = logical\n");
+$node->restart;
+sql("SELECT make('plain', ''); SELECT pg_create_logical_replication_slot('slot', 'test_decoding')");
+sql("ALTER SERVER source OPTIONS (SET rows '30')");
+is(sql("SELECT outcome FROM connkit_sync('plain')"), 'succeeded', 'with a slot');
+is(sql("SELECT count(*) FROM pg_logical_slot_get_changes('slot', NULL, NULL) WHERE data ~ '^table public.plain: (INSERT|UPDATE)'"),
+	'30', 'all rows are decoded');
+sql("SELECT pg_drop_replication_slot('slot')");
+
 $node->stop;
 done_testing();
