@@ -379,25 +379,39 @@ ck_source_start()
 	ck_pg_roles ck_source_psql source
 }
 
+# The major version of PostgreSQL.
+ck_major()
+{
+	"$CK_BIN/pg_config" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/'
+}
+
 # The locale of a database that sorts as a language does. Before 15 no database has one of ICU.
 ck_icu_locale()
 {
-	case $("$CK_BIN/pg_config" --version) in
-		*\ 14.*) echo "LOCALE 'en_US.UTF-8'" ;;
-		*) echo "LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'" ;;
-	esac
+	if [ "$(ck_major)" -ge 15 ]; then
+		echo "LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+	else
+		echo "LOCALE 'en_US.UTF-8'"
+	fi
 }
 
 # Roles and databases of a new cluster: the psql function for it, the database's name.
 ck_pg_roles()
 {
-	"$1" postgres <<-END
+	local database
+
+	"$1" postgres <<-END || return 1
 		CREATE ROLE ck_reader LOGIN PASSWORD '$CK_PASSWORD' IN ROLE pg_read_all_data;
 		CREATE ROLE ck_tls LOGIN PASSWORD '$CK_PASSWORD' IN ROLE pg_read_all_data;
 		CREATE ROLE ck_writer LOGIN CREATEDB PASSWORD '$CK_PASSWORD' IN ROLE pg_read_all_data, pg_write_all_data;
 		CREATE DATABASE $2 OWNER ck_writer TEMPLATE template0 ENCODING UTF8 LOCALE 'C.UTF-8';
 		CREATE DATABASE $2_icu OWNER ck_writer TEMPLATE template0 ENCODING UTF8 $(ck_icu_locale);
 	END
+	[ "$(ck_major)" -lt 15 ] || return 0
+	# as databases of later versions are made
+	for database in "$2" "$2_icu"; do
+		"$1" "$database" -c "ALTER SCHEMA public OWNER TO pg_database_owner" -c "REVOKE CREATE ON SCHEMA public FROM PUBLIC" || return 1
+	done
 }
 
 ck_mysql_source_start()

@@ -515,4 +515,15 @@ compat_foreign_key_columns(HeapTuple key, int *count, AttrNumber *referencing, A
 #endif
 }
 
+/* Whether ALTER TABLE failed on a column from which a partitioned table generates another, for which 14 has no error. */
+static inline bool
+compat_unexpected_dependent(const ErrorData *error)
+{
+#if PG_VERSION_NUM >= 150000
+	return false;
+#else
+	return error->sqlerrcode == ERRCODE_INTERNAL_ERROR && strstr(error->message, "depending on column") != NULL;
+#endif
+}
+
 #endif							/* CONNKIT_COMPAT_H */

@@ -4,10 +4,10 @@
 \pset format unaligned
 \pset tuples_only on
 \pset pager off
-\getenv socket CK_SOURCE_PGHOST
-\getenv port CK_SOURCE_PGPORT
-\getenv password CK_PASSWORD
-\getenv files CK_FILES
+\set socket `echo $CK_SOURCE_PGHOST`
+\set port `echo $CK_SOURCE_PGPORT`
+\set password `echo $CK_PASSWORD`
+\set files `echo $CK_FILES`
 
 SET client_min_messages = warning;
 CREATE ROLE reach_owner;
