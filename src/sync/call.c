@@ -35,7 +35,7 @@ typedef enum Part
 	PART_END
 } Part;
 
-/* Syncs (int64 *) that the connkit_sync() at hand, or one above it, runs now; a trigger on a target may ask for more. */
+/* Syncs (int64 *) of the connkit_sync() at hand, or of one above it, that have begun; a trigger on a target may ask for more. */
 static List *running = NIL;
 
 /* Calls that run syncs now, each within another. */
@@ -194,12 +194,23 @@ calls_end(List *calls, bool atomic)
 	}
 }
 
+/* Whether this is called by what a run of the sync does. The run's lock is this process's too, and would not tell. */
+static bool
+is_within(int64 id)
+{
+	ListCell   *lc;
+
+	foreach(lc, running)
+		if (*(int64 *) lfirst(lc) == id)
+			return true;
+	return id == run_of_process;
+}
+
 /* Readies the run of a sync, or says why it is skipped. */
 static Call *
 call_begin(int64 id, bool atomic, bool background)
 {
 	Call	   *call = palloc0(sizeof(Call));
-	ListCell   *lc;
 
 	call->run.sync = id;
 	call->run.depth = depth + 1;
@@ -221,9 +232,8 @@ call_begin(int64 id, bool atomic, bool background)
 	}
 	if (call->sync->paused)
 		call->message = "it is paused: connkit_resume_sync() ends that";
-	foreach(lc, running)
-		if (*(int64 *) lfirst(lc) == id)
-			call->message = "it is running: this was called from within it";
+	if (is_within(id))
+		call->message = "it is running: this was called from within it";
 	if (call->message == NULL && !sync_lock(id, false))
 		call->message = "another run of it is under way";
 	if (call->message)
@@ -233,9 +243,9 @@ call_begin(int64 id, bool atomic, bool background)
 	call->run.state = RUN_RUNNING;
 	call->run.started = GetCurrentTimestamp();
 	record_run(call->sync, &call->run, NULL);
+	/* until all of them have ended, for state is written at the end */
 	running = list_concat(list_make1(&call->run.sync), running);
 	call_load(call, atomic);
-	running = list_delete_first(running);
 	return call;
 }
 
@@ -357,6 +367,7 @@ connkit_replay_rejected(PG_FUNCTION_ARGS)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	int64		id = sync_lookup(name);
 	Call	   *call = palloc0(sizeof(Call));
+	List	   *above = running;
 	ErrorData  *error;
 
 	if (id == 0)
@@ -364,7 +375,7 @@ connkit_replay_rejected(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("sync \"%s\" does not exist", name)));
 	sync_check_owner(sync_read(id, false), GetUserId());
-	if (!sync_lock(id, false))
+	if (is_within(id) || !sync_lock(id, false))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("sync \"%s\" is running", name),
@@ -385,7 +396,16 @@ connkit_replay_rejected(PG_FUNCTION_ARGS)
 	if (call->sync->write == SYNC_REPLACE)
 		call->sync->write = SYNC_APPEND;
 	record_run(call->sync, &call->run, NULL);
-	(void) calls_guarded(list_make1(call), PART_LOAD, PART_LOAD, true, &error);
-	(void) calls_guarded(list_make1(call), PART_END, PART_END, true, &error);
+	running = list_concat(list_make1(&call->run.sync), above);
+	PG_TRY();
+	{
+		(void) calls_guarded(list_make1(call), PART_LOAD, PART_LOAD, true, &error);
+		(void) calls_guarded(list_make1(call), PART_END, PART_END, true, &error);
+	}
+	PG_FINALLY();
+	{
+		running = above;
+	}
+	PG_END_TRY();
 	PG_RETURN_INT64(list_length(call->run.replay) - call->run.rejected);
 }

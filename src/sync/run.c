@@ -27,6 +27,8 @@ typedef enum Road
 	ROAD_STAGE					/* into a stage, and from there by SQL */
 } Road;
 
+int64		run_of_process = 0;
+
 /* Adds the error at hand that it was this sync's. */
 void
 run_error_context(void *arg)

@@ -415,6 +415,9 @@ extern bool record_is_transient(int sqlerrcode);
  */
 extern bool run_step(Sync *sync, SyncRun *run, bool background);
 
+/* The sync whose run in the background this process is for; 0: none. */
+extern int64 run_of_process;
+
 /* Called by a run with its figures so far, now and then and when its phase changes; set by worker/, or NULL. */
 typedef void (*SyncProgress) (const Sync *sync, const SyncRun *run);
 extern SyncProgress sync_progress;

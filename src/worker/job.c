@@ -338,7 +338,7 @@ connkit_job(Datum arg)
 	job.slot = run_slot_take(DatumGetInt32(arg), job.claim);
 	if (job.slot == NULL)
 		proc_exit(0);
-	job.sync = job.slot->sync;
+	job.sync = run_of_process = job.slot->sync;
 	job.run.id = job.slot->run;
 	job.owner = job.slot->owner;
 	job.organization = job.slot->organization;

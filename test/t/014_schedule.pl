@@ -258,6 +258,40 @@ is(sql($phases), $expected, 'a run within a job is shown beside it');
 end_of($blocker, 'COMMIT');
 eventually($node, 'postgres', 'SELECT NOT EXISTS (SELECT FROM connkit.sync_progress)', 'until the job has committed it');
 
+# a run that asks for itself, or for another of the call at hand
+make_sync($node, 'postgres', $_, "rows '20'", "mode => 'incremental', write => 'append', cursor_column => 'id'") for qw(self late);
+make_sync($node, 'postgres', 'first', "rows '20'", "mode => 'incremental', write => 'append', cursor_column => 'id'");
+sql(q{
+	SET ROLE acme;
+	CREATE TABLE told (sync text, outcome text, message text);
+	CREATE FUNCTION ask() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN INSERT INTO public.told SELECT tg_argv[0], outcome, message FROM public.connkit_sync(tg_argv[0]); RETURN NULL; END';
+	CREATE TRIGGER ask AFTER INSERT ON self FOR EACH STATEMENT EXECUTE FUNCTION ask('self');
+	CREATE CONSTRAINT TRIGGER ask AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.id IN (5, 15))
+		EXECUTE FUNCTION ask('late');
+});
+my $own = 'skipped|it is running: this was called from within it';
+is(sql("SET ROLE acme; SELECT outcome FROM connkit_sync('self'); SELECT outcome, message FROM told"), "succeeded\n$own",
+	'a run in a session that asks for itself is told that it is running');
+sql("DELETE FROM told; SELECT connkit_reset_sync('self'); SELECT connkit_sync(name, background => true)"
+	. " FROM connkit.sync WHERE name IN ('self', 'late')");
+eventually($node, 'postgres', 'SELECT (' . runs('self', 'succeeded') . ') = 2 AND (' . runs('late', 'succeeded') . ') = 1',
+	'in a job, it ends well');
+is(sql('SELECT DISTINCT * FROM told ORDER BY 1'), "late|$own\nself|$own", 'and is told the same, at a commit too');
+is(sql('SELECT count(*), count(DISTINCT id) FROM late'), '20|20', 'each row comes once');
+sql(q{
+	SET ROLE acme;
+	DELETE FROM told;
+	SELECT connkit_alter_sync('first', new_name => 'first_one');
+	CREATE TABLE later (id bigint);
+	SELECT connkit_create_sync('first', 'numbers', 'later', name => 'later', mode => 'incremental', write => 'append',
+		cursor_column => 'id', settings => '{"columns": ["id"]}');
+	CREATE TRIGGER ask AFTER INSERT ON later FOR EACH STATEMENT EXECUTE FUNCTION ask('first_one');
+});
+is(sql("SET ROLE acme; SELECT sync_name, outcome FROM connkit_sync('first'); SELECT * FROM told;"
+	. " SELECT count(*), count(DISTINCT id) FROM first"), "first_one|succeeded\nlater|succeeded\nfirst_one|$own\n20|20",
+	'one of a call for a whole source does not run another of it once more');
+
 # one that waits
 sql("SET ROLE acme; SELECT connkit_schedule('slow', '1 second', jitter => '1 hour')");
 eventually($node, 'postgres', 'SELECT (' . runs('slow', 'queued') . ') = 1', 'with jitter a run waits');
