@@ -109,6 +109,7 @@ postgres()
 	cp -r "$debian/pgxs/src/test/perl" "$to/lib/postgresql/pgxs/src/test/" &&
 		cp "$root"/usr/share/postgresql/15/extension/pgtap* "$to/share/postgresql/extension/" &&
 		sed -i -E 's,/\* #undef (USE_ICU|USE_OPENSSL) \*/,#define \1 1,' "$to/include/server/pg_config.h" &&
+		cp "$to/include/server/pg_config.h" "$to/include/" &&
 		sed -i 's/ -Os / -O2 -g /' "$to/lib/postgresql/pgxs/src/Makefile.global" || return 1
 	cat >"$to/bin/pg_config" <<-END
 		#!/bin/sh
@@ -149,8 +150,9 @@ for version in "$@"; do
 		failed=1
 		continue
 	fi
-	if [ $config != pg_config ] && ! postgres "$version" "$root" >"$CK_CACHE/postgres-$version.log" 2>&1 </dev/null; then
-		tail -n 20 "$CK_CACHE/postgres-$version.log"
+	log=$CK_CACHE/postgres-$version.log
+	if [ $config != pg_config ] && ! postgres "$version" "$root" >"$log" 2>&1 </dev/null; then
+		tail -n 20 "$log"
 		echo "PostgreSQL $version: could not be had"
 		failed=1
 		continue
@@ -174,7 +176,7 @@ for version in "$@"; do
 		[ ! -e "$CK_TOP/test/$name/run.sh" ] || suites+=" $name"
 	done
 	chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root VERBOSE="${VERBOSE:-}" PG_CONFIG=$config \
-		/connkit/test/run.sh $suites </dev/null || failed=1
+		CK_SUITE_SECONDS="${CK_SUITE_SECONDS:-}" /connkit/test/run.sh $suites </dev/null || failed=1
 	leave "$root"
 done
 exit $failed
