@@ -165,12 +165,17 @@ CREATE TABLE connkit.rejected_row (
 	reason text NOT NULL,
 	column_name text,
 	source_row jsonb NOT NULL,
+	comes_again boolean NOT NULL DEFAULT false,
 	replayed_at timestamptz
 );
 COMMENT ON TABLE connkit.rejected_row IS 'rows that could not be put into their targets';
 COMMENT ON COLUMN connkit.rejected_row.source_row IS 'the row as the source gave it';
-COMMENT ON COLUMN connkit.rejected_row.replayed_at IS 'when connkit_replay_rejected() brought it into the target';
+COMMENT ON COLUMN connkit.rejected_row.comes_again IS
+	'the next run of a sync that appends reads it from the source again, and takes it if it fits then: it is not replayed';
+COMMENT ON COLUMN connkit.rejected_row.replayed_at IS
+	'when connkit_replay_rejected() tried it again, or a run that read it from the source again did not reject it';
 CREATE INDEX ON connkit.rejected_row (sync, id);
+CREATE INDEX ON connkit.rejected_row (sync) WHERE comes_again;
 CREATE INDEX ON connkit.rejected_row (sync, md5(source_row::text)) WHERE replayed_at IS NULL;
 
 SELECT pg_extension_config_dump('connkit.sync', '');

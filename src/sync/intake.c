@@ -20,6 +20,17 @@
 
 SyncProgress sync_progress = NULL;
 
+/* Rejects a row, which the tracker has seen or not. */
+static void
+intake_reject(Intake *intake, Jsonb *row, const char *column, ErrorData *error, bool tracked)
+{
+	bool		comes_again = intake->tracker && !tracked;
+	int64		id = reject_row(intake->sync, intake->run, row, column, error, comes_again);
+
+	if (comes_again)
+		tracker_reject(intake->tracker, id, row, column);
+}
+
 /* A row that the scan could not make. */
 static void
 reject_scanned(void *arg, Jsonb *row, const char *column, ErrorData *error)
@@ -28,7 +39,7 @@ reject_scanned(void *arg, Jsonb *row, const char *column, ErrorData *error)
 
 	intake->run->rows_read++;
 	intake->run->step_rows++;
-	reject_row(intake->sync, intake->run, row, column, error);
+	intake_reject(intake, row, column, error, false);
 }
 
 /* What the plan returns, and behind it the cursor, which is the last of the columns that are read. */
@@ -140,6 +151,7 @@ typedef struct Candidate
 {
 	Intake	   *intake;
 	TupleTableSlot *slot;
+	bool		tracked;
 	bool		is_new;
 } Candidate;
 
@@ -152,6 +164,7 @@ try_prepare(void *arg)
 	SPI_connect();
 	make_fields(intake, candidate->slot);
 	candidate->is_new = intake->tracker == NULL || tracker_row(intake->tracker, intake->fields);
+	candidate->tracked = true;
 	if (candidate->is_new)
 		load_prepare(intake->loader, intake->fields);
 	SPI_finish();
@@ -170,7 +183,7 @@ prepare_carefully(Intake *intake, TupleTableSlot *slot)
 		return candidate.is_new;
 	if (!intake_is_row_error(error->sqlerrcode))
 		ReThrowError(error);
-	reject_row(intake->sync, intake->run, row_json(intake->sync, slot), error->column_name, error);
+	intake_reject(intake, row_json(intake->sync, slot), error->column_name, error, candidate.tracked);
 	return false;
 }
 

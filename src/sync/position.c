@@ -20,6 +20,8 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "attempt.h"
+#include "definition.h"
 #include "position.h"
 
 /* Hashes that the state may hold; 16 MB. */
@@ -43,6 +45,13 @@ typedef struct Recent
 	RowHash		hash;
 	Datum		cursor;
 } Recent;
+
+/* A row that was rejected without a hash. */
+typedef struct Rejection
+{
+	int64		id;
+	Datum		cursor;
+} Rejection;
 
 struct Tracker
 {
@@ -73,6 +82,7 @@ struct Tracker
 	int64		max_recent;
 	int64		prune_at;
 	Recent	   *recent;
+	List	   *rejected;		/* Rejection, rows that the next run reads again if they are not behind it */
 };
 
 /* Oid of the cursor column's type in the foreign table of the moment. */
@@ -502,6 +512,71 @@ tracker_row(Tracker *tracker, TupleTableSlot *slot)
 	return is_new;
 }
 
+/* A value on its way from text. */
+typedef struct CursorText
+{
+	Tracker    *tracker;
+	const char *text;
+	Datum		value;
+} CursorText;
+
+static void
+try_cursor(void *arg)
+{
+	CursorText *it = arg;
+
+	it->value = position_from_text(it->text, it->tracker->type, -1);
+}
+
+void
+tracker_reject(Tracker *tracker, int64 id, Jsonb *row, const char *column)
+{
+	MemoryContext caller = MemoryContextSwitchTo(tracker->context);
+	const char *name = tracker->sync->cursor_column;
+	CursorText	it = {.tracker = tracker, .text = definition_text(row, name)};
+	Rejection  *rejection;
+
+	/* one whose cursor is NULL comes again with every run; where another one stands in the order is not known */
+	if (it.text && ((column && strcmp(column, name) == 0) || attempt(try_cursor, &it) != NULL))
+		reject_passed(id);
+	else if (it.text)
+	{
+		follow(tracker, it.value);
+		MemoryContextSwitchTo(tracker->context);
+		rejection = palloc(sizeof(Rejection));
+		rejection->id = id;
+		rejection->cursor = it.value;
+		if (tracker->hashes)
+			tracker->rejected = lappend(tracker->rejected, rejection);
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+/* The rows that were rejected without a hash, as the state now is. */
+static void
+settle_rejected(Tracker *tracker, bool last)
+{
+	Sync	   *sync = tracker->sync;
+	Datum		from = (Datum) 0;
+	ListCell   *lc;
+
+	if (sync->position && tracker->rejected)
+	{
+		from = position_from_text(sync->position, tracker->type, -1);
+		if (sync->lookback)
+			from = less_lookback(sync, tracker->type, from);
+	}
+	foreach(lc, sync->position ? tracker->rejected : NIL)
+	{
+		Rejection  *rejection = lfirst(lc);
+
+		if (compare_cursors(tracker, rejection->cursor, from) < 0)
+			reject_passed(rejection->id);
+	}
+	if (last)
+		reject_came(sync, tracker->run);
+}
+
 /* The hashes that the state keeps: of rows that came in this transaction, and of those that it did not come to again. */
 static void
 keep_seen(Tracker *tracker)
@@ -562,6 +637,8 @@ tracker_end(Tracker *tracker, bool last)
 		sync->seen = NULL;
 		sync->tail = 0;
 	}
+	if (tracker->hashes)
+		settle_rejected(tracker, last);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(tracker->context);
 }

@@ -31,6 +31,9 @@ extern Tracker *tracker_begin(Sync *sync, SyncRun *run, TupleDesc input);
 /* False where the row is one that an earlier run has appended. */
 extern bool tracker_row(Tracker *tracker, TupleTableSlot *slot);
 
+/* A row, of that id, that was rejected before tracker_row() has seen it; column is what it was rejected for, or NULL. */
+extern void tracker_reject(Tracker *tracker, int64 id, Jsonb *row, const char *column);
+
 /* Sets the sync's position and what goes with it; last: the request was read to its end. */
 extern void tracker_end(Tracker *tracker, bool last);
 

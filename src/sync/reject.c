@@ -26,19 +26,22 @@ typedef struct Rejected
 	char	   *column;			/* or NULL */
 	char	   *reason;
 	int			sqlerrcode;
+	bool		comes_again;
+	bool		undone;			/* with the run that rejected it: what was committed of it stays */
 } Rejected;
 
 static MemoryContext kept_context = NULL;
 static List *kept = NIL;
 static int64 kept_run = 0;
 
-/* Writes the row; false where the run has told of it before. */
-static bool
-insert_row(Sync *sync, SyncRun *run, const Rejected *rejected)
+/* Writes the row, and returns its id; *is_new is false where the run has told of it before. */
+static int64
+insert_row(Sync *sync, SyncRun *run, const Rejected *rejected, bool *is_new)
 {
-	bool		is_new;
-	Oid			types[] = {INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID};
-	Datum		values[7];
+	int64		id;
+	bool		isnull;
+	Oid			types[] = {INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, BOOLOID, BOOLOID};
+	Datum		values[9];
 
 	SPI_connect();
 	values[0] = Int64GetDatum(sync->id);
@@ -49,6 +52,8 @@ insert_row(Sync *sync, SyncRun *run, const Rejected *rejected)
 	values[4] = rejected->column ? CStringGetTextDatum(rejected->column) : (Datum) 0;
 	values[5] = JsonbPGetDatum(rejected->row);
 	values[6] = BoolGetDatum(sync->load != NULL);
+	values[7] = BoolGetDatum(rejected->comes_again);
+	values[8] = BoolGetDatum(rejected->undone);
 	/* a row at the position, or of a full refresh, comes again: it is told once, of the last run; equal rows of one step are
 	 * many, but not where it reads by key */
 	tables_execute("WITH known AS (SELECT r.id, r.run FROM connkit.rejected_row AS r"
@@ -56,14 +61,17 @@ insert_row(Sync *sync, SyncRun *run, const Rejected *rejected)
 				   " AND md5(r.source_row::text) = md5($6::text) AND r.source_row = $6"
 				   " AND (r.run IS DISTINCT FROM $2 OR r.at < now() OR $7) ORDER BY r.id LIMIT 1),"
 				   " changed AS (UPDATE connkit.rejected_row AS r SET run = $2, at = clock_timestamp(), sqlstate = $3,"
-				   " reason = $4, column_name = $5 FROM known AS k WHERE r.id = k.id),"
-				   " added AS (INSERT INTO connkit.rejected_row (sync, run, sqlstate, reason, column_name, source_row)"
-				   " SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT FROM known))"
-				   " SELECT FROM known WHERE run = $2",
-				   7, types, values, rejected->column ? "       " : "    n  ");
-	is_new = SPI_processed == 0;
+				   " reason = $4, column_name = $5, comes_again = CASE WHEN $9 THEN r.comes_again ELSE $8 END"
+				   " FROM known AS k WHERE r.id = k.id),"
+				   " added AS (INSERT INTO connkit.rejected_row (sync, run, sqlstate, reason, column_name, source_row,"
+				   " comes_again) SELECT $1, $2, $3, $4, $5, $6, $8 WHERE NOT EXISTS (SELECT FROM known)"
+				   " RETURNING id)"
+				   " SELECT id, run IS DISTINCT FROM $2 FROM known UNION ALL SELECT id, true FROM added",
+				   9, types, values, rejected->column ? "         " : "    n    ");
+	id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	*is_new = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	SPI_finish();
-	return is_new;
+	return id;
 }
 
 /* Keeps a copy beyond the transaction. */
@@ -84,26 +92,37 @@ keep(SyncRun *run, const Rejected *rejected)
 	if (list_length(kept) >= MAX_KEPT)
 		return;
 	caller = MemoryContextSwitchTo(kept_context);
-	copy = palloc(sizeof(Rejected));
+	copy = palloc0(sizeof(Rejected));
 	copy->row = (Jsonb *) memcpy(palloc(VARSIZE(rejected->row)), rejected->row, VARSIZE(rejected->row));
 	copy->column = rejected->column ? pstrdup(rejected->column) : NULL;
 	copy->reason = pstrdup(rejected->reason);
 	copy->sqlerrcode = rejected->sqlerrcode;
+	copy->undone = true;
 	kept = lappend(kept, copy);
 	MemoryContextSwitchTo(caller);
 }
 
-void
-reject_row(Sync *sync, SyncRun *run, Jsonb *row, const char *column, ErrorData *error)
+bool
+reject_waits(const Sync *sync)
+{
+	return sync->write == SYNC_APPEND && sync->mode == SYNC_INCREMENTAL;
+}
+
+int64
+reject_row(Sync *sync, SyncRun *run, Jsonb *row, const char *column, ErrorData *error, bool comes_again)
 {
 	Rejected	rejected = {
-		.row = row, .column = unconstify(char *, column), .reason = error->message, .sqlerrcode = error->sqlerrcode
+		.row = row, .column = unconstify(char *, column), .reason = error->message, .sqlerrcode = error->sqlerrcode,
+		.comes_again = comes_again && reject_waits(sync)
 	};
+	bool		is_new;
+	int64		id;
 
 	keep(run, &rejected);
+	id = insert_row(sync, run, &rejected, &is_new);
 	/* a load in parts may come to a row in several of them */
-	if (!insert_row(sync, run, &rejected) && sync->load)
-		return;
+	if (!is_new && sync->load)
+		return id;
 	run->rejected++;
 	if (run->rejected > sync->max_rejected)
 		ereport(ERROR,
@@ -111,17 +130,47 @@ reject_row(Sync *sync, SyncRun *run, Jsonb *row, const char *column, ErrorData *
 				 errmsg("sync \"%s\" has rejected more than " INT64_FORMAT " rows", sync->name, sync->max_rejected),
 				 errdetail("The last: %s", error->message),
 				 errhint("See connkit.rejected_row; max_rejected says how many a run may reject.")));
+	return id;
+}
+
+void
+reject_passed(int64 id)
+{
+	Oid			type = INT8OID;
+	Datum		value = Int64GetDatum(id);
+
+	SPI_connect();
+	tables_execute("UPDATE connkit.rejected_row SET comes_again = false WHERE id = $1", 1, &type, &value, NULL);
+	SPI_finish();
+}
+
+void
+reject_came(Sync *sync, SyncRun *run)
+{
+	Oid			types[] = {INT8OID, INT8OID};
+	Datum		values[] = {Int64GetDatum(sync->id), Int64GetDatum(run->id)};
+
+	SPI_connect();
+	tables_execute("UPDATE connkit.rejected_row SET replayed_at = clock_timestamp() WHERE sync = $1 AND comes_again"
+				   " AND replayed_at IS NULL AND run IS DISTINCT FROM $2", 2, types, values, NULL);
+	SPI_finish();
 }
 
 void
 reject_keep(Sync *sync, SyncRun *run)
 {
+	bool		is_new;
 	ListCell   *lc;
 
 	if (kept_run != run->id)
 		return;
 	foreach(lc, kept)
-		(void) insert_row(sync, run, lfirst(lc));
+	{
+		Rejected   *rejected = lfirst(lc);
+
+		rejected->comes_again = reject_waits(sync);
+		(void) insert_row(sync, run, rejected, &is_new);
+	}
 	if (kept != NIL)
 		reject_trim(sync);
 	MemoryContextReset(kept_context);

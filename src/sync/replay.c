@@ -28,16 +28,24 @@ List *
 replay_take(Sync *sync)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Oid			types[] = {INT8OID, INT8OID, BOOLOID};
+	Oid			types[] = {INT8OID, INT8OID, BOOLOID, BOOLOID};
 	Datum		values[] = {Int64GetDatum(sync->id), Int64GetDatum(sync->last_run),
-	BoolGetDatum(sync->write == SYNC_REPLACE)};
+	BoolGetDatum(sync->write == SYNC_REPLACE), BoolGetDatum(reject_waits(sync))};
 	List	   *rows = NIL;
 	SPITupleTable *table;
+	char	   *left;
 
 	SPI_connect();
+	tables_execute("SELECT nullif(count(*), 0) FROM connkit.rejected_row WHERE sync = $1 AND comes_again AND $4"
+				   " AND replayed_at IS NULL", 4, types, values, NULL);
+	left = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (left)
+		ereport(NOTICE,
+				(errmsg("%s rejected rows of sync \"%s\" are left for its next run, which reads them again", left, sync->name)));
 	/* a full refresh has read all rows again: those of earlier runs are of no use any more */
 	tables_execute("UPDATE connkit.rejected_row SET replayed_at = clock_timestamp() WHERE sync = $1"
-				   " AND (run = $2 OR NOT $3) AND replayed_at IS NULL RETURNING source_row", 3, types, values, NULL);
+				   " AND (run = $2 OR NOT $3) AND NOT (comes_again AND $4) AND replayed_at IS NULL RETURNING source_row",
+				   4, types, values, NULL);
 	table = SPI_tuptable;
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -145,7 +153,7 @@ row_guarded(RejectedRow *it, SyncRun *run, void (*work) (void *arg))
 	if (error == NULL)
 		return true;
 	run->rows_read++;
-	reject_row(it->sync, run, it->row, error->column_name, error);
+	(void) reject_row(it->sync, run, it->row, error->column_name, error, false);
 	return false;
 }
 

@@ -313,7 +313,7 @@ run_end(Sync *sync, SyncRun *run, bool more)
 	if (run->replay == NIL && sync->load == NULL)
 		sync->last_run = run->id;
 	record_state(sync);
-	if (run->rejected > 0)
+	if (run->rejected > 0 && sync->load == NULL)
 		reject_trim(sync);
 	run->state = more ? RUN_RUNNING : RUN_SUCCEEDED;
 	record_run(sync, run, NULL);

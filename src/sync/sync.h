@@ -332,8 +332,17 @@ extern bool apply_keeps_keys(Sync *sync);
  */
 
 /* Writes the row, a JSON object of the source's columns, to connkit.rejected_row with the error that was caught, and counts
- * it. ERROR where these are more than the sync allows. */
-extern void reject_row(Sync *sync, SyncRun *run, Jsonb *row, const char *column, ErrorData *error);
+ * it; returns its id. ERROR where these are more than the sync allows. With comes_again the next run is to read it again. */
+extern int64 reject_row(Sync *sync, SyncRun *run, Jsonb *row, const char *column, ErrorData *error, bool comes_again);
+
+/* Whether rows that the next run reads again must be left to it, since a replay would bring them twice. */
+extern bool reject_waits(const Sync *sync);
+
+/* The row of that id does not come again: the position is behind it. */
+extern void reject_passed(int64 id);
+
+/* Rows that were to come again, and that the run has not rejected, have come, or are gone. */
+extern void reject_came(Sync *sync, SyncRun *run);
 
 /* After a run has failed, in the transaction that records it: the rows, or the first of them, that it had rejected. */
 extern void reject_keep(Sync *sync, SyncRun *run);

@@ -107,4 +107,55 @@ SELECT at_source('INSERT INTO many SELECT i, ''x'' || i FROM generate_series(21,
 SELECT is(run('many'), 'failed 4 0 0 sync "many" has rejected more than 2 rows', 'a run that fails');
 SELECT is(kept_ids(), '22,23 7', 'leaves as many too');
 
+-- a row at the position that fits later comes once: by the run that reads it again, or by a replay
+CREATE FUNCTION divisor() RETURNS int LANGUAGE sql AS 'SELECT 0';
+CREATE FUNCTION waiting(sync text) RETURNS text LANGUAGE sql AS $$
+	SELECT concat_ws(' ', count(*) FILTER (WHERE replayed_at IS NULL AND NOT comes_again), count(*) FILTER (WHERE replayed_at IS NULL AND comes_again))
+	FROM connkit.rejected_row AS r JOIN connkit.sync AS s ON s.id = r.sync WHERE s.name = $1
+$$;
+SELECT at_source('CREATE TABLE keyed (id int PRIMARY KEY, c int, v int); INSERT INTO keyed VALUES (1, 1, 1), (2, 1, -1), (3, 2, 1), (4, 2, -1), (5, 3, -1)') IS NULL AS ready \gset
+SELECT at_source('CREATE TABLE keyless AS SELECT c, v FROM keyed; INSERT INTO keyless VALUES (3, -1)') IS NULL AS ready \gset
+SELECT connkit_create_sync('source', 'rejects.' || t, t, 'incremental', cursor_column => 'c', name => t,
+	settings => '{"max_rejected": 9, "mapping": {"d": "CASE WHEN v < 0 THEN 1 / public.divisor() ELSE v END"}}') IS NULL AS ready FROM unnest('{keyed,keyless}'::text[]) AS t \g /dev/null
+SELECT is(run('keyed'), 'succeeded 5 2 3', 'rows that an expression rejects');
+SELECT is(run('keyless'), 'succeeded 6 2 4', 'also without a key');
+SELECT is((SELECT position FROM connkit.sync_state JOIN connkit.sync ON id = sync WHERE name = 'keyed'), '3', 'the position goes on');
+SELECT is(waiting('keyed'), '2 1', 'those before it can be replayed, that at it comes again');
+SELECT is(waiting('keyless'), '2 2', 'as can those without a key');
+SELECT is(run('keyed'), 'succeeded 1 0 1', 'it is rejected again');
+SELECT is(waiting('keyed'), '2 1', 'and told once');
+CREATE OR REPLACE FUNCTION divisor() RETURNS int LANGUAGE sql AS 'SELECT 1';
+SELECT is(connkit_replay_rejected('keyed'), 2::bigint, 'they fit: the replay brings what does not come again');
+SELECT is(connkit_replay_rejected('keyless'), 2::bigint, 'without a key too');
+SELECT is(run('keyed'), 'succeeded 1 1 0', 'the next run brings the other');
+SELECT is(run('keyless'), 'succeeded 2 2 0', 'and both of two');
+SELECT is(waiting('keyed') || ', ' || waiting('keyless'), '0 0, 0 0', 'none waits');
+SELECT is(connkit_replay_rejected('keyed') + connkit_replay_rejected('keyless'), 0::bigint, 'none is replayed again');
+SELECT is(run('keyed') || ', ' || run('keyless'), 'succeeded 1 0 0, succeeded 2 0 0', 'or read again');
+SELECT is((SELECT string_agg(id::text, ',' ORDER BY id) FROM keyed) || ' ' || (SELECT string_agg(c::text, ',' ORDER BY c) FROM keyless),
+	'1,2,3,4,5 1,1,2,2,3,3', 'each is there once');
+
+-- what a run that failed has rejected is read again
+SELECT at_source('CREATE TABLE fails (id int PRIMARY KEY, c int, v text); INSERT INTO fails VALUES (1, 1, ''x''), (2, 2, ''y''), (3, 3, ''3'')') IS NULL AS ready \gset
+CREATE TABLE fails (id int PRIMARY KEY, c int, v int);
+SELECT connkit_create_sync('source', 'rejects.fails', 'fails', 'incremental', cursor_column => 'c', name => 'fails', settings => '{"max_rejected": 1}') IS NULL AS ready \gset
+SELECT is(run('fails'), 'failed 2 0 0 sync "fails" has rejected more than 1 rows', 'a run that rejects too many');
+ALTER TABLE fails ALTER v TYPE text;
+SELECT is(connkit_replay_rejected('fails'), 0::bigint, 'leaves its rows to the next one');
+SELECT is(run('fails'), 'succeeded 3 3 0', 'which brings them');
+SELECT is(connkit_replay_rejected('fails'), 0::bigint, 'so that nothing is to be replayed');
+SELECT is((SELECT count(*) FROM fails), 3::bigint, 'each is there once');
+
+-- a row whose cursor is no value is not read again, and one that has none is by every run
+\! sqlite3 $CK_FILES/rejects.db "CREATE TABLE c (id INTEGER PRIMARY KEY, day DATE); INSERT INTO c VALUES (1, '2026-01-01'), (2, 'soon'), (3, NULL)"
+SELECT connkit_create_sync('lite', 'c', 'c', 'incremental', cursor_column => 'day', name => 'c', settings => '{"max_rejected": 5}') IS NULL AS ready \gset
+SELECT is(run('c'), 'succeeded 3 1 2', 'cursors that are none');
+SELECT is(waiting('c'), '1 1', 'one does not come again, one does');
+SELECT connkit_replay_rejected('c') IS NULL AS ready \gset
+\! sqlite3 $CK_FILES/rejects.db "UPDATE c SET day = '2026-01-01' WHERE id = 3"
+SELECT matches(run('c'), '^succeeded . 1 ', 'that comes when it has a value');
+SELECT is((SELECT string_agg(id::text, ',' ORDER BY id) FROM c), '1,3', 'once');
+SELECT is((SELECT string_agg(source_row ->> 'day', ',') FROM connkit.rejected_row AS r JOIN connkit.sync AS s ON s.id = r.sync WHERE s.name = 'c' AND replayed_at IS NULL),
+	'soon', 'and the other one stays rejected');
+
 SELECT * FROM finish();
