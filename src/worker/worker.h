@@ -1,7 +1,9 @@
 /*
  * worker.h: what runs by itself: launcher, scheduler and jobs, and the shared memory that they meet in.
  *
- * shared.c     the shared memory: databases, and runs under way
+ * shared.c     the shared memory
+ * databases.c  what is known in it of databases
+ * slots.c      and of runs under way
  * launcher.c   starts a pass of the scheduler in each database that has something to do
  * scheduler.c  a pass: what is due is put into the queue, what waits is started
  * queue.c      the queue: rows of connkit.sync_run
@@ -123,6 +125,10 @@ extern void shared_init(void);
 extern bool shared_is_there(void);
 extern void shared_require(const char *what);
 
+/*
+ * databases.c
+ */
+
 /* Has a pass made in a database: now, or when and if the transaction at hand commits. Without shared memory: nothing. */
 extern void database_wake(Oid database);
 extern void database_wake_at_commit(void);
@@ -141,6 +147,10 @@ extern void database_fail_pass(Oid database);
  * were. */
 extern void database_report(Oid database, DatabaseState state, TimestampTz due);
 extern bool database_prune_due(Oid database);
+
+/*
+ * slots.c
+ */
 
 /* Takes a slot for the one of the waiting runs that is next, within the limits and before those of other databases that
  * come later. NULL: none can be started now. */
