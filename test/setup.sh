@@ -19,7 +19,7 @@ for purpose in "${@:-build test}"; do
 				libtap-parser-sourcehandler-pgtap-perl libipc-run-perl python3" ;;
 			bench) packages+=" $build $servers postgresql-15-mysql-fdw pgloader python3-venv" ;;
 			valgrind) packages+=" valgrind libc6-dbg" ;;
-			versions) packages+=" debootstrap" ;;
+			versions) packages+=" debootstrap maven python3-pip" ;;
 			*) echo "setup.sh: unknown purpose \"$word\"" >&2; exit 2 ;;
 		esac
 	done
