@@ -208,6 +208,14 @@ SELECT at_source('TRUNCATE log; INSERT INTO log SELECT k, CASE n WHEN 1 THEN ''o
 SELECT is(run('log') || run('log_sql'), 'succeeded 2496 4 0succeeded 2496 4 0', 'more than a batch of them');
 SELECT is((SELECT string_agg(DISTINCT v, ',') FROM log) || (SELECT string_agg(DISTINCT v, ',') FROM log_sql), 'newnew', 'the last one of each');
 
+-- what is unique goes from a row that is deleted to another
+SELECT at_source('CREATE TABLE moved (id int PRIMARY KEY, v text); INSERT INTO moved VALUES (1, ''one'')') IS NULL AS ready \gset
+CREATE TABLE moved (id int PRIMARY KEY, v text UNIQUE);
+SELECT make('moved', 'moved', 'merge', '{"deletes": "hard"}') IS NULL AS ready \gset
+SELECT is(run('moved'), 'succeeded 1 0 0', 'a row');
+SELECT at_source('UPDATE moved SET id = 2') IS NULL AS ready \gset
+SELECT is(run('moved'), 'succeeded 1 0 1', 'that has another key');
+
 -- no key
 SELECT at_source('CREATE TABLE hole (k int, v int); INSERT INTO hole VALUES (1, 1), (NULL, 2)') IS NULL AS ready \gset
 CREATE TABLE hole (k int UNIQUE, v int);
