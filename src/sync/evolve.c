@@ -134,8 +134,9 @@ try_alter_target(const Sync *sync, const char *command)
 	ErrorData  *error = attempt(try_alter, &alteration);
 	int			category = error ? ERRCODE_TO_CATEGORY(error->sqlerrcode) : 0;
 
-	if (error && !compat_unexpected_dependent(error) && category != ERRCODE_FEATURE_NOT_SUPPORTED && category != ERRCODE_DATA_EXCEPTION &&
-		category != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION && error->sqlerrcode != ERRCODE_DATATYPE_MISMATCH &&
+	if (error && !compat_unexpected_dependent(error) && category != ERRCODE_FEATURE_NOT_SUPPORTED &&
+		category != ERRCODE_DATA_EXCEPTION && category != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION &&
+		error->sqlerrcode != ERRCODE_DATATYPE_MISMATCH &&
 		error->sqlerrcode != ERRCODE_INVALID_TABLE_DEFINITION && error->sqlerrcode != ERRCODE_UNDEFINED_OBJECT &&
 		error->sqlerrcode != ERRCODE_INVALID_OBJECT_DEFINITION && error->sqlerrcode != ERRCODE_UNDEFINED_FUNCTION)
 		ReThrowError(error);
