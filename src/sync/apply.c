@@ -193,8 +193,12 @@ apply_keeps_keys(Sync *sync)
 	ListCell   *lc;
 
 	foreach(lc, sync->source_keyed ? sync->fields : NIL)
-		if (((SyncField *) lfirst(lc))->key > 0 && !field_keeps_key(sync, lfirst(lc)))
+	{
+		SyncField  *field = lfirst(lc);
+
+		if (field->key > 0 && !field->rejects && !field_keeps_key(sync, field))
 			return false;
+	}
 	return true;
 }
 

@@ -445,7 +445,7 @@ check_key(Sync *sync, SyncField *field)
 
 	if (sync->source_keyed && change_known_type(field->column->local_type, &source_type, &source_typmod) &&
 		source_type != type &&
-		find_coercion_pathway(source_type, type, COERCION_ASSIGNMENT, &function) == COERCION_PATH_NONE)
+		find_coercion_pathway(source_type, type, COERCION_EXPLICIT, &function) == COERCION_PATH_NONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of target %s is of type %s, which cannot tell the source's keys of type %s apart",
@@ -474,7 +474,7 @@ target_check(Sync *sync)
 					(errcode(ERRCODE_GENERATED_ALWAYS),
 					 errmsg("column \"%s\" of target %s is generated", field->name, target_name(sync->target)),
 					 errhint("Leave it out by the sync's columns or mapping.")));
-		if (field->key > 0)
+		if (field->key > 0 && !field->rejects)
 			check_key(sync, field);
 	}
 }

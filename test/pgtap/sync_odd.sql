@@ -112,4 +112,14 @@ CREATE TABLE kt (at time PRIMARY KEY);
 SELECT connkit_create_sync('source', 'odd.kt', 'kt', 'merge', name => 'kt') IS NULL AS ready \gset
 SELECT matches(run('kt'), '^failed 0 0 0 column "at" .* cannot tell the source''s keys of type timestamp without time zone apart', 'a time of day is no key for times');
 
+-- but one that writes them otherwise can
+SELECT at_source('CREATE TYPE colour AS ENUM (''red'', ''blue''); CREATE TABLE kw (n int, c colour, d date, u uuid, PRIMARY KEY (n, c, d, u));
+	INSERT INTO kw VALUES (1, ''red'', ''2026-01-01'', md5(''1'')::uuid), (2, ''blue'', ''2026-01-02'', md5(''2'')::uuid)') IS NULL AS ready \gset
+CREATE SCHEMA odd;
+CREATE TYPE odd.colour AS ENUM ('red', 'blue');
+CREATE TABLE kw (n text, c text, d timestamp, u text, PRIMARY KEY (n, c, d, u));
+SELECT connkit_create_sync('source', 'odd.kw', 'kw', 'merge', name => 'kw') IS NULL AS ready \gset
+SELECT is(run('kw'), 'succeeded 2 2 0', 'keys as text');
+SELECT is(run('kw'), 'succeeded 2 0 0', 'are the same again');
+
 SELECT * FROM finish();
