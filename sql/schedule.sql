@@ -38,6 +38,20 @@ ALTER TABLE connkit.schedule ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON connkit.schedule FOR SELECT USING (sync IN (SELECT s.id FROM connkit.sync AS s));
 GRANT SELECT ON connkit.schedule TO PUBLIC;
 
+-- A dump has not this table.
+CREATE TABLE connkit.home (
+	database oid PRIMARY KEY
+);
+ALTER TABLE connkit.home ENABLE ROW LEVEL SECURITY;
+COMMENT ON TABLE connkit.home IS 'the database that schedules and queued runs were made for; in another one they are held';
+
+CREATE FUNCTION connkit_resume_schedules() RETURNS integer
+	AS 'MODULE_PATHNAME', 'connkit_resume_schedules' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION connkit_resume_schedules() IS
+	'lets schedules and queued runs that came with a dump, or with CREATE DATABASE TEMPLATE, run in this database; returns how '
+	'many schedules were held';
+REVOKE EXECUTE ON FUNCTION connkit_resume_schedules() FROM PUBLIC;
+
 CREATE FUNCTION connkit_schedule(sync text, schedule text DEFAULT NULL, after text DEFAULT NULL,
 		timezone text DEFAULT current_setting('TimeZone'), timeout interval DEFAULT NULL, retries integer DEFAULT 3,
 		overlap text DEFAULT 'skip', missed text DEFAULT 'run_once', jitter interval DEFAULT '0')
@@ -75,7 +89,9 @@ COMMENT ON COLUMN connkit.sync_progress.chunks IS 'transactions in which it has 
 
 -- The view reads the tables as its owner; what it shows is bounded by the role that asks.
 CREATE VIEW connkit.next_runs WITH (security_barrier) AS
-	SELECT y.name AS sync_name, y.source, y.owner, t.run, t.at, t.why, y.paused
+	SELECT y.name AS sync_name, y.source, y.owner, t.run, t.at, t.why, y.paused,
+		NOT EXISTS (SELECT FROM connkit.home AS h JOIN pg_database AS d ON d.oid = h.database
+			WHERE d.datname = current_database()) AS held
 	FROM connkit.sync AS y CROSS JOIN LATERAL (
 		SELECT r.id AS run, coalesce(r.not_before, r.queued_at) AS at,
 			CASE WHEN r.attempt > 1 THEN format('attempt %s of %s', r.attempt, greatest(r.retries + 1, r.attempt))
@@ -94,6 +110,7 @@ CREATE VIEW connkit.next_runs WITH (security_barrier) AS
 	WHERE connkit.role_is_mine(y.owner, y.owner_mark);
 COMMENT ON VIEW connkit.next_runs IS 'what comes: runs that wait for their turn, and the next three times of schedules';
 COMMENT ON COLUMN connkit.next_runs.run IS 'of connkit.sync_run, where it waits already';
+COMMENT ON COLUMN connkit.next_runs.held IS 'it came from another database, and waits for connkit_resume_schedules()';
 COMMENT ON COLUMN connkit.next_runs.at IS 'not before that; NULL: when another sync has succeeded';
 GRANT SELECT ON connkit.sync_progress, connkit.next_runs TO PUBLIC;
 

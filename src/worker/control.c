@@ -50,6 +50,7 @@ control_request(const Sync *sync)
 
 	shared_require("a run in the background");
 	SPI_connect();
+	home_enter();
 	run = queue_request(sync->id);
 	SPI_finish();
 	return run;

@@ -290,6 +290,7 @@ connkit_schedule(PG_FUNCTION_ARGS)
 	schedule_check(fcinfo);
 	result = compat_materialize(fcinfo);
 	SPI_connect();
+	home_enter();
 	word = text_to_cstring(PG_GETARG_TEXT_PP(PG_ARGISNULL(ARG_AFTER) ? ARG_SCHEDULE : ARG_AFTER));
 	if (PG_ARGISNULL(ARG_AFTER))
 		next = cron_next(cron_parse(word), now, cron_zone(text_to_cstring(PG_GETARG_TEXT_PP(ARG_ZONE))), now);

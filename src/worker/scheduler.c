@@ -23,8 +23,9 @@
 #include "compat.h"
 #include "worker.h"
 
-/* Milliseconds that a pass waits for a lock. */
-#define LOCK_MS 5000
+/* Milliseconds that a pass waits for a lock: it gives up before deadlock_timeout, so that who drops the extension is not the
+ * one whose statement fails. */
+#define LOCK_MS 500
 
 PGDLLEXPORT void connkit_scheduler(Datum arg);
 
@@ -59,9 +60,9 @@ extension_is_there(void)
 		OidIsValid(get_relname_relid("schedule", schema));
 }
 
-/* One transaction: what has died is taken up, what is due is queued. False where the extension is not there. */
-static bool
-pass_queue(void)
+/* One transaction: what has died is taken up, what is due is queued. *held: nothing is to run in this database. */
+static DatabaseState
+pass_queue(bool *held)
 {
 	bool		there;
 
@@ -71,19 +72,23 @@ pass_queue(void)
 	if (there)
 	{
 		SPI_connect();
-		queue_recover();
-		queue_forget();
-		schedule_fire(GetCurrentTimestamp());
-		if (worker_retention > 0 && database_prune_due(MyDatabaseId))
+		*held = !home_is_here();
+		if (!*held)
 		{
-			queue_prune(worker_retention);
-			reject_prune(worker_retention);
+			queue_recover();
+			queue_forget();
+			schedule_fire(GetCurrentTimestamp());
+			if (worker_retention > 0 && database_prune_due(MyDatabaseId))
+			{
+				queue_prune(worker_retention);
+				reject_prune(worker_retention);
+			}
 		}
 		SPI_finish();
 	}
 	PopActiveSnapshot();
 	CommitTransactionCommand();
-	return there;
+	return there ? DATABASE_WITH : DATABASE_WITHOUT;
 }
 
 /* Starts the process of a run; false where there is no place for it. */
@@ -174,7 +179,9 @@ void
 connkit_scheduler(Datum arg)
 {
 	Oid			database = DatumGetObjectId(arg);
+	DatabaseState state;
 	TimestampTz next;
+	bool		held = true;
 
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
@@ -183,9 +190,10 @@ connkit_scheduler(Datum arg)
 	SetConfigOption("lock_timeout", psprintf("%d", LOCK_MS), PGC_SUSET, PGC_S_OVERRIDE);
 	pgstat_report_appname("connkit scheduler");
 	pgstat_report_activity(STATE_RUNNING, "connkit scheduler");
-	if (!pass_queue())
+	state = pass_queue(&held);
+	if (held)
 	{
-		database_report(database, DATABASE_WITHOUT, DT_NOEND);
+		database_report(database, state, DT_NOEND);
 		proc_exit(0);
 	}
 	next = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), worker_naptime * INT64CONST(1000));

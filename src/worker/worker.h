@@ -9,6 +9,7 @@
  * queue.c      the queue: rows of connkit.sync_run
  * job.c        the process of one run
  * schedule.c   connkit_schedule(), connkit_unschedule()
+ * home.c       what came from another database is held: connkit_resume_schedules()
  * control.c    connkit_cancel_run(), connkit.sync_progress, runs on request
  * cron.c       when a schedule comes next
  */
@@ -228,6 +229,15 @@ extern void queue_end(int64 run, RunState state, ErrorData *error);
 
 /* Puts what is due into the queue. SPI is connected. */
 extern void schedule_fire(TimestampTz now);
+
+/*
+ * home.c: SPI is connected
+ */
+
+/* Whether schedules and what is queued run in this database. */
+extern bool home_is_here(void);
+/* Before the first of them is made here: they do. WARNING where there are others, that are held. */
+extern void home_enter(void);
 
 /*
  * control.c

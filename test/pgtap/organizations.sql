@@ -74,6 +74,7 @@ UPDATE connkit.discovered_key SET referenced_table = 'canary_table';
 INSERT INTO connkit.discovered_index SELECT discovery, schema_name, table_name, 'canary_index', true, 'btree', '{canary_column}'
 	FROM connkit.discovered_table;
 INSERT INTO connkit.secret_use VALUES ('canary_acme', 'canary_secret', now()) ON CONFLICT DO NOTHING;
+INSERT INTO connkit.home VALUES (1);
 SELECT is_empty($$SELECT relname FROM member_relation WHERE relkind = 'r'
 	AND (xpath('/row/count/text()', query_to_xml(format('SELECT count(*) FROM %s', oid::regclass), false, true, '')))[1]::text = '0'$$,
 	'every table has a row to be found');
@@ -116,14 +117,14 @@ END $$;
 
 -- sync_progress, of what is under way, needs connkit in shared_preload_libraries
 CREATE FUNCTION readable() RETURNS SETOF text LANGUAGE sql AS
-	$$SELECT oid::regclass::text FROM member_relation WHERE relkind IN ('r', 'v') AND relname NOT IN ('secret_store', 'secret_use', 'sync_progress')$$;
+	$$SELECT oid::regclass::text FROM member_relation WHERE relkind IN ('r', 'v') AND relname NOT IN ('secret_store', 'secret_use', 'sync_progress', 'home')$$;
 SET LOCAL ROLE canary_anna;
 SELECT set_eq($$SELECT relation FROM look(false) WHERE seen = 'canary'$$,
 	$$SELECT r FROM readable() AS r WHERE r NOT LIKE 'connkit.connector%'$$, 'who has the owner''s role finds canaries wherever he may read');
 SELECT set_eq($$SELECT relation FROM look(true) WHERE seen = 'canary'$$,
 	$$SELECT r FROM readable() AS r WHERE r NOT LIKE 'connkit.connector%'$$, 'and so does his function');
 SELECT set_eq($$SELECT relation FROM look(false) WHERE seen = 'denied'$$,
-	$$SELECT oid::regclass::text FROM member_relation WHERE relkind = 'S' OR relname IN ('secret_store', 'secret_use')$$,
+	$$SELECT oid::regclass::text FROM member_relation WHERE relkind = 'S' OR relname IN ('secret_store', 'secret_use', 'home')$$,
 	'the store and the sequences he does not read');
 SET LOCAL ROLE ck_globex;
 SELECT set_eq($$SELECT relation FROM look(false) WHERE seen = 'other'$$, $$SELECT * FROM readable()$$,
@@ -235,6 +236,7 @@ INSERT INTO attempt VALUES
 	('connkit_resume_sync', $$connkit_resume_sync('canary_sync')$$, '42704'),
 	('connkit_replay_rejected', $$connkit_replay_rejected('canary_sync')$$, '42704'),
 	('connkit_schedule', $$connkit_schedule('canary_sync', '1 hour')$$, '55000'),
+	('connkit_resume_schedules', $$connkit_resume_schedules()$$, '42501'),
 	('connkit_next_times', $$connkit_next_times('never', 'UTC', now(), 1)$$, '22023'),
 	('running_syncs', $$connkit.running_syncs()$$, '55000'),
 	('wake_launcher', $$connkit.wake_launcher()$$, '42501'),

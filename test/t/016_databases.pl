@@ -29,6 +29,25 @@ sub runs
 	eventually($node, $database, "SELECT count(*) > 1 FROM connkit.sync_run WHERE id > $before AND state = 'succeeded'", $what);
 }
 
+# What came from another database is held, until an administrator says otherwise.
+sub resumed
+{
+	my ($database, $sync, $what) = @_;
+	my $before = $node->safe_psql($database, 'SELECT coalesce(max(id), 0) FROM connkit.sync_run');
+	my ($status, $out, $error) = $node->psql($database, "SET ROLE acme; SELECT outcome FROM connkit_sync('$sync', background => true)");
+
+	like($error, qr/WARNING:.*came from another database/, "in $what nothing runs by itself");
+	sleep 3;
+	is($node->safe_psql($database, "SELECT count(*) FROM connkit.sync_run WHERE id > $before AND state <> 'queued'"), '0',
+		'what is due and what is asked for');
+	is($node->safe_psql($database, 'SELECT DISTINCT held FROM connkit.next_runs'), 't', 'next_runs says so');
+	($status, $out, $error) = $node->psql($database, 'SET ROLE acme; SELECT connkit_resume_schedules()');
+	like($error, qr/permission denied/, 'it is not everybody who says that it shall run');
+	is($node->safe_psql($database, 'SELECT connkit_resume_schedules(); SELECT connkit_resume_schedules();'
+		. ' SELECT DISTINCT held FROM connkit.next_runs'), "1\n0\nf", 'an administrator does');
+	runs($database, 'and it runs');
+}
+
 $node->safe_psql('postgres', "CREATE DATABASE $_") for qw(one two without);
 make_extension($node, $_) for qw(one two);
 begin('one', 'first');
@@ -59,7 +78,7 @@ for my $i (1 .. 5)
 }
 is($trouble, 0, 'databases are copied, renamed and dropped while syncs run in them each second');
 $node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE late');
-runs('copy', 'a copy is found');
+resumed('copy', 'third', 'a copy');
 $node->safe_psql('postgres', 'ALTER DATABASE copy ALLOW_CONNECTIONS false');
 sleep 4;
 my $offset = -s $node->logfile;
@@ -80,7 +99,7 @@ my $dump = $node->basedir . '/one.sql';
 $node->safe_psql('postgres', 'CREATE DATABASE restored');
 $node->command_ok([ 'pg_dump', '-d', $node->connstr('one'), '-f', $dump ], 'dump');
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('restored'), '-f', $dump ], 'restore');
-runs('restored', 'syncs run in a restored database');
+resumed('restored', 'first', 'a restored database');
 $node->safe_psql('restored', "SET ROLE acme; SELECT connkit_unschedule('first')");
 
 # the extension goes and comes
@@ -106,6 +125,21 @@ $node->restart;
 eventually($node, 'one', "SELECT count(*) = 0 FROM connkit.sync_run WHERE sync_name = 'old'", 'runs that are old go');
 is($node->safe_psql('one', 'SELECT (SELECT count(*) FROM connkit.rejected_row), dropped_rejected FROM connkit.sync_state'), '1|3',
 	'and so do rejected rows');
+
+# pg_upgrade keeps them going
+my $new = PostgreSQL::Test::Cluster->new('new');
+
+$new->init;
+$new->append_conf('postgresql.conf', "shared_preload_libraries = 'connkit'\nmax_worker_processes = 20\n");
+$node->safe_psql('postgres', 'DROP DATABASE restored WITH (FORCE)');
+$node->stop;
+my $bin = $node->config_data('--bindir');
+command_ok([ 'pg_upgrade', '--no-sync', '-d', $node->data_dir, '-D', $new->data_dir, '-b', $bin, '-B', $bin, '-s', $new->host,
+	'-p', $node->port, '-P', $new->port ], 'pg_upgrade');
+$new->start;
+my $last = $new->safe_psql('one', 'SELECT max(id) FROM connkit.sync_run');
+eventually($new, 'one', "SELECT count(*) > 1 FROM connkit.sync_run WHERE id > $last AND state = 'succeeded'",
+	'after pg_upgrade syncs run by themselves');
 
 unlike(log_of($node), qr/PANIC|terminated by signal|TRAP/, 'nothing crashed');
 done_testing();
