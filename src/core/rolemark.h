@@ -15,6 +15,13 @@ extern char *rolemark_make(Oid role);
 /* False where the mark was made, in this cluster, for another role. */
 extern bool rolemark_is(Oid role, const char *mark);
 
+/* What the marks of this cluster begin with; the rest is the role's oid. */
+extern char *rolemark_cluster(void);
+
+/* The role that the mark was made for, whatever its name is now; of another cluster the role of that name. InvalidOid: it is
+ * gone. */
+extern Oid	rolemark_follow(const char *name, const char *mark);
+
 /* The role of that name, if it is the one that the mark was made for; else InvalidOid. */
 extern Oid	rolemark_role(const char *name, const char *mark);
 

@@ -86,7 +86,7 @@ row_list(const char *column)
 static bool
 role_is_mine(const char *name, const char *mark)
 {
-	Oid			role = rolemark_role(name, mark);
+	Oid			role = rolemark_follow(name, mark);
 
 	return OidIsValid(role) && has_privs_of_role(GetUserId(), role);
 }
@@ -98,7 +98,7 @@ read_definition(Sync *sync)
 
 	sync->id = row_number("id");
 	sync->name = row_text("name");
-	sync->owner = rolemark_role(row_text("owner"), row_text("owner_mark"));
+	sync->owner = rolemark_follow(row_text("owner"), row_text("owner_mark"));
 	sync->source = row_text("source");
 	sync->serverid = get_foreign_server_oid(sync->source, true);
 	sync->schema_name = row_text("schema_name");
@@ -218,7 +218,8 @@ sync_read(int64 id, bool missing_ok)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the owner of sync \"%s\" is gone", sync->name),
 				 errhint("Drop it with connkit_drop_sync(), and make it anew as the role that its runs shall have the rights "
-						 "of.")));
+						 "of. Where it came with a dump and the role has another name here, a superuser changes owner in "
+						 "connkit.sync.")));
 	if (!OidIsValid(sync->serverid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

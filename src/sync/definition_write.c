@@ -818,7 +818,7 @@ connkit_sync_dropped(PG_FUNCTION_ARGS)
 	SPI_connect();
 	event.old_value = audited_row(id);
 	load = query_row("SELECT load FROM connkit.sync_state WHERE sync = $1 AND load IS NOT NULL", id);
-	resume_drop(load, rolemark_role(event.organization, SPI_getvalue(trigger->tg_trigtuple, desc,
+	resume_drop(load, rolemark_follow(event.organization, SPI_getvalue(trigger->tg_trigtuple, desc,
 																	 SPI_fnumber(desc, "owner_mark"))));
 	tables_execute("UPDATE connkit.sync_run SET state = 'cancelled', ended_at = clock_timestamp(),"
 				   " message = 'the sync was dropped' WHERE sync = $1 AND state = 'queued'", 1, types, values, NULL);

@@ -227,7 +227,7 @@ run_find(int64 run, Oid *owner, char **name)
 		HeapTuple	row = SPI_tuptable->vals[0];
 		TupleDesc	columns = SPI_tuptable->tupdesc;
 
-		*owner = rolemark_role(SPI_getvalue(row, columns, 1), SPI_getvalue(row, columns, 2));
+		*owner = rolemark_follow(SPI_getvalue(row, columns, 1), SPI_getvalue(row, columns, 2));
 		*name = SPI_getvalue(row, columns, 3);
 		return true;
 	}

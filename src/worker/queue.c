@@ -145,6 +145,23 @@ queue_recover(void)
 }
 
 void
+queue_rename(void)
+{
+	Oid			type = TEXTOID;
+	Datum		value = CStringGetTextDatum(rolemark_cluster());
+
+	/* first, since the update wakes the launcher, also one that finds nothing */
+	tables_execute("SELECT FROM connkit.sync AS s JOIN pg_authid AS r ON s.owner_mark = $1 || r.oid"
+				   " WHERE s.owner <> r.rolname LIMIT 1", 1, &type, &value, NULL);
+	if (SPI_processed == 0)
+		return;
+	tables_execute("UPDATE connkit.sync AS s SET owner = r.rolname FROM pg_authid AS r"
+				   " WHERE s.owner_mark = $1 || r.oid AND s.owner <> r.rolname", 1, &type, &value, NULL);
+	tables_execute("UPDATE connkit.sync_run AS s SET owner = r.rolname FROM pg_authid AS r"
+				   " WHERE s.owner_mark = $1 || r.oid AND s.owner <> r.rolname", 1, &type, &value, NULL);
+}
+
+void
 queue_forget(void)
 {
 	tables_execute("UPDATE connkit.sync_run SET state = 'cancelled', ended_at = clock_timestamp(),"
@@ -184,7 +201,7 @@ waiting_run(uint64 i)
 	run->since = row_int64(i, 3, 0);
 	run->name = SPI_getvalue(row, columns, 4);
 	run->source = SPI_getvalue(row, columns, 5);
-	run->owner = rolemark_role(SPI_getvalue(row, columns, 6), SPI_getvalue(row, columns, 7));
+	run->owner = rolemark_follow(SPI_getvalue(row, columns, 6), SPI_getvalue(row, columns, 7));
 	source_owner = DatumGetObjectId(SPI_getbinval(row, columns, 8, &isnull));
 	of_source = !isnull && OidIsValid(run->owner) && has_privs_of_role(run->owner, source_owner);
 	run->organization = of_source ? source_owner : run->owner;

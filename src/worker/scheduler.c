@@ -72,6 +72,7 @@ pass_queue(bool *held)
 	if (there)
 	{
 		SPI_connect();
+		queue_rename();
 		*held = !home_is_here();
 		if (!*held)
 		{

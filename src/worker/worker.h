@@ -199,6 +199,8 @@ extern void queue_followers(int64 sync);
 extern int64 queue_request(int64 sync);
 /* Takes runs up again whose process is gone. */
 extern void queue_recover(void);
+/* Owners that were renamed are told by their new names: a dump has these alone. */
+extern void queue_rename(void);
 /* Cancels what waits for a sync that is gone. */
 extern void queue_forget(void);
 /* Deletes old runs. */

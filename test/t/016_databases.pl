@@ -32,7 +32,7 @@ sub runs
 # What came from another database is held, until an administrator says otherwise.
 sub resumed
 {
-	my ($database, $sync, $what) = @_;
+	my ($database, $sync, $what, $schedules) = @_;
 	my $before = $node->safe_psql($database, 'SELECT coalesce(max(id), 0) FROM connkit.sync_run');
 	my ($status, $out, $error) = $node->psql($database, "SET ROLE acme; SELECT outcome FROM connkit_sync('$sync', background => true)");
 
@@ -44,7 +44,7 @@ sub resumed
 	($status, $out, $error) = $node->psql($database, 'SET ROLE acme; SELECT connkit_resume_schedules()');
 	like($error, qr/permission denied/, 'it is not everybody who says that it shall run');
 	is($node->safe_psql($database, 'SELECT connkit_resume_schedules(); SELECT connkit_resume_schedules();'
-		. ' SELECT DISTINCT held FROM connkit.next_runs'), "1\n0\nf", 'an administrator does');
+		. ' SELECT DISTINCT held FROM connkit.next_runs'), "$schedules\n0\nf", 'an administrator does');
 	runs($database, 'and it runs');
 }
 
@@ -78,7 +78,7 @@ for my $i (1 .. 5)
 }
 is($trouble, 0, 'databases are copied, renamed and dropped while syncs run in them each second');
 $node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE late');
-resumed('copy', 'third', 'a copy');
+resumed('copy', 'third', 'a copy', 1);
 $node->safe_psql('postgres', 'ALTER DATABASE copy ALLOW_CONNECTIONS false');
 sleep 4;
 my $offset = -s $node->logfile;
@@ -94,12 +94,36 @@ is($node->psql('postgres', 'DROP DATABASE copy WITH (FORCE)'), 0, 'one is droppe
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'connkit run' AND datname = 'copy'"),
 	'0', 'which ends');
 
+# an owner that is renamed
+sub moved
+{
+	my ($node, $database, $what) = @_;
+	my $last = $node->safe_psql($database, 'SELECT max(id) FROM connkit.sync_run');
+
+	eventually($node, $database, "SELECT count(*) > 1 FROM connkit.sync_run WHERE id > $last AND sync_name = 'moved'"
+		. " AND state = 'succeeded' AND owner = 'new_name'", $what);
+}
+
+$node->safe_psql('one', 'CREATE ROLE old_name; GRANT USAGE ON FOREIGN DATA WRAPPER connkit_null TO old_name;'
+	. ' GRANT CREATE ON SCHEMA public TO old_name');
+make_sync($node, 'one', 'moved', "rows '3'", undef, 'old_name');
+$node->safe_psql('one', "SET ROLE old_name; SELECT connkit_schedule('moved', '1 second')");
+$node->poll_query_until('one', "SELECT count(*) > 1 FROM connkit.sync_run WHERE sync_name = 'moved' AND state = 'succeeded'");
+is($node->safe_psql('one', 'ALTER ROLE old_name RENAME TO new_name; CREATE ROLE old_name; SET ROLE new_name;'
+	. " SELECT outcome ~ 'succeeded|skipped' FROM connkit_sync('moved')"), 't', 'an owner that is renamed runs his syncs');
+moved($node, 'one', 'as the scheduler does');
+is($node->safe_psql('one', "SELECT count(*) FROM connkit.sync_run WHERE state = 'failed';"
+	. " SELECT count(*) FROM connkit.sync_run WHERE owner = 'old_name';"
+	. ' SET ROLE new_name; SELECT name, owner FROM connkit.sync; SET ROLE old_name; SELECT count(*) FROM connkit.sync'),
+	"0\n0\nmoved|new_name\n0", 'they are told by his new name, and are not those of another role of the old one');
+
 # a dump has the schedules
 my $dump = $node->basedir . '/one.sql';
 $node->safe_psql('postgres', 'CREATE DATABASE restored');
 $node->command_ok([ 'pg_dump', '-d', $node->connstr('one'), '-f', $dump ], 'dump');
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('restored'), '-f', $dump ], 'restore');
-resumed('restored', 'first', 'a restored database');
+resumed('restored', 'first', 'a restored database', 2);
+moved($node, 'restored', 'also that of the role that was renamed');
 $node->safe_psql('restored', "SET ROLE acme; SELECT connkit_unschedule('first')");
 
 # the extension goes and comes
@@ -118,12 +142,13 @@ $node->safe_psql('one', q{
 		VALUES ('old', 'acme', '', '', 'call', 'succeeded', now() - interval '2 days');
 	INSERT INTO connkit.rejected_row (sync, at, sqlstate, reason, source_row, replayed_at)
 		SELECT id, now() - i * interval '1 day', '22000', 'old', '{}', CASE WHEN i > 3 THEN now() END
-		FROM connkit.sync, generate_series(0, 5) AS i;
+		FROM connkit.sync, generate_series(0, 5) AS i WHERE name = 'first';
 });
 $node->append_conf('postgresql.conf', 'connkit.run_retention = 1d');
 $node->restart;
 eventually($node, 'one', "SELECT count(*) = 0 FROM connkit.sync_run WHERE sync_name = 'old'", 'runs that are old go');
-is($node->safe_psql('one', 'SELECT (SELECT count(*) FROM connkit.rejected_row), dropped_rejected FROM connkit.sync_state'), '1|3',
+is($node->safe_psql('one', 'SELECT (SELECT count(*) FROM connkit.rejected_row), dropped_rejected FROM connkit.sync_state'
+	. " WHERE sync = (SELECT id FROM connkit.sync WHERE name = 'first')"), '1|3',
 	'and so do rejected rows');
 
 # pg_upgrade keeps them going
@@ -140,6 +165,7 @@ $new->start;
 my $last = $new->safe_psql('one', 'SELECT max(id) FROM connkit.sync_run');
 eventually($new, 'one', "SELECT count(*) > 1 FROM connkit.sync_run WHERE id > $last AND state = 'succeeded'",
 	'after pg_upgrade syncs run by themselves');
+moved($new, 'one', 'with their owners');
 
 unlike(log_of($node), qr/PANIC|terminated by signal|TRAP/, 'nothing crashed');
 done_testing();
