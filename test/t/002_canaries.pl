@@ -53,7 +53,9 @@ sub found
 	my $pattern = join('|', map { quotemeta } keys %$forms);
 	my %found;
 
-	while ($$text =~ /($pattern)(?:n(\d{3})e)?/g)
+	# numbers go on in the next line of a log
+	my $line = $$text =~ s/(?<=\d)(?:\s|\\[nt])+(?=\d)/ /gr;
+	while ($line =~ /($pattern)(?:n(\d{3})e)?/g)
 	{
 		my $road = defined $2 && $planted{$2} ? ": $planted{$2}" : '';
 
