@@ -410,7 +410,8 @@ ck_pg_roles()
 	[ "$(ck_major)" -lt 15 ] || return 0
 	# as databases of later versions are made
 	for database in "$2" "$2_icu"; do
-		"$1" "$database" -c "ALTER SCHEMA public OWNER TO pg_database_owner" -c "REVOKE CREATE ON SCHEMA public FROM PUBLIC" || return 1
+		"$1" "$database" -c "ALTER SCHEMA public OWNER TO pg_database_owner" \
+			-c "REVOKE CREATE ON SCHEMA public FROM PUBLIC" || return 1
 	done
 }
 

@@ -75,7 +75,8 @@ never_null(RemoteSql *sql, Expr *expr)
 		expr = ((RelabelType *) expr)->arg;
 	if (!IsA(expr, Var) || ((Var *) expr)->varattno <= 0)
 		return false;
-	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(fdw_table(sql->root, ((Var *) expr)->varno)->relid), Int16GetDatum(((Var *) expr)->varattno));
+	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(fdw_table(sql->root, ((Var *) expr)->varno)->relid),
+							Int16GetDatum(((Var *) expr)->varattno));
 	if (!HeapTupleIsValid(tuple))
 		return false;
 	never = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
