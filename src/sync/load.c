@@ -113,6 +113,13 @@ conversion_init(Loader *loader, Conversion *conversion, Form_pg_attribute from, 
 	conversion->forth = ready(loader, forth);
 	back = coerce_to_target_type(NULL, (Node *) slot_var(to->attnum, to->atttypid, to->atttypmod, to->attcollation),
 								 to->atttypid, from->atttypid, -1, COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
+	if (back == NULL && TypeCategory(to->atttypid) != TYPCATEGORY_STRING)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of the target is of type %s, which may not hold all of the source's type %s",
+						conversion->name, format_type_be(to->atttypid), format_type_be(from->atttypid)),
+				 errdetail("No cast leads back, so a loss could not be told."),
+				 errhint("Convert it by an expression in the sync's mapping.")));
 	type = lookup_type_cache(from->atttypid, TYPECACHE_EQ_OPR_FINFO);
 	if (back == NULL || !OidIsValid(type->eq_opr_finfo.fn_oid))
 		return;

@@ -118,6 +118,15 @@ SELECT at_source('UPDATE f SET name = ''n1300'' WHERE id = 13') IS NULL AS ready
 SELECT connkit_alter_sync('narrow', '{"mapping": {"amount": null}}') IS NULL AS ready \gset
 SELECT is(run('narrow'), 'failed 1 0 0 value too long for type character varying(3)', 'nor a longer text');
 
+CREATE TABLE clock (n int, at time);
+SELECT connkit_create_sync('source', target => 'public.clock', name => 'clock', write => 'append', query => 'SELECT 1 AS n, timestamp ''2024-05-06 07:08'' AS at',
+	query_columns => 'n int, at timestamp') IS NULL AS ready \gset
+SELECT is(run('clock'), 'failed 0 0 0 column "at" of the target is of type time without time zone, which may not hold all of the source''s type timestamp without time zone',
+	'nor a date, where no cast leads back');
+SELECT connkit_alter_sync('clock', '{"mapping": {"at": "at::time"}}') IS NULL AS ready \gset
+SELECT is(run('clock'), 'succeeded 1 1 0', 'unless it is asked for');
+SELECT connkit_drop_sync('clock') IS NULL AS ready \gset
+
 -- rejected rows
 CREATE TABLE r (id int CHECK (id <> 20), name text, n int);
 SELECT connkit_create_sync('source', 'run.f', 'public.r', name => 'r', settings =>
