@@ -194,9 +194,8 @@ calls_end(List *calls, bool atomic)
 	}
 }
 
-/* Whether this is called by what a run of the sync does. The run's lock is this process's too, and would not tell. */
-static bool
-is_within(int64 id)
+bool
+sync_runs_here(int64 id)
 {
 	ListCell   *lc;
 
@@ -232,7 +231,7 @@ call_begin(int64 id, bool atomic, bool background)
 	}
 	if (call->sync->paused)
 		call->message = "it is paused: connkit_resume_sync() ends that";
-	if (is_within(id))
+	if (sync_runs_here(id))
 		call->message = "it is running: this was called from within it";
 	if (call->message == NULL && !sync_lock(id, false))
 		call->message = "another run of it is under way";
@@ -375,7 +374,7 @@ connkit_replay_rejected(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("sync \"%s\" does not exist", name)));
 	sync_check_owner(sync_read(id, false), GetUserId());
-	if (is_within(id) || !sync_lock(id, false))
+	if (sync_runs_here(id) || !sync_lock(id, false))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("sync \"%s\" is running", name),

@@ -423,7 +423,7 @@ open_sync(SyncCall *call, bool exclusive)
 	int64		id = sync_lookup(call->event.object);
 	Sync	   *sync;
 
-	if (id > 0 && exclusive && !sync_lock(id, false))
+	if (id > 0 && exclusive && (sync_runs_here(id) || !sync_lock(id, false)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("sync \"%s\" is running or being changed", call->event.object),

@@ -424,6 +424,9 @@ extern bool record_is_transient(int sqlerrcode);
  */
 extern bool run_step(Sync *sync, SyncRun *run, bool background);
 
+/* Whether this is called by what a run of the sync does. The run's lock is this process's too, and would not tell. */
+extern bool sync_runs_here(int64 sync);
+
 /* The sync whose run in the background this process is for; 0: none. */
 extern int64 run_of_process;
 

@@ -183,6 +183,12 @@ CREATE TRIGGER nest AFTER INSERT ON nested EXECUTE FUNCTION nest();
 SELECT connkit_create_sync('source', 'run.f', 'public.nested', name => 'nested', write => 'append') IS NULL AS ready \gset
 SELECT is(run('nested'), 'succeeded 40 40 0', 'a target with a trigger');
 SELECT is((SELECT what FROM told), 'skipped 0 0 0 it is running: this was called from within it', 'that calls for the same sync');
+CREATE OR REPLACE FUNCTION nest() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM connkit_drop_sync('nested');
+	RETURN NULL;
+END $$;
+SELECT matches(run('nested'), 'sync "nested" is running or being changed$', 'nor can it drop it');
 DROP TABLE a;
 SELECT matches(run('a'), '^failed .*target public.a of sync "a" is gone', 'a target that is gone is not made anew behind the position');
 
