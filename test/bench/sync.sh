@@ -5,9 +5,9 @@
 #       PostgreSQL and from MariaDB. Wall time of the client program, start to end.
 # C     an incremental run of a table of which 1,000 rows have changed: rows it reads, and milliseconds.
 # D     an incremental append of new rows against a merge of as many changed ones, a fifth of BENCH_ROWS: spread over
-#       the whole table, and the newest. Both targets have the same key.
+#       the whole table, and the newest. Both targets have the same key. Beside it, an UPDATE of as many rows.
 # E     the greatest private memory of the backend, for three sizes of a load in each way of writing; it holds what is
-#       sorted and hashed within work_mem and maintenance_work_mem.
+#       sorted and hashed within work_mem and maintenance_work_mem, which is 16 MB for that.
 #
 # After the last round every target is compared with the source, column by column. A wrong row or a failed run ends in
 # a failure, a missed goal does not. Figures are medians over the rounds; dlt and Sling have one. dlt makes no key.
@@ -361,6 +361,22 @@ part_c()
 	done
 }
 
+# What PostgreSQL itself takes for a merge: an UPDATE from a local table that holds the changed rows already.
+update_here()
+{
+	ck_psql connkit <<-END || return 1
+		SET client_min_messages = warning;
+		DROP TABLE IF EXISTS changes;
+		CREATE TABLE changes AS SELECT * FROM item_fdw WHERE made > (SELECT max(made) FROM merged);
+		ANALYZE changes;
+		CHECKPOINT;
+	END
+	ck_psql connkit -c '\timing on' -c "UPDATE merged AS m SET n = c.n, price = c.price, ratio = c.ratio, name = c.name,
+		note = c.note, made = c.made, live = c.live FROM changes AS c WHERE c.id = m.id" >"$CK_TMP/update" || return 1
+	sed -n 's/^Time: \([0-9]*\).*/\1/p' "$CK_TMP/update" >>"$CK_TMP/ms/update"
+	sync_run merged && ck_psql connkit -c "VACUUM merged"
+}
+
 part_d()
 {
 	local round
@@ -376,9 +392,11 @@ part_d()
 			change "id % ($BENCH_ROWS / $many) = $round % ($BENCH_ROWS / $many)" && increment merged spread &&
 			ck_psql connkit -c "VACUUM merged" &&
 			change "id > $BENCH_ROWS - $many" && increment merged newest &&
-			ck_psql connkit -c "VACUUM merged" || return 1
+			ck_psql connkit -c "VACUUM merged" &&
+			change "id % ($BENCH_ROWS / $many) = ($round + 1) % ($BENCH_ROWS / $many)" && update_here || return 1
 		echo "increments, round $round of $BENCH_ROUNDS: append $(tail -n 1 "$CK_TMP/ms/append") ms," \
-			"merge $(tail -n 1 "$CK_TMP/ms/spread") ms, of the newest $(tail -n 1 "$CK_TMP/ms/newest") ms"
+			"merge $(tail -n 1 "$CK_TMP/ms/spread") ms, of the newest $(tail -n 1 "$CK_TMP/ms/newest") ms," \
+			"UPDATE from a local table $(tail -n 1 "$CK_TMP/ms/update") ms"
 	done
 	compare added "$(sums ck_source_psql source event)"
 }
@@ -389,7 +407,7 @@ sync_peak()
 	local client process= kb
 
 	peak_kb=0
-	PGAPPNAME=ck_peak sync_run "$1" &
+	PGAPPNAME=ck_peak PGOPTIONS="-c maintenance_work_mem=16MB" sync_run "$1" &
 	client=$!
 	while [ -z "$process" ] && ck_alive $client; do
 		process=$(ck_psql connkit -At -c "SELECT pid FROM pg_stat_activity WHERE application_name = 'ck_peak'")
@@ -499,6 +517,8 @@ fi
 if part D; then
 	printf '\nD: %d rows into %d: append %d ms, merge of changed ones %d ms, where those are the newest %d ms\n' $many \
 		"$BENCH_ROWS" "$(median "$CK_TMP/ms/append")" "$(median "$CK_TMP/ms/spread")" "$(median "$CK_TMP/ms/newest")"
+	printf 'D: an UPDATE from a local table of the changed rows, which reads no source: %d ms, %.2f of the merge\n' \
+		"$(median "$CK_TMP/ms/update")" "$(ratio update spread)"
 	goal "speed of merge by append, rows spread over the table" "$(ratio append spread)" 0.5
 	goal "speed of merge by append, rows the newest" "$(ratio append newest)" 0.5
 fi
