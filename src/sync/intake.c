@@ -122,7 +122,7 @@ intake_is_row_error(int sqlerrcode)
 		 sqlerrcode != ERRCODE_UNIQUE_VIOLATION && sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION);
 }
 
-/* Fields of the source's row, in intake->fields. SPI is connected, and what it made is to be freed with SPI_finish(). */
+/* Fields of the source's row, in intake->fields, which outlive SPI_finish(): SPI is connected, and frees what it made then. */
 static void
 make_fields(Intake *intake, TupleTableSlot *slot)
 {
@@ -144,6 +144,7 @@ make_fields(Intake *intake, TupleTableSlot *slot)
 		fields->tts_isnull[natts - 1] = slot->tts_isnull[slot->tts_tupleDescriptor->natts - 1];
 	}
 	ExecStoreVirtualTuple(fields);
+	ExecMaterializeSlot(fields);
 }
 
 /* A row on its way. */

@@ -19,7 +19,8 @@ typedef struct Loader Loader;
  */
 extern Loader *load_begin(Sync *sync, Oid heap, Oid target, TupleDesc input, bool with_cursor, bool hidden);
 
-/* Makes the next row of the table. ERROR where it does not fit; the loader is then as it was. */
+/* Makes the next row of the table, of which input's values may be a part until load_keep(). ERROR where it does not fit; the
+ * loader is then as it was. */
 extern void load_prepare(Loader *loader, TupleTableSlot *input);
 /* Puts in the row that was made. */
 extern void load_keep(Loader *loader);

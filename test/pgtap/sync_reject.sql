@@ -67,6 +67,15 @@ SELECT at_source('ALTER TABLE loss ALTER n TYPE numeric(8,2)') IS NULL AS ready 
 SELECT is(connkit_replay_rejected('loss'), 0::bigint, 'also when the source''s type does it');
 SELECT is((SELECT string_agg(n::text, ',') FROM loss), '1.50', 'and is not taken for another');
 
+-- the rows beside rejected ones are whole, in tables whose pages are filled at once too
+SELECT at_source('CREATE TABLE long (id int PRIMARY KEY, n text, v text); INSERT INTO long SELECT i, CASE i WHEN 7 THEN ''x'' ELSE i::text END,'
+	' CASE WHEN i % 3 = 0 THEN repeat(i::text, 12000) ELSE repeat(md5(i::text), 40) END FROM generate_series(1, 300) AS i') IS NULL AS ready \gset
+CREATE TABLE replaced (id int PRIMARY KEY, n int, v text);
+CREATE VIEW wrong AS SELECT id FROM replaced WHERE v IS DISTINCT FROM CASE WHEN id % 3 = 0 THEN repeat(id::text, 12000) ELSE repeat(md5(id::text), 40) END;
+SELECT connkit_create_sync('source', 'rejects.long', 'replaced', name => 'replaced', settings => '{"max_rejected": 1}') IS NULL AS ready \gset
+SELECT is(run('replaced'), 'succeeded 300 299 1', 'a table is replaced without the row that does not fit');
+SELECT is((SELECT count(*) FROM wrong), 0::bigint, 'and long values are as they were');
+
 -- rows of other foreign tables that an expression reads are not the sync's
 SELECT at_source('CREATE TABLE own (id int PRIMARY KEY, v text); INSERT INTO own VALUES (1, ''1''), (2, ''two''), (3, ''3'')') IS NULL AS ready \gset
 SELECT at_source('CREATE TABLE other (id int, v text); INSERT INTO other VALUES (7, ''7''), (8, ''eight'')') IS NULL AS ready \gset
