@@ -634,7 +634,8 @@ tracker_end(Tracker *tracker, bool last)
 	{
 		/* all below it was read, and nothing at it */
 		sync->position = run->until;
-		sync->seen = NULL;
+		if (!tracker->lookback)
+			sync->seen = NULL;
 		sync->tail = 0;
 	}
 	if (tracker->hashes)

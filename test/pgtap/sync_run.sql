@@ -70,6 +70,17 @@ SELECT is(run('a'), 'succeeded 8 0 0', 'once');
 SELECT at_source('UPDATE a SET at = ''2026-01-02 12:00'' WHERE id = 8') IS NULL AS ready \gset
 SELECT is(run('a'), 'succeeded 8 1 0', 'a row whose cursor has changed is another one');
 
+-- half open, with a lookback
+SELECT at_source('CREATE TABLE half (id int PRIMARY KEY, at int); INSERT INTO half SELECT i, i FROM generate_series(1, 20) AS i') IS NULL AS ready \gset
+SELECT connkit_create_sync('source', 'run.half', 'half', 'incremental', 'append', cursor_column => 'at', name => 'half',
+	settings => '{"lookback": 10, "half_open": true}') IS NULL AS ready \gset
+SELECT is(run('half'), 'succeeded 19 19 0', 'half open: all but the last');
+SELECT is(run('half'), 'succeeded 10 0 0', 'a lookback reads rows again that are known');
+SELECT at_source('INSERT INTO half VALUES (21, 15), (22, 22)') IS NULL AS ready \gset
+SELECT is(run('half'), 'succeeded 12 2 0', 'and late ones');
+SELECT is((SELECT count(*) || ' ' || count(DISTINCT id) FROM half), '21 21', 'each once');
+SELECT connkit_drop_sync('half') IS NULL AS ready \gset
+
 -- without a key: equal rows are as many as there are
 SELECT at_source('CREATE TABLE k (v text, n int); INSERT INTO k VALUES (''x'', 1), (''x'', 1), (NULL, 1)') IS NULL AS ready \gset
 SELECT connkit_create_sync('source', 'run.k', 'public.k', 'incremental', name => 'k', cursor_column => 'n') IS NULL AS ready \gset
