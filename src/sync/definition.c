@@ -145,6 +145,7 @@ read_state(Sync *sync)
 	sync->position = row_text("position");
 	sync->seen = (bytea *) row_bytes("seen");
 	sync->seen_columns = row_list("seen_columns");
+	sync->seen_from = row_text("seen_from");
 	sync->tail = row_number("tail");
 	sync->shape = shape ? shape_from_json(shape) : NIL;
 	sync->shape_version = row_number("shape_version");

@@ -447,8 +447,8 @@ forget_position(int64 id)
 	Oid			type = INT8OID;
 	Datum		value = Int64GetDatum(id);
 
-	tables_execute("UPDATE connkit.sync_state SET position = NULL, seen = NULL, seen_columns = NULL, tail = 0 WHERE sync = $1",
-				   1, &type, &value, NULL);
+	tables_execute("UPDATE connkit.sync_state SET position = NULL, seen = NULL, seen_columns = NULL, seen_from = NULL, tail = 0"
+				   " WHERE sync = $1", 1, &type, &value, NULL);
 	/* nobody knows what the next run will read */
 	tables_execute("UPDATE connkit.rejected_row SET comes_again = false WHERE sync = $1 AND comes_again", 1, &type, &value, NULL);
 }

@@ -71,6 +71,7 @@ struct Tracker
 	int64		nulls;			/* rows without a cursor value, which every request reads again */
 	bool		have_position;
 	Datum		position;		/* that the sync had */
+	Datum		start;			/* where the request began, with a position */
 	bool		hashes;			/* rows are appended: their hashes are kept */
 	int			nhashed;		/* columns that are hashed */
 	int		   *hashed;
@@ -172,6 +173,18 @@ position_param(ParamListInfo params, int number, Oid type, Datum value)
 	params->params[number].ptype = type;
 }
 
+/* Where the next run begins that has the position: as far back as rows are known, whatever lookback the sync now has. */
+static Datum
+next_start(Sync *sync, Oid type, int32 typmod)
+{
+	Datum		value;
+
+	if (sync->seen_from && reject_waits(sync))
+		return position_from_text(sync->seen_from, type, typmod);
+	value = position_from_text(sync->position, type, typmod);
+	return sync->lookback ? less_lookback(sync, type, value) : value;
+}
+
 char *
 position_condition(Sync *sync, SyncRun *run, ParamListInfo *params)
 {
@@ -205,10 +218,9 @@ position_condition(Sync *sync, SyncRun *run, ParamListInfo *params)
 	(*params)->params[0].isnull = (*params)->params[1].isnull = true;
 	if (from)
 	{
-		Datum		value = position_from_text(from, type, typmod);
+		Datum		value = run->from == NULL && sync->position ? next_start(sync, type, typmod) :
+			position_from_text(from, type, typmod);
 
-		if (run->from == NULL && sync->position && sync->lookback)
-			value = less_lookback(sync, type, value);
 		position_param(*params, 0, type, value);
 		appendStringInfo(&text, " AND %s >= $1", cursor);
 	}
@@ -331,6 +343,7 @@ tracker_begin(Sync *sync, SyncRun *run, TupleDesc input)
 	if (sync->position)
 	{
 		tracker->position = position_from_text(sync->position, att->atttypid, att->atttypmod);
+		tracker->start = next_start(sync, att->atttypid, att->atttypmod);
 		tracker->have_position = true;
 	}
 	tracker->lookback = sync->lookback != NULL;
@@ -552,26 +565,28 @@ tracker_reject(Tracker *tracker, int64 id, Jsonb *row, const char *column)
 	MemoryContextSwitchTo(caller);
 }
 
-/* The rows that were rejected without a hash, as the state now is. */
+/* Notes from where on rows are known, as the state now is; those that were rejected without a hash and are before are passed. */
 static void
-settle_rejected(Tracker *tracker, bool last)
+settle(Tracker *tracker, bool last)
 {
 	Sync	   *sync = tracker->sync;
-	Datum		from = (Datum) 0;
+	Datum		from;
 	ListCell   *lc;
 
-	if (sync->position && tracker->rejected)
+	sync->seen_from = NULL;
+	if (sync->position)
 	{
-		from = position_from_text(sync->position, tracker->type, -1);
-		if (sync->lookback)
-			from = less_lookback(sync, tracker->type, from);
-	}
-	foreach(lc, sync->position ? tracker->rejected : NIL)
-	{
-		Rejection  *rejection = lfirst(lc);
+		from = next_start(sync, tracker->type, -1);
+		if (tracker->have_position && compare_cursors(tracker, from, tracker->start) < 0)
+			from = tracker->start;
+		sync->seen_from = position_to_text(from, tracker->type);
+		foreach(lc, tracker->rejected)
+		{
+			Rejection  *rejection = lfirst(lc);
 
-		if (compare_cursors(tracker, rejection->cursor, from) < 0)
-			reject_passed(rejection->id);
+			if (compare_cursors(tracker, rejection->cursor, from) < 0)
+				reject_passed(rejection->id);
+		}
 	}
 	if (last)
 		reject_came(sync, tracker->run);
@@ -639,7 +654,7 @@ tracker_end(Tracker *tracker, bool last)
 		sync->tail = 0;
 	}
 	if (tracker->hashes)
-		settle_rejected(tracker, last);
+		settle(tracker, last);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(tracker->context);
 }

@@ -146,9 +146,9 @@ void
 record_state(Sync *sync)
 {
 	Oid			types[] = {INT8OID, TEXTOID, BYTEAOID, TEXTARRAYOID, INT8OID, JSONBOID, INT4OID, BOOLOID, INT8OID,
-	JSONBOID};
-	Datum		values[10];
-	char		nulls[11] = "          ";
+	JSONBOID, TEXTOID};
+	Datum		values[11];
+	char		nulls[12] = "           ";
 
 	SPI_connect();
 	values[0] = Int64GetDatum(sync->id);
@@ -163,9 +163,11 @@ record_state(Sync *sync)
 	values[8] = Int64GetDatum(sync->last_run);
 	values[9] = PointerGetDatum(sync->load);
 	nulls[9] = sync->load ? ' ' : 'n';
-	tables_execute("INSERT INTO connkit.sync_state VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+	text_argument(sync->seen_from, &values[10], &nulls[10]);
+	tables_execute("INSERT INTO connkit.sync_state VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 				   " ON CONFLICT (sync) DO UPDATE SET position = $2, seen = $3, seen_columns = $4, tail = $5, shape = $6,"
-				   " shape_version = $7, made_target = $8, last_run = $9, load = $10", 10, types, values, nulls);
+				   " shape_version = $7, made_target = $8, last_run = $9, load = $10, seen_from = $11", 11,
+				   types, values, nulls);
 	SPI_finish();
 }
 

@@ -147,6 +147,7 @@ typedef struct Sync
 	char	   *position;		/* cursor value as text; NULL: none yet */
 	bytea	   *seen;			/* hashes of the rows from position - lookback on (position.c), or NULL */
 	List	   *seen_columns;	/* char *, what was hashed */
+	char	   *seen_from;		/* cursor value from which on there are hashes, as text, or NULL */
 	int64		tail;			/* rows at the position */
 	List	   *shape;			/* SyncColumn, as of the last run; NIL: none yet */
 	int			shape_version;

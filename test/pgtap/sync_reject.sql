@@ -167,4 +167,22 @@ SELECT is((SELECT string_agg(id::text, ',' ORDER BY id) FROM c), '1,3', 'once');
 SELECT is((SELECT string_agg(source_row ->> 'day', ',') FROM connkit.rejected_row AS r JOIN connkit.sync AS s ON s.id = r.sync WHERE s.name = 'c' AND replayed_at IS NULL),
 	'soon', 'and the other one stays rejected');
 
+-- a lookback that changes: no row comes twice, and none that waits is taken for one that came
+SELECT at_source('CREATE TABLE back (id int PRIMARY KEY, at int, n text); INSERT INTO back SELECT i, i, i FROM generate_series(1, 10) AS i') IS NULL AS ready \gset
+SELECT connkit_create_sync('source', 'rejects.back', 'back', 'incremental', 'append', cursor_column => 'at', name => 'back',
+	settings => '{"max_rejected": 5, "mapping": {"n": "n::int"}}') IS NULL AS ready \gset
+SELECT is(run('back'), 'succeeded 10 10 0', 'without a lookback');
+SELECT connkit_alter_sync('back', '{"lookback": 5}') IS NULL AS ready \gset
+SELECT is(run('back'), 'succeeded 1 0 0', 'a longer one reaches no rows that are not known');
+SELECT at_source('INSERT INTO back VALUES (12, 12, 12), (14, 14, ''none'')') IS NULL AS ready \gset
+SELECT is(run('back'), 'succeeded 3 1 1', 'new rows');
+SELECT at_source('INSERT INTO back VALUES (11, 11, 11), (16, 16, 16)') IS NULL AS ready \gset
+SELECT is(run('back'), 'succeeded 5 2 1', 'and late ones, as it grows');
+SELECT is(waiting('back'), '0 1', 'a row that is rejected comes again');
+SELECT connkit_alter_sync('back', '{"lookback": null}') IS NULL AS ready \gset
+SELECT at_source('UPDATE back SET n = 14 WHERE id = 14; INSERT INTO back VALUES (18, 18, 18)') IS NULL AS ready \gset
+SELECT is(run('back'), 'succeeded 5 2 0', 'without a lookback too');
+SELECT is(waiting('back'), '0 0', 'and then waits no more');
+SELECT is((SELECT string_agg(id::text, ',' ORDER BY id) FROM back), '1,2,3,4,5,6,7,8,9,10,11,12,14,16,18', 'each is there once');
+
 SELECT * FROM finish();
