@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "../sync/definition.h"
+#include "attempt.h"
 #include "quota.h"
 #include "rolemark.h"
 #include "tables.h"
@@ -144,21 +145,36 @@ queue_recover(void)
 	}
 }
 
+static void
+try_rename(void *arg)
+{
+	Oid			type = TEXTOID;
+	Datum		value = PointerGetDatum(arg);
+
+	SPI_connect();
+	tables_execute("UPDATE connkit.sync_run AS s SET owner = r.rolname FROM pg_authid AS r"
+				   " WHERE s.owner_mark = $1 || r.oid AND s.owner <> r.rolname", 1, &type, &value, NULL);
+	tables_execute("UPDATE connkit.sync AS s SET owner = r.rolname FROM pg_authid AS r"
+				   " WHERE s.owner_mark = $1 || r.oid AND s.owner <> r.rolname", 1, &type, &value, NULL);
+	SPI_finish();
+}
+
 void
 queue_rename(void)
 {
 	Oid			type = TEXTOID;
 	Datum		value = CStringGetTextDatum(rolemark_cluster());
+	ErrorData  *error;
 
 	/* first, since the update wakes the launcher, also one that finds nothing */
 	tables_execute("SELECT FROM connkit.sync AS s JOIN pg_authid AS r ON s.owner_mark = $1 || r.oid"
 				   " WHERE s.owner <> r.rolname LIMIT 1", 1, &type, &value, NULL);
 	if (SPI_processed == 0)
 		return;
-	tables_execute("UPDATE connkit.sync AS s SET owner = r.rolname FROM pg_authid AS r"
-				   " WHERE s.owner_mark = $1 || r.oid AND s.owner <> r.rolname", 1, &type, &value, NULL);
-	tables_execute("UPDATE connkit.sync_run AS s SET owner = r.rolname FROM pg_authid AS r"
-				   " WHERE s.owner_mark = $1 || r.oid AND s.owner <> r.rolname", 1, &type, &value, NULL);
+	/* what somebody's transaction has locked waits for a later pass, and holds up nothing else */
+	error = attempt(try_rename, DatumGetPointer(value));
+	if (error && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+		ReThrowError(error);
 }
 
 void

@@ -5,6 +5,7 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::RealBin;
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Scheduler;
@@ -109,7 +110,15 @@ $node->safe_psql('one', 'CREATE ROLE old_name; GRANT USAGE ON FOREIGN DATA WRAPP
 make_sync($node, 'one', 'moved', "rows '3'", undef, 'old_name');
 $node->safe_psql('one', "SET ROLE old_name; SELECT connkit_schedule('moved', '1 second')");
 $node->poll_query_until('one', "SELECT count(*) > 1 FROM connkit.sync_run WHERE sync_name = 'moved' AND state = 'succeeded'");
-is($node->safe_psql('one', 'ALTER ROLE old_name RENAME TO new_name; CREATE ROLE old_name; SET ROLE new_name;'
+
+my $holder = IPC::Run::start([ 'psql', '-X', '-q', '-d', $node->connstr('one'), '-c',
+	"BEGIN; SELECT FROM connkit.sync WHERE name = 'moved' FOR NO KEY UPDATE; SELECT pg_sleep(300)" ], '>', '/dev/null', '2>&1');
+$node->poll_query_until('one', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+$node->safe_psql('one', 'ALTER ROLE old_name RENAME TO new_name; CREATE ROLE old_name');
+runs('one', 'a session that has a sync of a renamed owner locked holds up no others');
+$node->safe_psql('one', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+IPC::Run::finish($holder);
+is($node->safe_psql('one', 'SET ROLE new_name;'
 	. " SELECT outcome ~ 'succeeded|skipped' FROM connkit_sync('moved')"), 't', 'an owner that is renamed runs his syncs');
 moved($node, 'one', 'as the scheduler does');
 is($node->safe_psql('one', "SELECT count(*) FROM connkit.sync_run WHERE state = 'failed';"
