@@ -85,7 +85,7 @@ COMMENT ON TABLE connkit.sync_state IS 'how far syncs have come; written in the 
 COMMENT ON COLUMN connkit.sync_state.position IS 'greatest cursor value that was read';
 COMMENT ON COLUMN connkit.sync_state.seen IS 'hashes of the rows that were read at the position, lookback included';
 COMMENT ON COLUMN connkit.sync_state.seen_columns IS 'columns that were hashed';
-COMMENT ON COLUMN connkit.sync_state.seen_from IS 'cursor value from which on rows are known by hashes: the next run begins there';
+COMMENT ON COLUMN connkit.sync_state.seen_from IS 'cursor value from which on rows are known: the next run begins there';
 COMMENT ON COLUMN connkit.sync_state.tail IS 'number of rows at the position';
 COMMENT ON COLUMN connkit.sync_state.shape IS 'columns of the source as of the last run, and what became of them';
 COMMENT ON COLUMN connkit.sync_state.shape_version IS 'grows with every change of the shape';

@@ -455,7 +455,7 @@ forget_position(int64 id)
 
 /* What becomes of the state where a definition is changed. */
 static void
-alter_state(const Sync *sync, Jsonb *old, Jsonb *new)
+alter_state(const Sync *sync, const Sync *changed, Jsonb *old, Jsonb *new)
 {
 	/* which rows there are to be read, and what of them is stored where */
 	static const char *const columns[] = {"schema_name", "table_name", "query", "filter", "columns", "key_columns", "mapping",
@@ -475,6 +475,13 @@ alter_state(const Sync *sync, Jsonb *old, Jsonb *new)
 				 errhint("connkit_reset_sync() gives it one; without, the next run reads from the beginning.")));
 		return;
 	}
+	if (reject_waits(changed) && !reject_waits(sync) && sync->seen == NULL && !sync->half_open)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("sync \"%s\" cannot append from its position on, since its rows at %s would come twice", sync->name,
+						sync->position),
+				 errhint("Call connkit_reset_sync() before, and once more afterwards to set a position: rows from there on are"
+						 " appended.")));
 	for (int i = 0; i < lengthof(columns); i++)
 		if (differs(old, new, columns[i]))
 		{
@@ -534,7 +541,7 @@ sync_alter(SyncCall *call)
 	values[1] = Int64GetDatum(sync->id);
 	tables_execute("UPDATE connkit.sync SET (" COLUMNS ") = (SELECT " COLUMNS
 				   " FROM jsonb_populate_record(NULL::connkit.sync, $1)) WHERE id = $2", 2, types, values, NULL);
-	alter_state(sync, old, new);
+	alter_state(sync, changed, old, new);
 	call->event.new_value = audited_row(sync->id);
 }
 

@@ -655,6 +655,13 @@ tracker_end(Tracker *tracker, bool last)
 	}
 	if (tracker->hashes)
 		settle(tracker, last);
+	else
+	{
+		/* what an append knew is not of this position */
+		sync->seen = NULL;
+		sync->seen_columns = NIL;
+		sync->seen_from = NULL;
+	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(tracker->context);
 }

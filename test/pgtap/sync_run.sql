@@ -83,6 +83,26 @@ SELECT is(run('half'), 'succeeded 12 2 0', 'and late ones');
 SELECT is((SELECT count(*) || ' ' || count(DISTINCT id) FROM half), '21 21', 'each once');
 SELECT connkit_drop_sync('half') IS NULL AS ready \gset
 
+-- from merging to appending: nothing is known of the rows at the position
+SELECT at_source('CREATE TABLE turn (id int PRIMARY KEY, at int); INSERT INTO turn SELECT i, i FROM generate_series(1, 5) AS i') IS NULL AS ready \gset
+SELECT connkit_create_sync('source', 'run.turn', 'turn', 'incremental', 'append', cursor_column => 'at', name => 'turn') IS NULL AS ready \gset
+SELECT is(run('turn'), 'succeeded 5 5 0', 'appended');
+SELECT connkit_alter_sync('turn', '{"write": "merge", "key_columns": ["id"]}') IS NULL AS ready \gset
+SELECT connkit_alter_sync('turn', '{"write": "append"}') IS NULL AS ready \gset
+SELECT is(run('turn'), 'succeeded 1 0 0', 'there and back without a run between');
+SELECT connkit_alter_sync('turn', '{"write": "merge"}') IS NULL AS ready \gset
+SELECT at_source('INSERT INTO turn VALUES (6, 6)') IS NULL AS ready \gset
+SELECT is(run('turn'), 'succeeded 2 1 0', 'merged');
+SELECT throws_ok($$SELECT connkit_alter_sync('turn', '{"write": "append"}')$$, '55000',
+	'sync "turn" cannot append from its position on, since its rows at 6 would come twice', 'from there it does not append');
+SELECT connkit_reset_sync('turn') IS NULL AS ready \gset
+SELECT connkit_alter_sync('turn', '{"write": "append"}') IS NULL AS ready \gset
+SELECT connkit_reset_sync('turn', '7') IS NULL AS ready \gset
+SELECT at_source('INSERT INTO turn VALUES (7, 7)') IS NULL AS ready \gset
+SELECT is(run('turn'), 'succeeded 1 1 0', 'but from a position that is set');
+SELECT is((SELECT count(*) || ' ' || count(DISTINCT id) FROM turn), '7 7', 'each once');
+SELECT connkit_drop_sync('turn') IS NULL AS ready \gset
+
 -- without a key: equal rows are as many as there are
 SELECT at_source('CREATE TABLE k (v text, n int); INSERT INTO k VALUES (''x'', 1), (''x'', 1), (NULL, 1)') IS NULL AS ready \gset
 SELECT connkit_create_sync('source', 'run.k', 'public.k', 'incremental', name => 'k', cursor_column => 'n') IS NULL AS ready \gset
