@@ -68,6 +68,23 @@ compat_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost st
 #endif
 }
 
+/* create_foreign_join_path: the same */
+static inline ForeignPath *
+compat_foreign_join_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost startup_cost, Cost total_cost,
+						 List *pathkeys, List *fdw_private)
+{
+#if PG_VERSION_NUM >= 180000
+	return create_foreign_join_path(root, rel, NULL, rows, 0, startup_cost, total_cost, pathkeys, rel->lateral_relids, NULL,
+									NIL, fdw_private);
+#elif PG_VERSION_NUM >= 170000
+	return create_foreign_join_path(root, rel, NULL, rows, startup_cost, total_cost, pathkeys, rel->lateral_relids, NULL, NIL,
+									fdw_private);
+#else
+	return create_foreign_join_path(root, rel, NULL, rows, startup_cost, total_cost, pathkeys, rel->lateral_relids, NULL,
+									fdw_private);
+#endif
+}
+
 /* An ascending or descending sort key: 18 speaks of compare types. */
 static inline bool
 compat_pathkey_descends(const PathKey *pathkey)
@@ -105,13 +122,26 @@ compat_check_as_user(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 static inline Oid
 compat_scan_user(ForeignScanState *node)
 {
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 #if PG_VERSION_NUM >= 160000
-	Oid			user = ((ForeignScan *) node->ss.ps.plan)->checkAsUser;
+	Oid			user = plan->checkAsUser;
 #else
-	Oid			user = exec_rt_fetch(((Scan *) node->ss.ps.plan)->scanrelid, node->ss.ps.state)->checkAsUser;
+	int			table = plan->scan.scanrelid > 0 ? (int) plan->scan.scanrelid : bms_next_member(plan->fs_relids, -1);
+	Oid			user = exec_rt_fetch(table, node->ss.ps.state)->checkAsUser;
 #endif
 
 	return OidIsValid(user) ? user : GetUserId();
+}
+
+/* The tables that a foreign scan reads, by their places in the range table. */
+static inline Bitmapset *
+compat_scan_tables(ForeignScan *plan)
+{
+#if PG_VERSION_NUM >= 160000
+	return plan->fs_base_relids;
+#else
+	return plan->fs_relids;
+#endif
 }
 
 /* Custom scans that project say so from 15 on; before, all do. */

@@ -48,7 +48,7 @@ sample_request(const RemoteTable *table, List *attributes, double *fraction)
 	appendStringInfoString(&text, "SELECT");
 	remote_select_list(&text, table, attributes);
 	appendStringInfoString(&text, " FROM ");
-	remote_from(&text, table);
+	remote_from(&text, table, 0);
 	if (*fraction < 1)
 	{
 		mark = strstr(table->sql->sample, "%f");

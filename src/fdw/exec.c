@@ -69,6 +69,37 @@ private_string(ForeignScan *plan, int which)
 	return strVal(list_nth(plan->fdw_private, which));
 }
 
+/* What a join reads: columns of several tables. Each of them must still be open to its owner. */
+static void
+begin_join(ForeignScanState *node, TableScan *state)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	int			n = list_length(plan->fdw_scan_tlist);
+	CkColumn   *columns = palloc0(sizeof(CkColumn) * Max(n, 1));
+	int			table = -1;
+	ListCell   *lc;
+
+	while ((table = bms_next_member(compat_scan_tables(plan), table)) >= 0)
+		remote_table_init(&state->table, exec_rt_fetch(table, node->ss.ps.state)->relid, compat_scan_user(node));
+	state->table.options = NIL;
+	state->types = palloc(sizeof(Oid) * Max(n, 1));
+	state->typmods = palloc(sizeof(int32) * Max(n, 1));
+	state->places = palloc(sizeof(int) * Max(n, 1));
+	foreach(lc, plan->fdw_scan_tlist)
+	{
+		int			i = foreach_current_index(lc);
+		Var		   *var = (Var *) lfirst_node(TargetEntry, lc)->expr;
+
+		state->types[i] = var->vartype;
+		state->typmods[i] = var->vartypmod;
+		state->places[i] = i;
+		remote_describe(&columns[i], state->table.sql,
+						remote_column_name(exec_rt_fetch(var->varno, node->ss.ps.state)->relid, var->varattno), var->vartype,
+						var->vartypmod);
+	}
+	state->columns = columns;
+}
+
 void
 fdw_begin(ForeignScanState *node, int eflags)
 {
@@ -83,9 +114,14 @@ fdw_begin(ForeignScanState *node, int eflags)
 	state->unfiltered_sql = private_string(plan, PRIVATE_UNFILTERED_SQL);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
-	remote_table_init(&state->table, RelationGetRelid(node->ss.ss_currentRelation), compat_scan_user(node));
 	state->attributes = private_list(plan, PRIVATE_ATTRIBUTES);
-	state->columns = remote_columns(&state->table, state->attributes, &state->types, &state->typmods, &state->places);
+	if (plan->scan.scanrelid > 0)
+	{
+		remote_table_init(&state->table, RelationGetRelid(node->ss.ss_currentRelation), compat_scan_user(node));
+		state->columns = remote_columns(&state->table, state->attributes, &state->types, &state->typmods, &state->places);
+	}
+	else
+		begin_join(node, state);
 	state->flags = intVal(list_nth(plan->fdw_private, PRIVATE_FLAGS)) & ~FLAG_SHARE;
 	state->share = (intVal(list_nth(plan->fdw_private, PRIVATE_FLAGS)) & FLAG_SHARE) != 0;
 	state->timed = (node->ss.ps.state->es_instrument & INSTRUMENT_TIMER) != 0;
@@ -271,8 +307,11 @@ start_scan(ForeignScanState *node)
 							   state->typmods, state->places, state->flags);
 		state->scan->timed = state->timed;
 		state->scan->share = state->share;
-		state->scan->table = RelationGetRelid(node->ss.ss_currentRelation);
-		state->scan->relation = RelationGetRelationName(node->ss.ss_currentRelation);
+		if (node->ss.ss_currentRelation)
+		{
+			state->scan->table = RelationGetRelid(node->ss.ss_currentRelation);
+			state->scan->relation = RelationGetRelationName(node->ss.ss_currentRelation);
+		}
 	}
 	scan_restart(state->scan, fits ? args : NULL, fits ? nargs : 0);
 	MemoryContextSwitchTo(caller);
@@ -339,6 +378,8 @@ fdw_explain(ForeignScanState *node, ExplainState *es)
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	char	   *pushed = private_string(plan, PRIVATE_PUSHED);
 
+	if (plan->scan.scanrelid == 0)
+		ExplainPropertyText("Relations", private_string(plan, PRIVATE_RELATIONS), es);
 	if (es->verbose)
 	{
 		if (state->sql[0])

@@ -13,22 +13,30 @@
 #include "options.h"
 #include "remote_sql.h"
 
-/* Of one foreign table while it is planned; in RelOptInfo.fdw_private. */
-typedef struct TablePlan
+/* Of a foreign table, or a join of some of one source, while it is planned; in RelOptInfo.fdw_private. */
+typedef struct RelPlan
 {
-	RemoteTable table;
+	RemoteTable table;			/* of a join: what all of its tables have in common, and no name */
 	const CkConnector *connector;
 	bool		has_sql;		/* the connector works at the source */
 
-	List	   *exact;			/* RestrictInfos that the source answers */
+	List	   *exact;			/* RestrictInfos that the source answers, in WHERE; and RelOptInfos of semi and anti joins */
 	List	   *superset;		/* RestrictInfos that it answers too generously: sent, and checked again */
 	List	   *local;			/* RestrictInfos that stay here */
-	bool		single;			/* the query reads this table alone, so its LIMIT may go to the source */
+	bool		single;			/* the query reads this alone, so its LIMIT may go to the source */
+
+	/* of a join that the source does; a right join is turned round */
+	RelOptInfo *outer;
+	RelOptInfo *inner;
+	JoinType	join_type;
+	List	   *on;				/* the same, in ON */
+	bool		rechecked;		/* rows that the source lets through are filtered again */
+	Relids		visible;		/* the tables whose columns the rows have; of a table: itself */
 
 	double		tuples;			/* in the table at the source */
 	double		sent_rows;		/* that the source lets through */
 	double		width;
-} TablePlan;
+} RelPlan;
 
 /* A foreign table of the query by its place in the range table. */
 extern const RemoteTable *fdw_table(PlannerInfo *root, Index varno);
@@ -43,12 +51,24 @@ enum
 	PRIVATE_LIMITS,				/* IntList: index in fdw_exprs of LIMIT and OFFSET, 0 none, and placeholder of the limit */
 	PRIVATE_PUSHED,				/* String: what the source does, for EXPLAIN */
 	PRIVATE_FLAGS,				/* Integer: CK_SCAN_*, and FLAG_* */
-	PRIVATE_KEYS				/* Integer: index in fdw_exprs of the list of keys of a lookup join, 0 none */
+	PRIVATE_KEYS,				/* Integer: index in fdw_exprs of the list of keys of a lookup join, 0 none */
+	PRIVATE_RELATIONS			/* String: the joined tables, for EXPLAIN; only of joins */
 };
 #define FLAG_SHARE	0x10000		/* the query reads other tables of the same source */
 
 extern void fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid);
 extern void fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid);
+/* Adds the path of a join at the source, if the source can do it. */
+extern void fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOptInfo *inner, JoinType type,
+						   JoinPathExtraData *extra);
+/* The paths of a relation whose plan is made: in its order, and in the one that the query wants. */
+extern void fdw_add_paths(PlannerInfo *root, RelOptInfo *rel);
+/* The tables of a relation as EXPLAIN shows them. */
+extern void fdw_show_relations(StringInfo text, PlannerInfo *root, RelOptInfo *rel);
+/* What stands behind FROM for the relation. */
+extern void fdw_from(RemoteSql *sql, RelOptInfo *rel);
+/* The conditions of such a relation, behind a keyword; nothing for none. */
+extern void fdw_where(RemoteSql *sql, const char *keyword, List *conditions);
 extern ForeignScan *fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *path, List *tlist,
 							 List *clauses, Plan *outer_plan);
 

@@ -16,6 +16,7 @@
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
+#include "optimizer/tlist.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -36,11 +37,11 @@
 const RemoteTable *
 fdw_table(PlannerInfo *root, Index varno)
 {
-	return &((TablePlan *) find_base_rel(root, varno)->fdw_private)->table;
+	return &((RelPlan *) find_base_rel(root, varno)->fdw_private)->table;
 }
 
 /*
- * True where every row that the table yields, in its order, is a row of the query: then the query's LIMIT may go to the
+ * True where every row that the relation yields, in its order, is a row of the query: then the query's LIMIT may go to the
  * source as well. The LIMIT here stays and decides.
  */
 static bool
@@ -48,8 +49,8 @@ query_is_single(PlannerInfo *root, RelOptInfo *rel)
 {
 	Query	   *parse = root->parse;
 
-	return rel->reloptkind == RELOPT_BASEREL && bms_membership(COMPAT_QUERY_RELIDS(root)) == BMS_SINGLETON &&
-		list_length(parse->jointree->fromlist) == 1 && parse->commandType == CMD_SELECT &&
+	return (rel->reloptkind == RELOPT_BASEREL || rel->reloptkind == RELOPT_JOINREL) &&
+		bms_equal(COMPAT_QUERY_RELIDS(root), rel->relids) && parse->commandType == CMD_SELECT &&
 		parse->limitCount != NULL && parse->limitOption == LIMIT_OPTION_COUNT && parse->setOperations == NULL &&
 		!parse->hasTargetSRFs && !parse->hasAggs && !parse->hasWindowFuncs && parse->groupClause == NIL &&
 		parse->groupingSets == NIL && parse->distinctClause == NIL && parse->havingQual == NULL &&
@@ -59,7 +60,7 @@ query_is_single(PlannerInfo *root, RelOptInfo *rel)
 
 /* Rows of the table, as far as the local statistics or the source can tell. */
 static void
-estimate_table(RelOptInfo *rel, TablePlan *plan)
+estimate_table(RelOptInfo *rel, RelPlan *plan)
 {
 	double		rows = -1,
 				bytes = -1;
@@ -80,7 +81,7 @@ estimate_table(RelOptInfo *rel, TablePlan *plan)
 void
 fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 {
-	TablePlan  *plan = palloc0(sizeof(TablePlan));
+	RelPlan  *plan = palloc0(sizeof(RelPlan));
 	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
 	List	   *sent = NIL;
 	ListCell   *lc;
@@ -89,6 +90,7 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 	remote_table_init(&plan->table, foreigntableid, compat_check_as_user(root, rel, rte));
 	plan->connector = registry_connector_of_server(plan->table.serverid);
 	plan->has_sql = plan->table.sql != NULL;
+	plan->visible = rel->relids;
 
 	foreach(lc, rel->baserestrictinfo)
 	{
@@ -102,6 +104,7 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 				break;
 			case PUSHED_SUPERSET:
 				plan->superset = lappend(plan->superset, info);
+				plan->rechecked = true;
 				sent = lappend(sent, info);
 				break;
 			case PUSHED_NOT:
@@ -109,8 +112,6 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 				break;
 		}
 	}
-	plan->single = plan->has_sql && query_is_single(root, rel) && plan->superset == NIL && plan->local == NIL;
-
 	estimate_table(rel, plan);
 	set_baserel_size_estimates(root, rel);
 	plan->sent_rows = clamp_row_est(plan->tuples * clauselist_selectivity(root, sent, 0, JOIN_INNER, NULL));
@@ -119,7 +120,7 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 
 /* Costs of reading sent_rows of the table, where the source can find them or has to look at all. */
 static void
-path_costs(TablePlan *plan, double sent_rows, bool found_by_key, bool sorted, double local_rows, QualCost *local_cost,
+path_costs(RelPlan *plan, double sent_rows, bool found_by_key, bool sorted, double local_rows, QualCost *local_cost,
 		   Cost *startup, Cost *total)
 {
 	double		looked_at = found_by_key ? sent_rows : plan->tuples;
@@ -133,7 +134,7 @@ path_costs(TablePlan *plan, double sent_rows, bool found_by_key, bool sorted, do
 }
 
 static ForeignPath *
-make_path(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, double rows, double sent_rows, bool found_by_key,
+make_path(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan, double rows, double sent_rows, bool found_by_key,
 		  List *pathkeys, Relids required_outer, bool limited)
 {
 	QualCost	local_cost;
@@ -143,13 +144,15 @@ make_path(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, double rows, doub
 
 	cost_qual_eval(&local_cost, local, root);
 	path_costs(plan, sent_rows, found_by_key, pathkeys != NIL, rows, &local_cost, &startup, &total);
+	if (plan->outer)
+		return compat_foreign_join_path(root, rel, rows, startup, total, pathkeys, list_make1(makeInteger(limited)));
 	return compat_foreignscan_path(root, rel, rows, startup, total, pathkeys, required_outer,
 								   list_make1(makeInteger(limited)));
 }
 
 /* Adds paths that give the rows in an order that the query can use. */
 static void
-add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan)
+add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan)
 {
 	List	   *wanted = NIL;
 	ListCell   *lc;
@@ -174,7 +177,10 @@ add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan)
 	{
 		List	   *pathkeys = lfirst(lc);
 		StringInfoData scratch;
-		RemoteSql	sql = {.dialect = plan->table.sql, .root = root, .relids = rel->relids, .text = &scratch};
+		RemoteSql	sql = {
+			.dialect = plan->table.sql, .root = root, .relids = rel->relids, .visible = plan->visible,
+			.qualified = plan->outer != NULL, .text = &scratch
+		};
 		bool		limited;
 		double		rows = rel->rows,
 					sent = plan->sent_rows;
@@ -212,7 +218,7 @@ member_matches(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec, Equival
 
 /* True where the clause could be sent with the values of its other side. */
 static bool
-clause_fits(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, RestrictInfo *info)
+clause_fits(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan, RestrictInfo *info)
 {
 	return join_clause_is_movable_to(info, rel) &&
 		remote_judge(root, rel->relids, plan->table.sql, info->clause) != PUSHED_NOT;
@@ -220,7 +226,7 @@ clause_fits(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, RestrictInfo *i
 
 /* Adds paths that look up rows by values of other tables, so that a join need not pull the whole table. */
 static void
-add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan)
+add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan)
 {
 	List	   *infos = NIL;
 	ListCell   *lc;
@@ -289,33 +295,43 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan)
 }
 
 void
-fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
+fdw_add_paths(PlannerInfo *root, RelOptInfo *rel)
 {
-	TablePlan  *plan = rel->fdw_private;
-	bool		limited = plan->single && root->query_pathkeys == NIL;
+	RelPlan    *plan = rel->fdw_private;
+	bool		limited;
 	double		rows = rel->rows,
 				sent = plan->sent_rows;
+
+	plan->single = plan->has_sql && query_is_single(root, rel) && plan->superset == NIL && plan->local == NIL;
+	limited = plan->single && root->query_pathkeys == NIL;
+	if (limited && root->limit_tuples > 0)
+		sent = rows = Min(rows, clamp_row_est(root->limit_tuples));
+	add_path(rel, (Path *) make_path(root, rel, plan, rows, sent, limited && root->limit_tuples > 0, NIL,
+									 rel->lateral_relids, limited));
+	if (plan->has_sql && bms_is_empty(rel->lateral_relids))
+		add_ordered_paths(root, rel, plan);
+}
+
+void
+fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
+{
+	RelPlan    *plan = rel->fdw_private;
 
 	if (!(plan->connector->caps & CK_READ))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("connector \"%s\" cannot read tables", plan->connector->name),
 				 errhint("connkit.connector shows the capability \"read\" of those that do.")));
-	if (limited && root->limit_tuples > 0)
-		sent = rows = Min(rows, clamp_row_est(root->limit_tuples));
-	add_path(rel, (Path *) make_path(root, rel, plan, rows, sent, limited && root->limit_tuples > 0, NIL,
-									 rel->lateral_relids, limited));
-	if (!plan->has_sql || !bms_is_empty(rel->lateral_relids))
-		return;
-	add_ordered_paths(root, rel, plan);
-	add_parameterized_paths(root, rel, plan);
+	fdw_add_paths(root, rel);
+	if (plan->has_sql && bms_is_empty(rel->lateral_relids))
+		add_parameterized_paths(root, rel, plan);
 }
 
 ForeignPath *
 fdw_list_path(PlannerInfo *root, RelOptInfo *rel, Expr *inner_key, Oid operator, Oid key_type, Oid collation,
 			  double rows, double requests)
 {
-	TablePlan  *plan = rel->fdw_private;
+	RelPlan  *plan = rel->fdw_private;
 	ForeignPath *path = make_path(root, rel, plan, rows, rows, true, NIL, NULL, false);
 
 	path->path.total_cost += (requests - 1) * COST_ROUND_TRIP;
@@ -381,7 +397,7 @@ query_shares_source(PlannerInfo *root, Oid serverid)
 
 /* The request's SQL. With filtered false: without the conditions, for arguments that the source cannot be told. */
 static char *
-make_sql(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, List *attributes, List *sent, List *keys,
+make_sql(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan, List *attributes, List *sent, List *keys,
 		 List *pathkeys, bool filtered, RemoteSql *sql)
 {
 	StringInfo	text = makeStringInfo();
@@ -390,12 +406,12 @@ make_sql(PlannerInfo *root, RelOptInfo *rel, TablePlan *plan, List *attributes, 
 	memset(sql, 0, sizeof(*sql));
 	sql->dialect = plan->table.sql;
 	sql->root = root;
-	sql->relids = rel->relids;
+	sql->relids = sql->visible = rel->relids;
 	sql->text = text;
 	appendStringInfoString(text, "SELECT");
 	remote_select_list(text, &plan->table, attributes);
 	appendStringInfoString(text, " FROM ");
-	remote_from(text, &plan->table);
+	fdw_from(sql, rel);
 	foreach(lc, filtered ? sent : NIL)
 	{
 		appendStringInfoString(text, lc == list_head(sent) ? " WHERE " : " AND ");
@@ -458,11 +474,62 @@ add_limit(PlannerInfo *root, RemoteSql *sql, List **exprs)
 	return list_make3_int(count_index, offset_index, list_length(sql->places));
 }
 
+/* The plan of a join: its rows are made of the columns that the query needs. */
+static ForeignScan *
+plan_join(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist, Plan *outer_plan)
+{
+	RelPlan    *plan = rel->fdw_private;
+	bool		limited = intVal(linitial(path->fdw_private)) != 0;
+	List	   *sent = list_concat_copy(plan->exact, plan->superset);
+	List	   *recheck = extract_actual_clauses(list_concat_copy(plan->superset, plan->local), false);
+	List	   *columns = add_to_flat_tlist(NIL, pull_var_clause((Node *) rel->reltarget->exprs, 0));
+	List	   *attributes = NIL;
+	List	   *limits = list_make3_int(0, 0, 0);
+	List	   *exprs,
+			   *private;
+	ListCell   *lc;
+	StringInfoData text;
+	RemoteSql	sql = {
+		.dialect = plan->table.sql, .root = root, .relids = rel->relids, .visible = plan->visible, .qualified = true,
+		.text = &text
+	};
+	int			flags = query_shares_source(root, plan->table.serverid) ? FLAG_SHARE : 0;
+
+	columns = add_to_flat_tlist(columns, pull_var_clause((Node *) recheck, 0));
+	initStringInfo(&text);
+	appendStringInfoString(&text, columns == NIL && !plan->table.sql->native ? "SELECT NULL" : "SELECT");
+	foreach(lc, columns)
+	{
+		Var		   *var = (Var *) lfirst_node(TargetEntry, lc)->expr;
+
+		attributes = lappend_int(attributes, foreach_current_index(lc) + 1);
+		appendStringInfoString(&text, lc == list_head(columns) ? " " : ", ");
+		remote_column(&text, fdw_table(root, var->varno), var->varno, var->varattno);
+	}
+	appendStringInfoString(&text, " FROM ");
+	fdw_from(&sql, rel);
+	fdw_where(&sql, " WHERE ", sent);
+	if (path->path.pathkeys && !remote_order(&sql, path->path.pathkeys))
+		elog(ERROR, "an order that was judged fit cannot be written");
+	exprs = sql.params;
+	if (limited)
+		limits = add_limit(root, &sql, &exprs);
+	private = list_make5(makeString(text.data), makeString(""), attributes, sql.places, limits);
+	private = lappend(private, makeString(psprintf("join%s%s%s%s", sent ? ", filter" : "", plan->rechecked ? " (rechecked)" : "",
+												   path->path.pathkeys ? ", order" : "", limited ? ", limit" : "")));
+	private = lappend(private, makeInteger(flags));
+	private = lappend(private, makeInteger(0));
+	initStringInfo(&text);
+	fdw_show_relations(&text, root, rel);
+	private = lappend(private, makeString(text.data));
+	return make_foreignscan(tlist, recheck, 0, exprs, private, columns, NIL, outer_plan);
+}
+
 ForeignScan *
 fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *path, List *tlist, List *clauses,
 		 Plan *outer_plan)
 {
-	TablePlan  *plan = rel->fdw_private;
+	RelPlan  *plan = rel->fdw_private;
 	bool		limited = intVal(linitial(path->fdw_private)) != 0;
 	List	   *keys = list_length(path->fdw_private) > 1 ? lsecond(path->fdw_private) : NIL;
 	List	   *sent = NIL,
@@ -480,6 +547,8 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 	int			flags = 0;
 	StringInfoData pushed;
 
+	if (plan->outer)
+		return plan_join(root, rel, path, tlist, outer_plan);
 	foreach(lc, clauses)
 	{
 		RestrictInfo *info = lfirst_node(RestrictInfo, lc);

@@ -17,7 +17,7 @@
 #include "rules.h"
 #include "value.h"
 
-/* The expression of a path key that is made of the tables' columns alone, or NULL. */
+/* The expression of a path key that is made of the rows' columns alone, or NULL. */
 static Expr *
 pathkey_expression(RemoteSql *sql, PathKey *key)
 {
@@ -30,7 +30,7 @@ pathkey_expression(RemoteSql *sql, PathKey *key)
 	{
 		EquivalenceMember *member = lfirst(lc);
 
-		if (!member->em_is_child && bms_is_subset(member->em_relids, sql->relids) && !bms_is_empty(member->em_relids))
+		if (!member->em_is_child && bms_is_subset(member->em_relids, sql->visible) && !bms_is_empty(member->em_relids))
 			return member->em_expr;
 	}
 	return NULL;
@@ -71,6 +71,9 @@ never_null(RemoteSql *sql, Expr *expr)
 	HeapTuple	tuple;
 	bool		never;
 
+	/* an outer join makes NULLs of its own */
+	if (bms_membership(sql->relids) != BMS_SINGLETON)
+		return false;
 	while (IsA(expr, RelabelType))
 		expr = ((RelabelType *) expr)->arg;
 	if (!IsA(expr, Var) || ((Var *) expr)->varattno <= 0)

@@ -61,6 +61,7 @@ remote_placeholder(RemoteSql *sql, Expr *value)
 		index = list_length(sql->params);
 	}
 	sql->parameters = true;
+	sql->unsure |= !IsA(value, Const) && !sql->dialect->native;
 	if (!sql->dialect->numbered)
 	{
 		sql->places = lappend_int(sql->places, index);
@@ -417,11 +418,11 @@ remote_value(RemoteSql *sql, Node *node)
 				if (sql->bytewise && OidIsValid(var->varcollid))
 				{
 					appendStringInfoChar(sql->text, '(');
-					remote_column(sql->text, fdw_table(sql->root, var->varno), var->varattno);
+					remote_column(sql->text, fdw_table(sql->root, var->varno), sql->qualified ? var->varno : 0, var->varattno);
 					appendStringInfoString(sql->text, " COLLATE \"C\")");
 				}
 				else
-					remote_column(sql->text, fdw_table(sql->root, var->varno), var->varattno);
+					remote_column(sql->text, fdw_table(sql->root, var->varno), sql->qualified ? var->varno : 0, var->varattno);
 				return true;
 			}
 		case T_RelabelType:
@@ -461,8 +462,8 @@ sql_null_test(RemoteSql *sql, NullTest *test, bool positive)
 			remote_template(sql, rule->remote, "", list_make1(arg), NULL);
 	appendStringInfoChar(sql->text, '(');
 	if (IsA(arg, Var) && bms_is_member(((Var *) arg)->varno, sql->relids) && ((Var *) arg)->varattno > 0)
-		remote_identifier(sql->text, sql->dialect, remote_column_name(fdw_table(sql->root, ((Var *) arg)->varno)->relid,
-																	   ((Var *) arg)->varattno));
+		remote_bare_column(sql->text, fdw_table(sql->root, ((Var *) arg)->varno), sql->qualified ? ((Var *) arg)->varno : 0,
+						   ((Var *) arg)->varattno);
 	else if (!remote_value(sql, arg))
 		return false;
 	appendStringInfoString(sql->text, null ? " IS NULL)" : " IS NOT NULL)");

@@ -16,12 +16,15 @@ typedef struct RemoteSql
 	const CkSql *dialect;
 	PlannerInfo *root;
 	Relids		relids;			/* of the foreign tables that are asked; what holds none of their columns is an argument */
+	Relids		visible;		/* those of them whose columns the rows have: not what semi and anti joins only look into */
+	bool		qualified;		/* columns are written with the aliases of their tables */
 	StringInfo	text;
 	List	   *params;			/* expressions whose values travel as arguments */
 	List	   *places;			/* IntList: for each placeholder the 1-based index in params */
 	int			keys;			/* 1-based index in params of the list of keys, 0 none */
 	bool		superset;		/* a rule was used that lets through too much */
 	bool		parameters;		/* a placeholder was written */
+	bool		unsure;			/* for a value that is not known yet, and that the source may not take */
 	int			depth;			/* of the condition that is being written, within others */
 	bool		bytewise;		/* text columns are written with COLLATE "C": their own collations would conflict */
 } RemoteSql;

@@ -75,12 +75,13 @@ remote_identifier(StringInfo text, const CkSql *sql, const char *name)
 }
 
 void
-remote_from(StringInfo text, const RemoteTable *table)
+remote_from(StringInfo text, const RemoteTable *table, Index alias)
 {
 	if (table->query)
 	{
 		/* a comment at its end must not swallow the parenthesis */
-		appendStringInfo(text, strstr(table->query, "--") ? "(%s\n) AS q" : "(%s) AS q", table->query);
+		appendStringInfo(text, strstr(table->query, "--") ? "(%s\n) AS " : "(%s) AS ", table->query);
+		appendStringInfo(text, alias > 0 ? "t%u" : "q", alias);
 		return;
 	}
 	if (table->schema && !table->sql->no_schema)
@@ -89,6 +90,8 @@ remote_from(StringInfo text, const RemoteTable *table)
 		appendStringInfoChar(text, '.');
 	}
 	remote_identifier(text, table->sql, table->table);
+	if (alias > 0)
+		appendStringInfo(text, " AS t%u", alias);
 }
 
 char *
@@ -115,13 +118,21 @@ type_rounds(Oid type)
 }
 
 void
-remote_column(StringInfo text, const RemoteTable *table, AttrNumber attnum)
+remote_bare_column(StringInfo text, const RemoteTable *table, Index alias, AttrNumber attnum)
+{
+	if (alias > 0)
+		appendStringInfo(text, "t%u.", alias);
+	remote_identifier(text, table->sql, remote_column_name(table->relid, attnum));
+}
+
+void
+remote_column(StringInfo text, const RemoteTable *table, Index alias, AttrNumber attnum)
 {
 	Oid			type,
 				collation;
 	int32		typmod;
 
-	remote_identifier(text, table->sql, remote_column_name(table->relid, attnum));
+	remote_bare_column(text, table, alias, attnum);
 	if (!table->sql->native)
 		return;
 	/* the source converts what it holds to the local type; where it holds just that, the cast is nothing */
@@ -147,9 +158,17 @@ remote_select_list(StringInfo text, const RemoteTable *table, List *attributes)
 	foreach(lc, attributes)
 	{
 		appendStringInfoString(text, first ? " " : ", ");
-		remote_column(text, table, (AttrNumber) lfirst_int(lc));
+		remote_column(text, table, 0, (AttrNumber) lfirst_int(lc));
 		first = false;
 	}
+}
+
+void
+remote_describe(CkColumn *column, const CkSql *sql, const char *name, Oid type, int32 typmod)
+{
+	column->name = name;
+	column->type = sql && sql->native ? (value_type_is_native(type) ? CK_NATIVE : CK_TEXT) : value_type_for(type);
+	column->local_type = format_type_with_typemod(type, typmod);
 }
 
 CkColumn *
@@ -167,10 +186,7 @@ remote_columns(const RemoteTable *table, List *attributes, Oid **types, int32 **
 		Oid			collation;
 
 		get_atttypetypmodcoll(table->relid, attnum, &(*types)[i], &(*typmods)[i], &collation);
-		columns[i].name = remote_column_name(table->relid, attnum);
-		columns[i].type = table->sql && table->sql->native ?
-			(value_type_is_native((*types)[i]) ? CK_NATIVE : CK_TEXT) : value_type_for((*types)[i]);
-		columns[i].local_type = format_type_with_typemod((*types)[i], (*typmods)[i]);
+		remote_describe(&columns[i], table->sql, remote_column_name(table->relid, attnum), (*types)[i], (*typmods)[i]);
 		(*places)[i] = attnum - 1;
 	}
 	return columns;

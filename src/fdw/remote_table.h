@@ -30,14 +30,18 @@ extern void remote_table_init(RemoteTable *table, Oid relid, Oid userid);
 
 /* Identifier in the dialect's quotes. */
 extern void remote_identifier(StringInfo text, const CkSql *sql, const char *name);
-/* What stands behind FROM: the quoted table, or the query in parentheses. */
-extern void remote_from(StringInfo text, const RemoteTable *table);
-/* A column as a value of the local type. */
-extern void remote_column(StringInfo text, const RemoteTable *table, AttrNumber attnum);
+/* What stands behind FROM: the quoted table, or the query in parentheses; called t<alias>, but for 0. */
+extern void remote_from(StringInfo text, const RemoteTable *table, Index alias);
+/* A column as a value of the local type; of table t<alias>, but for 0. */
+extern void remote_column(StringInfo text, const RemoteTable *table, Index alias, AttrNumber attnum);
+/* The same without a cast to the local type. */
+extern void remote_bare_column(StringInfo text, const RemoteTable *table, Index alias, AttrNumber attnum);
 /* A type's name without a modifier; not what SQL would take for one with a default modifier. */
 extern char *remote_type_name(Oid type);
 /* Name of a column at the source. */
 extern char *remote_column_name(Oid relid, AttrNumber attnum);
+/* Describes a column of a request for a scan. */
+extern void remote_describe(CkColumn *column, const CkSql *sql, const char *name, Oid type, int32 typmod);
 /* The list behind SELECT, and the columns as a scan wants them (palloc'd). */
 extern CkColumn *remote_columns(const RemoteTable *table, List *attributes, Oid **types, int32 **typmods, int **places);
 extern void remote_select_list(StringInfo text, const RemoteTable *table, List *attributes);

@@ -323,6 +323,7 @@ typedef struct CkSql
 	bool		native;			/* the source is PostgreSQL: arguments are CK_NATIVE and written $1::type; what is
 								 * built in, immutable and without a collation is sent without a rule */
 	bool		nulls_order;	/* it understands NULLS FIRST and NULLS LAST; else it sorts NULL as the least */
+	bool		full_join;		/* it understands FULL JOIN */
 	bool		no_schema;		/* schema_name is not written in front of a table's name */
 	const char *literal_prefix;	/* before a quoted string literal: "N", "" */
 	const char *sample;			/* appended to FROM table: takes a random part of the rows; %f is the fraction

@@ -137,6 +137,7 @@ const CkSql postgres_sql = {
 	.numbered = true,
 	.native = true,
 	.nulls_order = true,
+	.full_join = true,
 	.literal_prefix = "",
 	.sample = " WHERE pg_catalog.random() < %f",
 	.rules = postgres_rules,

@@ -1,0 +1,314 @@
+/*
+ * join_plan.c: joins between tables of one source that are done there.
+ *
+ * A join at the source answers what the same join here would: the conditions of an outer join must be answered exactly, while
+ * those of an inner one may let through too much and are checked again. The tree of joins becomes one FROM, as follows from
+ * where a condition may stand: all that an inner join is filtered by can stand in its ON, and what filters the inner side of a
+ * left join in the ON of that one. A semi or anti join is a condition itself, [NOT] EXISTS, on the rows of its outer side: it
+ * stands in the lists of conditions as its RelOptInfo, among RestrictInfos.
+ */
+#include "postgres.h"
+
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/restrictinfo.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "fdw.h"
+
+/* Whether the side of a join is filtered by anything. */
+static bool
+is_filtered(const RelPlan *side)
+{
+	return side->exact != NIL || side->superset != NIL || side->local != NIL;
+}
+
+/* True for tables that are read in a way of their own: other than their server's, for which a join has no place. */
+static bool
+has_settings(const RelPlan *side)
+{
+	ListCell   *lc;
+
+	foreach(lc, side->table.options)
+	{
+		const char *name = lfirst_node(DefElem, lc)->defname;
+
+		if (strcmp(name, "schema_name") != 0 && strcmp(name, "table_name") != 0 && strcmp(name, "query") != 0 &&
+			strcmp(name, "use_remote_estimate") != 0)
+			return true;
+	}
+	return false;
+}
+
+/* True where the rows of the join are of the outer side's alone. */
+static bool
+is_condition(JoinType type)
+{
+	return type == JOIN_SEMI || type == JOIN_ANTI;
+}
+
+/* True where the join is one of plain columns, which come from the tables of from, by conditions that have to do with it. */
+static bool
+is_plain(PlannerInfo *root, RelOptInfo *joinrel, Relids from, List *restrictions)
+{
+	ListCell   *lc;
+
+	/* rows that are updated, deleted or locked would have to be checked again one by one */
+	if ((root->parse->commandType != CMD_SELECT && root->parse->commandType != CMD_INSERT) || root->rowMarks != NIL ||
+		!bms_is_empty(joinrel->lateral_relids))
+		return false;
+	foreach(lc, restrictions)
+		if (lfirst_node(RestrictInfo, lc)->pseudoconstant)
+			return false;
+	foreach(lc, joinrel->reltarget->exprs)
+		if (!IsA(lfirst(lc), Var) || lfirst_node(Var, lc)->varattno <= 0 ||
+			!bms_is_member(lfirst_node(Var, lc)->varno, from))
+			return false;
+	foreach(lc, root->placeholder_list)
+	{
+		PlaceHolderInfo *info = lfirst(lc);
+
+		if (bms_overlap(info->ph_eval_at, joinrel->relids))
+			return false;
+	}
+	return true;
+}
+
+/* "column IS NULL", which all rows of an anti join meet that it is a column of the inner side of. */
+static bool
+tests_absence(PlannerInfo *root, Expr *clause, Relids inner)
+{
+	NullTest   *test = (NullTest *) clause;
+
+	return IsA(test, NullTest) && test->nulltesttype == IS_NULL && !test->argisrow && IsA(test->arg, Var) &&
+		bms_is_member(((Var *) test->arg)->varno, inner);
+}
+
+/* Sorts the join's own conditions. False where one that decides over the inner side's rows cannot be sent. */
+static bool
+sort_conditions(PlannerInfo *root, RelOptInfo *joinrel, RelPlan *plan, List *restrictions)
+{
+	ListCell   *lc;
+
+	foreach(lc, restrictions)
+	{
+		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
+		Pushed		pushed = remote_judge(root, joinrel->relids, plan->table.sql, info->clause);
+
+		if (plan->join_type == JOIN_SEMI ||
+			(IS_OUTER_JOIN(plan->join_type) && !RINFO_IS_PUSHED_DOWN(info, joinrel->relids)))
+		{
+			if (pushed != PUSHED_EXACT)
+				return false;
+			plan->on = lappend(plan->on, info);
+		}
+		else if (plan->join_type == JOIN_ANTI && bms_overlap(info->clause_relids, plan->inner->relids))
+		{
+			if (!tests_absence(root, info->clause, plan->inner->relids))
+				return false;
+		}
+		else if (pushed == PUSHED_EXACT)
+			plan->exact = lappend(plan->exact, info);
+		else if (pushed == PUSHED_SUPERSET)
+		{
+			plan->superset = lappend(plan->superset, info);
+			plan->rechecked = true;
+		}
+		else
+			plan->local = lappend(plan->local, info);
+	}
+	return true;
+}
+
+/* Gives the conditions of both sides their place in the join. False where they have none. */
+static bool
+place_conditions(RelOptInfo *joinrel, RelPlan *plan, const RelPlan *outer, const RelPlan *inner)
+{
+	switch (plan->join_type)
+	{
+		case JOIN_INNER:
+			plan->on = list_concat_copy(plan->exact, plan->superset);
+			plan->on = list_concat(list_concat(plan->on, outer->exact), outer->superset);
+			plan->on = list_concat(list_concat(plan->on, inner->exact), inner->superset);
+			plan->local = list_concat(list_concat(plan->local, outer->local), inner->local);
+			plan->local = list_concat(list_concat(plan->local, plan->superset), outer->superset);
+			plan->local = list_concat(plan->local, inner->superset);
+			plan->exact = plan->superset = NIL;
+			return true;
+		case JOIN_LEFT:
+		case JOIN_SEMI:
+		case JOIN_ANTI:
+			if (inner->superset != NIL || inner->local != NIL)
+				return false;
+			plan->on = list_concat(plan->on, inner->exact);
+			plan->exact = list_concat(plan->exact, outer->exact);
+			plan->superset = list_concat(plan->superset, outer->superset);
+			plan->local = list_concat(plan->local, outer->local);
+			if (is_condition(plan->join_type))
+				plan->exact = lappend(plan->exact, joinrel);
+			return true;
+		default:
+			return !is_filtered(outer) && !is_filtered(inner);
+	}
+}
+
+/* True where the whole can be written, and holds no value of a later moment that the source may not take. */
+static bool
+can_write(PlannerInfo *root, RelOptInfo *joinrel, RelPlan *plan)
+{
+	StringInfoData scratch;
+	RemoteSql	sql = {
+		.dialect = plan->table.sql, .root = root, .relids = joinrel->relids, .qualified = true, .text = &scratch
+	};
+
+	initStringInfo(&scratch);
+	fdw_from(&sql, joinrel);
+	fdw_where(&sql, " WHERE ", list_concat_copy(plan->exact, plan->superset));
+	return !sql.unsure;
+}
+
+void
+fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOptInfo *inner, JoinType type,
+			   JoinPathExtraData *extra)
+{
+	RelPlan    *left = outer->fdw_private;
+	RelPlan    *right = inner->fdw_private;
+	RelPlan    *plan;
+	Relids		visible;
+
+	if (joinrel->fdw_private || left == NULL || right == NULL || !left->has_sql || left->table.sql != right->table.sql ||
+		has_settings(left) || has_settings(right))
+		return;
+	/* joinrel->relids may have the outer join's own number too, by which columns are marked that it may make NULL */
+	visible = bms_difference(bms_union(outer->relids, inner->relids),
+							 is_condition(type) ? left->visible : bms_union(left->visible, right->visible));
+	visible = bms_difference(joinrel->relids, visible);
+	if (!is_plain(root, joinrel, visible, extra->restrictlist))
+		return;
+	if (type == JOIN_RIGHT)
+	{
+		RelOptInfo *rel = outer;
+
+		type = JOIN_LEFT;
+		outer = inner;
+		inner = rel;
+		left = outer->fdw_private;
+		right = inner->fdw_private;
+	}
+	if (type != JOIN_INNER && type != JOIN_LEFT && !is_condition(type) && !(type == JOIN_FULL && left->table.sql->full_join))
+		return;
+	plan = palloc0(sizeof(RelPlan));
+	plan->table.serverid = left->table.serverid;
+	plan->table.userid = left->table.userid;
+	plan->table.sql = left->table.sql;
+	plan->connector = left->connector;
+	plan->has_sql = true;
+	plan->outer = outer;
+	plan->inner = inner;
+	plan->join_type = type;
+	plan->visible = visible;
+	plan->rechecked = left->rechecked || right->rechecked;
+	if (!sort_conditions(root, joinrel, plan, extra->restrictlist) || !place_conditions(joinrel, plan, left, right) ||
+		(root->qual_security_level > 0 && (plan->superset != NIL || plan->local != NIL)))
+		return;
+	joinrel->fdw_private = plan;
+	if (!can_write(root, joinrel, plan))
+	{
+		joinrel->fdw_private = NULL;
+		return;
+	}
+	plan->tuples = left->tuples + right->tuples;
+	plan->sent_rows = joinrel->rows;
+	plan->width = joinrel->reltarget->width;
+	fdw_add_paths(root, joinrel);
+}
+
+static const char *
+join_name(JoinType type)
+{
+	switch (type)
+	{
+		case JOIN_INNER:
+			return "INNER";
+		case JOIN_LEFT:
+			return "LEFT";
+		case JOIN_SEMI:
+			return "SEMI";
+		case JOIN_ANTI:
+			return "ANTI";
+		default:
+			return "FULL";
+	}
+}
+
+void
+fdw_show_relations(StringInfo text, PlannerInfo *root, RelOptInfo *rel)
+{
+	RelPlan    *plan = rel->fdw_private;
+
+	if (plan->outer == NULL)
+	{
+		RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
+		char	   *name = get_rel_name(rte->relid);
+
+		appendStringInfoString(text, quote_qualified_identifier(get_namespace_name(get_rel_namespace(rte->relid)), name));
+		if (strcmp(rte->eref->aliasname, name) != 0)
+			appendStringInfo(text, " %s", quote_identifier(rte->eref->aliasname));
+		return;
+	}
+	appendStringInfoChar(text, '(');
+	fdw_show_relations(text, root, plan->outer);
+	appendStringInfo(text, ") %s JOIN (", join_name(plan->join_type));
+	fdw_show_relations(text, root, plan->inner);
+	appendStringInfoChar(text, ')');
+}
+
+void
+fdw_from(RemoteSql *sql, RelOptInfo *rel)
+{
+	RelPlan    *plan = rel->fdw_private;
+
+	if (plan->outer == NULL)
+		remote_from(sql->text, &plan->table, sql->qualified ? rel->relid : 0);
+	else if (is_condition(plan->join_type))
+		fdw_from(sql, plan->outer);
+	else
+	{
+		appendStringInfoChar(sql->text, '(');
+		fdw_from(sql, plan->outer);
+		appendStringInfo(sql->text, " %s JOIN ", join_name(plan->join_type));
+		fdw_from(sql, plan->inner);
+		if (plan->on)
+			fdw_where(sql, " ON ", plan->on);
+		else
+			appendStringInfoString(sql->text, " ON 1 = 1");
+		appendStringInfoChar(sql->text, ')');
+	}
+}
+
+/* [NOT] EXISTS, for a semi or an anti join. */
+static void
+write_exists(RemoteSql *sql, RelPlan *plan)
+{
+	appendStringInfoString(sql->text, plan->join_type == JOIN_ANTI ? "(NOT EXISTS (SELECT 1 FROM " : "(EXISTS (SELECT 1 FROM ");
+	fdw_from(sql, plan->inner);
+	fdw_where(sql, " WHERE ", plan->on);
+	appendStringInfoString(sql->text, "))");
+}
+
+void
+fdw_where(RemoteSql *sql, const char *keyword, List *conditions)
+{
+	ListCell   *lc;
+
+	foreach(lc, conditions)
+	{
+		appendStringInfoString(sql->text, lc == list_head(conditions) ? keyword : " AND ");
+		if (IsA(lfirst(lc), RelOptInfo))
+			write_exists(sql, ((RelOptInfo *) lfirst(lc))->fdw_private);
+		else
+			remote_condition(sql, lfirst_node(RestrictInfo, lc)->clause);
+	}
+}
