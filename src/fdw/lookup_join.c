@@ -135,7 +135,7 @@ typedef struct LookupKey
 static bool
 find_key(PlannerInfo *root, RelOptInfo *outer, RelOptInfo *inner, List *restrictions, LookupKey *key)
 {
-	RelPlan  *plan = inner->fdw_private;
+	RelPlan    *plan = inner->fdw_private;
 	ListCell   *lc;
 
 	foreach(lc, restrictions)
@@ -224,7 +224,7 @@ consider_lookup_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, 
 					 JoinPathExtraData *extra)
 {
 	Path	   *outer_path = outer->cheapest_total_path;
-	RelPlan  *plan;
+	RelPlan    *plan;
 	LookupKey	key;
 	int			nulling = IS_OUTER_JOIN(type) ? compat_nulling_relid(extra->sjinfo) : 0;
 	CustomPath *path;

@@ -81,7 +81,7 @@ estimate_table(RelOptInfo *rel, RelPlan *plan)
 void
 fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 {
-	RelPlan  *plan = palloc0(sizeof(RelPlan));
+	RelPlan    *plan = palloc0(sizeof(RelPlan));
 	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
 	List	   *sent = NIL;
 	ListCell   *lc;
@@ -331,7 +331,7 @@ ForeignPath *
 fdw_list_path(PlannerInfo *root, RelOptInfo *rel, Expr *inner_key, Oid operator, Oid key_type, Oid collation,
 			  double rows, double requests)
 {
-	RelPlan  *plan = rel->fdw_private;
+	RelPlan    *plan = rel->fdw_private;
 	ForeignPath *path = make_path(root, rel, plan, rows, rows, true, NIL, NULL, false);
 
 	path->path.total_cost += (requests - 1) * COST_ROUND_TRIP;
@@ -529,7 +529,7 @@ ForeignScan *
 fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *path, List *tlist, List *clauses,
 		 Plan *outer_plan)
 {
-	RelPlan  *plan = rel->fdw_private;
+	RelPlan    *plan = rel->fdw_private;
 	bool		limited = intVal(linitial(path->fdw_private)) != 0;
 	List	   *keys = list_length(path->fdw_private) > 1 ? lsecond(path->fdw_private) : NIL;
 	List	   *sent = NIL,
