@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init(extra => ['--data-checksums']);
+$node->init(extra => ['--data-checksums'], allows_streaming => 1);
 $node->append_conf('postgresql.conf', "autovacuum = off\nwal_level = replica\nmax_wal_size = 1GB\n");
 
 sub sql
@@ -118,6 +118,23 @@ sql(q{
 ($code, $out, $error) = $node->psql('postgres',
 	q{SELECT sync('new_table', '{"name": "CASE id WHEN 1000 THEN public.trespass(id) ELSE name END"}', '{id,name}', 'append')});
 like($error, qr/was written to while it was loaded/, 'nobody writes between');
+
+# all of it is in WAL
+$node->backup('copy');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'copy', has_streaming => 1);
+$standby->start;
+sql("SELECT connkit_sync('filled_50'), connkit_sync('long')");
+is(sql("SELECT sync('after', '{}', '{id,name}', 'append')"), 3000, 'tables are filled beside a standby');
+$node->wait_for_catchup($standby, 'replay', $node->lsn('write'));
+for my $table ('filled_50', 'long', 'after')
+{
+	my $sum = "SELECT count(*) || ' ' || md5(string_agg(t::text, '' ORDER BY id)) FROM $table AS t";
+
+	is($standby->safe_psql('postgres', $sum), sql($sum), "$table is the same there");
+	is($standby->safe_psql('postgres', "SELECT sound('$table')"), $sound, 'and sound');
+}
+$standby->stop;
 
 # checkpoints in the middle, then a crash
 sql(q{
