@@ -23,7 +23,7 @@ CREATE VIEW connkit.connector AS
 COMMENT ON VIEW connkit.connector IS 'kinds of sources that this server can connect';
 COMMENT ON COLUMN connkit.connector.wrapper IS 'foreign-data wrapper for CREATE SERVER';
 COMMENT ON COLUMN connkit.connector.version IS 'version of the connector and of the library it runs on';
-COMMENT ON COLUMN connkit.connector.capabilities IS 'discover: lists tables; read: scans rows; remote: does work at the source';
+COMMENT ON COLUMN connkit.connector.capabilities IS 'discover: lists tables; read: scans rows; remote: does work at the source; write: changes rows';
 COMMENT ON COLUMN connkit.connector.usable IS 'the current role may create sources of this kind';
 COMMENT ON COLUMN connkit.connector.available IS 'the connector''s module and library can be loaded';
 COMMENT ON COLUMN connkit.connector.reason IS 'why it is not available';

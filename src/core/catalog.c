@@ -22,7 +22,7 @@ typedef struct Flag
 } Flag;
 
 static const Flag capabilities[] = {
-	{CK_DISCOVER, "discover"}, {CK_READ, "read"}, {CK_REMOTE, "remote"}, {CK_SECRETS, "secrets"}, {0, NULL}
+	{CK_DISCOVER, "discover"}, {CK_READ, "read"}, {CK_REMOTE, "remote"}, {CK_WRITE, "write"}, {CK_SECRETS, "secrets"}, {0, NULL}
 };
 
 static const Flag places[] = {

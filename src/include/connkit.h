@@ -25,7 +25,7 @@ extern "C"
 #endif
 
 /* Must match exactly between a module and the core; grows with every change of this file. */
-#define CK_ABI 3
+#define CK_ABI 4
 
 #if defined(__GNUC__)
 #define CK_EXPORT __attribute__((visibility("default")))
@@ -205,13 +205,17 @@ struct CkSession
 										 * credential was what let him in */
 	bool		serializable;	/* the local transaction is SERIALIZABLE (for CK_BEGIN) */
 	bool		share;			/* CK_BEGIN: other sessions may want to join this one's snapshot */
+	bool		read_only;		/* CK_BEGIN: nothing will be changed in this transaction, and nothing may be */
+	bool		written;		/* the transaction has changed something: CK_COMMIT waits for the reply and tells what went
+								 * wrong, CK_ROLLBACK_TO undoes */
 };
 
 typedef enum CkEvent
 {
-	CK_BEGIN,					/* before the first scan of a local transaction: a read-only transaction with
-								 * one snapshot for all its statements. May be put off to the next statement */
-	CK_COMMIT,					/* the local transaction ends well; need not wait for the reply unless serializable */
+	CK_BEGIN,					/* before the first scan of a local transaction: a transaction with one snapshot for all
+								 * its statements. May be put off to the next statement */
+	CK_COMMIT,					/* the local transaction ends well; need not wait for the reply unless written or
+								 * serializable */
 	CK_ABORT,					/* it did not; may be called on a session in any state */
 	CK_SAVEPOINT,				/* level: a subtransaction begins to use the session */
 	CK_RELEASE,
@@ -224,6 +228,11 @@ typedef enum CkEvent
 
 /* Every row is wanted, as far as the plan can tell: no LIMIT, no arguments, one execution. */
 #define CK_SCAN_WHOLE	0x01u
+/* The request changes rows. It is read to its end, is not run again by itself, and sets affected; what it returns are its
+ * rows. Also for a statement of unknown kind, which may yield rows or not. */
+#define CK_SCAN_CHANGE	0x02u
+/* With CK_SCAN_CHANGE: a row that a key of the source forbids is no error; nothing is changed then, and affected is 0. */
+#define CK_SCAN_SKIP_DUPLICATE	0x04u
 
 struct CkScan
 {
@@ -244,6 +253,10 @@ struct CkScan
 	/* counted by the connector, shown by EXPLAIN ANALYZE */
 	uint64_t	bytes;			/* received from the source */
 	uint64_t	round_trips;	/* request and reply */
+
+	/* set by the connector when a scan with CK_SCAN_CHANGE has ended: rows inserted, or rows that the condition met whether
+	 * their values changed or not; -1: the source does not say */
+	int64_t		affected;
 };
 
 /*
@@ -325,6 +338,18 @@ typedef struct CkSql
 	bool		nulls_order;	/* it understands NULLS FIRST and NULLS LAST; else it sorts NULL as the least */
 	bool		full_join;		/* it understands FULL JOIN */
 	bool		no_schema;		/* schema_name is not written in front of a table's name */
+
+	/* changing rows */
+	uint32_t	returning;		/* CK_INSERT, CK_UPDATE, CK_DELETE: which statements understand RETURNING */
+	uint32_t	max_args;		/* placeholders that a statement may have; 0: 65535 */
+	bool		on_conflict;	/* INSERT understands ON CONFLICT DO NOTHING; else CK_SCAN_SKIP_DUPLICATE asks for it */
+	bool		assigns_in_turn;	/* SET a = b, b = a gives b its own value back */
+	const char *row_lock;		/* appended to a SELECT whose rows will be changed: " FOR UPDATE"; NULL: nothing */
+	const char *row_id;			/* columns that tell a row of a table without declared keys from all others within a
+								 * transaction, divided by commas: "tableoid, ctid"; NULL: the source has none */
+	const char *default_row;	/* behind INSERT INTO table, for a row of defaults alone; NULL: DEFAULT VALUES */
+	const char *truncate;		/* "TRUNCATE TABLE", before the tables' names and within the transaction; NULL: DELETE FROM */
+
 	const char *literal_prefix;	/* before a quoted string literal: "N", "" */
 	const char *sample;			/* appended to FROM table: takes a random part of the rows; %f is the fraction
 								 * from 0 to 1; NULL: the whole table is read */
@@ -356,6 +381,20 @@ typedef struct CkSql
 #define CK_MULTI	0x08u		/* one session serves many open scans at a time */
 #define CK_SECRETS	0x10u		/* keeps secrets that options of other sources refer to; needs secret_get */
 #define CK_HTTP		0x20u		/* speaks HTTP: addresses of the setting connkit.denied_addresses are refused */
+#define CK_WRITE	0x40u		/* changes rows; needs sql, and scan_open to take CK_SCAN_CHANGE */
+
+/* CkSql.returning */
+#define CK_INSERT	0x01u
+#define CK_UPDATE	0x02u
+#define CK_DELETE	0x04u
+
+/* What becomes of a change when the local transaction does not commit, or the connection breaks. */
+typedef enum CkAtomicity
+{
+	CK_BEST_EFFORT = 0,			/* it may be done, or not, or twice where it is tried again */
+	CK_IDEMPOTENT,				/* it is done at once; trying again does no harm */
+	CK_TRANSACTIONAL			/* it is done when the transaction commits, and only then */
+} CkAtomicity;
 
 struct CkConnector
 {
@@ -369,6 +408,7 @@ struct CkConnector
 	size_t		session_size;
 	size_t		scan_size;
 	const CkSql *sql;			/* required with CK_REMOTE */
+	CkAtomicity atomicity;		/* of changes, with CK_WRITE */
 
 	/* Optional. The dialect to be used with a server's options, where these change what may be sent; a static table. */
 	const CkSql *(*dialect) (const void *options);
