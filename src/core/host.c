@@ -363,6 +363,8 @@ session_sqlstate(CkStatus status)
 			return ERRCODE_CONNECTION_FAILURE;
 		case CK_ERR_BUSY:
 			return ERRCODE_TOO_MANY_CONNECTIONS;
+		case CK_ERR_CONSTRAINT:
+			return ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
 		case CK_ERR_DATA:
 			return ERRCODE_DATA_EXCEPTION;
 		case CK_ERR_PROTOCOL:
@@ -384,13 +386,27 @@ raised_sqlstate(Session *session, CkStatus status)
 {
 	const char *own = session->sqlstate;
 	const CkSql *sql = session->pub.connector->sql;
-	bool		statement = status == CK_ERR_QUERY || status == CK_ERR_DATA || status == CK_ERR_PRIVILEGE ||
-		status == CK_ERR_NOT_FOUND;
+	bool		same = false;
 
-	if (strlen(own) == 5 && strspn(own, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && sql && statement &&
-		(sql->native || strncmp(own, "22", 2) == 0))
-		return MAKE_SQLSTATE(own[0], own[1], own[2], own[3], own[4]);
-	return session_sqlstate(status);
+	if (strlen(own) == 5 && strspn(own, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && sql)
+		switch (status)
+		{
+			case CK_ERR_QUERY:
+			case CK_ERR_DATA:
+			case CK_ERR_PRIVILEGE:
+			case CK_ERR_NOT_FOUND:
+				same = sql->native || strncmp(own, "22", 2) == 0;
+				break;
+			case CK_ERR_CONSTRAINT:
+				same = strncmp(own, "23", 2) == 0;
+				break;
+			case CK_ERR_BUSY:
+				same = strncmp(own, "40", 2) == 0 || strcmp(own, "55P03") == 0;
+				break;
+			default:
+				break;
+		}
+	return same ? MAKE_SQLSTATE(own[0], own[1], own[2], own[3], own[4]) : session_sqlstate(status);
 }
 
 void

@@ -64,6 +64,7 @@ typedef enum CkStatus
 	CK_ERR_LOST,				/* the connection broke after it was made */
 	CK_ERR_BUSY,				/* too many connections, lock not granted, try later */
 	CK_ERR_QUERY,				/* the source refused the statement */
+	CK_ERR_CONSTRAINT,			/* a key or another constraint of the source forbids the change; SQLSTATE of class 23 */
 	CK_ERR_DATA,				/* a value cannot be read or converted */
 	CK_ERR_PROTOCOL,			/* the source sent what it must not send */
 	CK_ERR_UNSUPPORTED,			/* the source, or this connector, cannot do that */
@@ -506,7 +507,9 @@ ck_hint(CkSession *session, const char *hint)
 	session->host->hint(session, hint);
 }
 
-/* Adds the source's own five-character SQLSTATE to the error that was last told; shown as detail. */
+/* Adds the source's own five-character SQLSTATE, or the one that says the same, to the error that was last told. It is shown
+ * as detail, and is the error's where it has a meaning of its own: 22 (data), 23 (constraints), 40 (try the transaction again),
+ * 55P03 (lock not available), and any where the source is PostgreSQL. */
 static inline void
 ck_sqlstate(CkSession *session, const char *sqlstate)
 {
