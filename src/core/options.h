@@ -15,6 +15,8 @@ typedef struct CommonOptions
 	int64		connect_timeout_ms;
 	int64		query_timeout_ms;	/* 0: none */
 	int64		fetch_size;			/* rows; 0: the connector's choice */
+	int64		max_rows;			/* that a scan may receive; 0: any number */
+	int64		max_bytes;
 	bool		use_remote_estimate;
 	bool		password_required;
 	char	   *schema_name;

@@ -18,6 +18,7 @@
 
 uint64		scan_bytes = 0;
 const ScanRejecter *scan_rejecter = NULL;
+Oid			scan_unlimited_table = InvalidOid;
 
 void
 scan_detach(SourceScan *scan)
@@ -61,6 +62,45 @@ scan_callback(void *arg)
 	scan_close((SourceScan *) arg);
 }
 
+void
+scan_lift_limits(SourceScan *scan)
+{
+	scan->max_rows = scan->max_bytes = PG_UINT64_MAX;
+}
+
+/* The limit by that option: the smaller of what server and table say. */
+static uint64
+scan_limit(ForeignServer *server, List *table_options, const char *name, int64 parsed)
+{
+	char	   *server_says = options_get(server->options, name);
+	uint64		limit = parsed > 0 ? parsed : PG_UINT64_MAX;
+
+	if (server_says && options_get(table_options, name) && strtoull(server_says, NULL, 10) > 0)
+		limit = Min(limit, strtoull(server_says, NULL, 10));
+	return limit;
+}
+
+/* The scan at hand has received too much: ERROR, which stops the source's work on it. */
+static void
+scan_check_limits(SourceScan *scan)
+{
+	bool		rows = scan->rows > scan->max_rows;
+	const char *option = rows ? "max_rows" : "max_bytes";
+
+	if (OidIsValid(scan->table) && scan->table == scan_unlimited_table)
+	{
+		scan_lift_limits(scan);
+		return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("source \"%s\": more than " UINT64_FORMAT " %s were received, which option \"%s\" does not allow",
+					scan->session->pub.source, rows ? scan->max_rows : scan->max_bytes, rows ? "rows" : "bytes", option),
+			 scan->relation ? errcontext("scan of foreign table \"%s\"", scan->relation) : 0,
+			 errhint("Ask for less, or have the owner raise the option \"%s\" of the %s.", option,
+					 scan->relation ? "server or the foreign table" : "server")));
+}
+
 static SourceScan *
 scan_make(const CkConnector *connector, const char *remote, int ncolumns, const CkColumn *columns, const Oid *types,
 		  const int32 *typmods, const int *attributes)
@@ -87,6 +127,7 @@ scan_make(const CkConnector *connector, const char *remote, int ncolumns, const 
 	}
 	scan->native = connector->sql && connector->sql->native;
 	scan->converting = -1;
+	scan_lift_limits(scan);
 	scan->callback.func = scan_callback;
 	scan->callback.arg = scan;
 	MemoryContextRegisterResetCallback(context, &scan->callback);
@@ -117,6 +158,8 @@ scan_new(Oid serverid, Oid userid, List *table_options, const char *remote, int 
 	scan->pub.options = options_parse(connector, list_make2(server->options, table_options), &common, false);
 	scan->query_timeout_ms = common.query_timeout_ms;
 	scan->pub.fetch_size = (uint32) common.fetch_size;
+	scan->max_rows = scan_limit(server, table_options, "max_rows", common.max_rows);
+	scan->max_bytes = scan_limit(server, table_options, "max_bytes", common.max_bytes);
 	scan->pub.schema_name = common.schema_name;
 	scan->pub.table_name = common.query ? NULL : common.table_name;
 	MemoryContextSwitchTo(caller);
@@ -368,6 +411,8 @@ scan_fetch(SourceScan *scan)
 	{
 		scan->rows++;
 		scan->session->progress++;
+		if (unlikely(scan->rows > scan->max_rows || scan->pub.bytes > scan->max_bytes))
+			scan_check_limits(scan);
 		return true;
 	}
 	if (status != CK_END)

@@ -25,6 +25,8 @@ typedef struct SourceScan
 	Oid			userid;
 	bool		share;			/* other scans of the source run beside this one */
 	int64		query_timeout_ms;	/* the table's, over the server's */
+	uint64		max_rows;		/* that may be received; PG_UINT64_MAX: no limit */
+	uint64		max_bytes;
 	Session    *session;		/* while open */
 	bool		failed;			/* spooling it failed: rows are lost, and it must not be read on */
 	ResourceOwner owner;		/* of the query that reads, for the spool's files */
@@ -74,6 +76,12 @@ extern void scan_detach(SourceScan *scan);
 
 /* Reads the rest of the scan into a tuplestore, so that its session is free for another. */
 extern void scan_spool(SourceScan *scan);
+
+/* For who has to read all there is: takes the limits of max_rows and max_bytes away. */
+extern void scan_lift_limits(SourceScan *scan);
+
+/* The foreign table whose scans have no limits: that which a sync reads at this moment; or invalid. */
+extern Oid	scan_unlimited_table;
 
 /* Received by all scans of this backend that have ended. */
 extern uint64 scan_bytes;

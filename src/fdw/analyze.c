@@ -96,6 +96,7 @@ sample_rows(Relation relation, int elevel, HeapTuple *rows, int targrows, double
 	columns = remote_columns(&table, attributes, &types, &typmods, &places);
 	scan = scan_new(table.serverid, table.userid, table.options, request, list_length(attributes), columns, types,
 					typmods, places, CK_SCAN_WHOLE);
+	scan_lift_limits(scan);
 	reservoir_init_selection_state(&reservoir, targrows);
 	MemoryContextSwitchTo(row);
 	while (scan_next(scan, values, nulls))

@@ -228,10 +228,21 @@ run_request(const char *sql, ParamListInfo params, SyncRun *run, RowSink *sink)
 	Receiver	receiver = {.pub = {receiver_row, receiver_startup, receiver_shutdown, receiver_shutdown, DestTuplestore}};
 	SPIExecuteOptions options = {.params = params, .dest = &receiver.pub};
 	uint64		bytes = scan_bytes;
-	int			result;
+	Oid			above = scan_unlimited_table;
+	volatile int result = 0;
 
 	receiver.sink = sink;
-	result = SPI_execute_extended(sql, &options);
+	/* limits are for queries; a sync is to read all there is */
+	scan_unlimited_table = run->source_table;
+	PG_TRY();
+	{
+		result = SPI_execute_extended(sql, &options);
+	}
+	PG_FINALLY();
+	{
+		scan_unlimited_table = above;
+	}
+	PG_END_TRY();
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_extended failed (%s): %s", SPI_result_code_string(result), sql);
 	run->bytes += scan_bytes - bytes;
