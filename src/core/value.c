@@ -415,6 +415,41 @@ value_decimal(ValueReader *reader, const CkValue *value, Datum *datum)
 	return true;
 }
 
+/*
+ * A numeric of a float that is a decimal of few digits: at most 15 digits are told apart by a double, so there is but one such
+ * decimal, and it is the shortest. False: left to the input function.
+ */
+static bool
+value_float_decimal(ValueReader *reader, double number, Datum *datum)
+{
+	static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
+	int			precision = 15,
+				scale = reader->typmod < 0 ? 0 : (reader->typmod - VARHDRSZ) & 0x7ff,
+				last = reader->typmod < 0 ? lengthof(powers) - 1 : scale;
+
+	if (reader->typmod >= 0)
+		precision = Min(precision, (reader->typmod - VARHDRSZ) >> 16 & 0xffff);
+	for (; scale <= last && scale < lengthof(powers); scale++)
+	{
+		double		digits = rint(number * powers[scale]);
+
+		if (!(fabs(digits) < 1e15))
+			return false;
+		if (digits / powers[scale] == number)
+		{
+			int64		most = 1;
+
+			for (int i = 0; i < precision; i++)
+				most *= 10;
+			if (fabs(digits) >= (double) most)
+				return false;
+			*datum = NumericGetDatum(int64_div_fast_to_numeric((int64) digits, scale));
+			return true;
+		}
+	}
+	return false;
+}
+
 Datum
 value_read(ValueReader *reader, const CkValue *value)
 {
@@ -463,6 +498,8 @@ value_read(ValueReader *reader, const CkValue *value)
 			if (value->type == CK_INT64 && reader->typmod < 0)
 				return NumericGetDatum(int64_to_numeric(value->u.i));
 			if (value->type == CK_NUMERIC && value_decimal(reader, value, &datum))
+				return datum;
+			if (value->type == CK_FLOAT64 && value_float_decimal(reader, value->u.f, &datum))
 				return datum;
 			break;
 		case BOOLOID:

@@ -4,6 +4,7 @@
  * Any column of SQLite may hold a value of any class. Only what fits the local type is taken, all else is an error: the
  * pushdown rules rely on it.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -166,6 +167,20 @@ put_integer_text(CkRow *row, uint32_t i, sqlite3_stmt *stmt, sqlite3_value *valu
 	return true;
 }
 
+/* Whether the number is the one nearest to a decimal of so many digits behind the point, so that rounding to it changes nothing. */
+static bool
+has_scale(double number, int scale)
+{
+	static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
+	char		digits[2048];
+
+	if (scale >= 0 && scale < (int) (sizeof(powers) / sizeof(powers[0])) && fabs(number) < 1e6 &&
+		rint(number * powers[scale]) / powers[scale] == number)
+		return true;
+	snprintf(digits, sizeof(digits), "%.*f", scale, number);
+	return strtod(digits, NULL) == number;
+}
+
 /* Puts a number in the form wanted. */
 static bool
 put_number(CkRow *row, uint32_t i, const CkColumn *column, sqlite3_value *value, int storage)
@@ -185,10 +200,9 @@ put_number(CkRow *row, uint32_t i, const CkColumn *column, sqlite3_value *value,
 	{
 		double		number = sqlite3_value_double(value);
 		const char *scale = column->type == CK_NUMERIC ? strchr(column->local_type, ',') : NULL;
-		char		digits[2048];
 
 		/* a filter at the source would not see what rounding makes of it */
-		if (scale && (snprintf(digits, sizeof(digits), "%.*f", atoi(scale + 1), number), strtod(digits, NULL) != number))
+		if (scale && !has_scale(number, atoi(scale + 1)))
 			return false;
 		ck_put_float64(row, i, number);
 	}
