@@ -43,7 +43,9 @@ sql_keys(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, Oid collation)
 		appendStringInfoString(sql->text, "))");
 		return true;
 	}
-	rule = rules_find(dialect, RULE_IN, key_type, NULL);
+	rule = rules_find(dialect, RULE_KEYS, key_type, NULL);
+	if (rule == NULL)
+		rule = rules_find(dialect, RULE_IN, key_type, NULL);
 	if (rule && remote_ruled_equality(dialect, operator) && rules_locale_fits(rule, collation))
 	{
 		StringInfoData piece;

@@ -100,6 +100,8 @@ rule_enter_name(const CkSql *sql, const CkSqlRule *rule, const char *name, const
 		rule_enter(sql, RULE_ORDER, types[0], rule, name);
 	else if (strcmp(name, "in") == 0)
 		rule_enter(sql, RULE_IN, types[0], rule, name);
+	else if (strcmp(name, "keys") == 0)
+		rule_enter(sql, RULE_KEYS, types[0], rule, name);
 	else if (strcmp(name, "bool") == 0)
 		rule_enter(sql, RULE_BOOL, BOOLOID, rule, name);
 	else if (strcmp(name, "isnull") == 0)

@@ -13,6 +13,7 @@ typedef enum RuleKind
 	RULE_FUNCTION,				/* oid of the function */
 	RULE_ORDER,					/* type of the sort key */
 	RULE_IN,					/* type of the elements */
+	RULE_KEYS,					/* the same, for lists of keys; without a rule RULE_IN serves */
 	RULE_BOOL,					/* the type boolean: a boolean column as a condition */
 	RULE_IS_NULL,				/* type of the value; without a rule it is %1 IS NULL */
 	RULE_IS_NOT_NULL

@@ -278,7 +278,8 @@ typedef enum CkFidelity
  *
  * what: names divided by blanks: operators ("= <> <"), functions ("abs"), or one of the forms
  *   "order" (%1 is a sort key), "in" (%1 is equal to one of the list %2: its elements divided by commas; without such
- *   a rule it is an OR of the rule for "="), "bool" (a boolean column as a condition), "isnull" and "notnull" (without a
+ *   a rule it is an OR of the rule for "="), "keys" (the same for the keys of a join, which may let through more; without such
+ *   a rule that of "in" or "=" serves), "bool" (a boolean column as a condition), "isnull" and "notnull" (without a
  *   rule %1 IS NULL and %1 IS NOT NULL are sent and exact).
  * args: argument types divided by commas, as in pg_catalog ("int4", "text"), or a class:
  *   "integer" (int2, int4, int8, in any mixture), "float" (float4, float8).

@@ -54,6 +54,7 @@ static const CkSqlRule rules[] = {
 	{"in", "int2", IN_NUMBERS, CK_EXACT, CK_NO_LOCALE, "as above"},
 	{"in", "int4", IN_NUMBERS, CK_EXACT, CK_NO_LOCALE, "as above"},
 	{"in", "int8", IN_NUMBERS, CK_EXACT, CK_NO_LOCALE, "as above"},
+	{"keys", "integer", "%1 IN (%2)", CK_SUPERSET, CK_NO_LOCALE, "a list is searched by index, an OR of many is slow to plan"},
 	{"order", "integer", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 
 	{"= <> < <= > >=", "numeric,numeric", "(%1 %o CAST(%2 AS DECIMAL(65,30)))", CK_EXACT, CK_NO_LOCALE,
@@ -84,6 +85,7 @@ static const CkSqlRule rules[] = {
 	{"=", "text,text", "(" INDEXED("%1 = %2") BYTES("%1") " = " BYTES("%2") ")", CK_EXACT, CK_ANY_LOCALE,
 	"by collation for an index, then by bytes"},
 	{"in", "text", "(" INDEXED("%1 IN (%2)") BYTES("%1") " IN (%2))", CK_EXACT, CK_ANY_LOCALE, NULL},
+	{"keys", "text", "(" INDEXED("%1 IN (%2)") "1 = 1)", CK_SUPERSET, CK_ANY_LOCALE, "by collation"},
 	{"<>", "text,text", "(" BYTES("%1") " <> " BYTES("%2") ")", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"< <= > >=", "text,text", "(" BYTES("%1") " %o " BYTES("%2") ")", CK_EXACT, CK_C_LOCALE, NULL},
 	{"~~", "text,text", LIKE("LIKE"), CK_SUPERSET, CK_ANY_LOCALE,
