@@ -197,7 +197,8 @@ scan_open(SourceScan *scan)
 
 	if (scan->session == NULL)
 	{
-		scan->session = session_get(scan->serverid, scan->userid, scan->share);
+		scan->session = scan->alone ? session_get_alone(scan->serverid, scan->userid) :
+			session_get(scan->serverid, scan->userid, scan->share);
 		scan->pub.session = &scan->session->pub;
 	}
 	if (!(scan->session->pub.connector->caps & CK_MULTI))

@@ -24,6 +24,7 @@ typedef struct SourceScan
 	Oid			serverid;
 	Oid			userid;
 	bool		share;			/* other scans of the source run beside this one */
+	bool		alone;			/* no other scan of this transaction needs the same snapshot of the source */
 	int64		query_timeout_ms;	/* the table's, over the server's */
 	uint64		max_rows;		/* that may be received; PG_UINT64_MAX: no limit */
 	uint64		max_bytes;

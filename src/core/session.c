@@ -422,7 +422,8 @@ session_idle(Oid serverid, Oid userid, bool may_fail)
 	{
 		Session    *session = dlist_container(Session, node, iter.cur);
 
-		if (session->serverid != serverid || session->userid != userid || session->in_transaction)
+		if (session->serverid != serverid || session->userid != userid || session->in_transaction ||
+			!dlist_is_empty(&session->scans))
 			continue;
 		if (!session->invalid && !session->broken && session->opened &&
 			(session->pub.connector->session_alive == NULL ||
@@ -523,6 +524,23 @@ session_get(Oid serverid, Oid userid, bool share)
 	}
 	session_nest(session);
 	return session;
+}
+
+Session *
+session_get_alone(Oid serverid, Oid userid)
+{
+	dlist_iter	iter;
+
+	if (!(registry_connector_of_server(serverid)->caps & CK_AUTOCOMMIT))
+		return session_get(serverid, userid, false);
+	dlist_foreach(iter, &sessions)
+	{
+		Session    *s = dlist_container(Session, node, iter.cur);
+
+		if (s->serverid == serverid && s->userid == userid && s->in_transaction)
+			return session_get(serverid, userid, false);
+	}
+	return session_idle(serverid, userid, false);
 }
 
 void

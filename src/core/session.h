@@ -107,6 +107,9 @@ typedef struct Session
  */
 extern Session *session_get(Oid serverid, Oid userid, bool share);
 
+/* The same for a scan that will be the only one of the local transaction: none is begun at the source, unless one was. */
+extern Session *session_get_alone(Oid serverid, Oid userid);
+
 /* Gives back a session whose scan ended; closes it when it is broken. */
 extern void session_put(Session *session);
 

@@ -3,12 +3,14 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "executor/executor.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "tcop/pquery.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -76,12 +78,17 @@ begin_join(ForeignScanState *node, TableScan *state)
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	int			n = list_length(plan->fdw_scan_tlist);
 	CkColumn   *columns = palloc0(sizeof(CkColumn) * Max(n, 1));
+	char	   *query = NULL;
 	int			table = -1;
 	ListCell   *lc;
 
 	while ((table = bms_next_member(compat_scan_tables(plan), table)) >= 0)
+	{
 		remote_table_init(&state->table, exec_rt_fetch(table, node->ss.ps.state)->relid, compat_scan_user(node));
+		query = query ? query : state->table.query;
+	}
 	state->table.options = NIL;
+	state->table.query = query;
 	state->types = palloc(sizeof(Oid) * Max(n, 1));
 	state->typmods = palloc(sizeof(int32) * Max(n, 1));
 	state->places = palloc(sizeof(int) * Max(n, 1));
@@ -271,6 +278,29 @@ compute_args(ForeignScanState *node, CkValue *args)
 	return fits;
 }
 
+/*
+ * True where this scan is all that the local transaction will ask of any source: the query is the client's own and the whole
+ * transaction, it reads nothing else, and calls no function that somebody made. At READ COMMITTED that needs no transaction
+ * there.
+ */
+static bool
+is_alone(ForeignScanState *node)
+{
+	EState	   *estate = node->ss.ps.state;
+	PlannedStmt *statement = estate->es_plannedstmt;
+	Plan	   *plan = statement->planTree;
+
+	if (IsolationUsesXactSnapshot() || IsTransactionBlock() || IsSubTransaction() || ActivePortal == NULL ||
+		ActivePortal->queryDesc == NULL || ActivePortal->queryDesc->estate != estate ||
+		statement->commandType != CMD_SELECT || statement->subplans != NIL || statement->invalItems != NIL ||
+		statement->rowMarks != NIL)
+		return false;
+	/* nothing that runs a plan below it more than once */
+	while (plan != node->ss.ps.plan && outerPlan(plan) && innerPlan(plan) == NULL)
+		plan = outerPlan(plan);
+	return plan == node->ss.ps.plan;
+}
+
 /* Starts the scan, or starts it again with the arguments of this execution. */
 static void
 start_scan(ForeignScanState *node)
@@ -307,6 +337,8 @@ start_scan(ForeignScanState *node)
 							   state->typmods, state->places, state->flags);
 		state->scan->timed = state->timed;
 		state->scan->share = state->share;
+		/* the text of a query may change something: a read-only transaction sees to it that it does not */
+		state->scan->alone = state->table.query == NULL && is_alone(node);
 		if (node->ss.ss_currentRelation)
 		{
 			state->scan->table = RelationGetRelid(node->ss.ss_currentRelation);

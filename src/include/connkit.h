@@ -384,6 +384,7 @@ typedef struct CkSql
 #define CK_SECRETS	0x10u		/* keeps secrets that options of other sources refer to; needs secret_get */
 #define CK_HTTP		0x20u		/* speaks HTTP: addresses of the setting connkit.denied_addresses are refused */
 #define CK_WRITE	0x40u		/* changes rows; needs sql, and scan_open to take CK_SCAN_CHANGE */
+#define CK_AUTOCOMMIT	0x80u	/* a scan that comes without CK_BEGIN is a transaction of its own */
 
 /* CkSql.returning */
 #define CK_INSERT	0x01u

@@ -41,7 +41,7 @@ static const CkOption postgres_options[] = {
 
 static const CkConnector postgres_connector = {
 	.abi = CK_ABI,
-	.caps = CK_DISCOVER | CK_READ | CK_REMOTE,
+	.caps = CK_DISCOVER | CK_READ | CK_REMOTE | CK_AUTOCOMMIT,
 	.name = "postgres",
 	.title = "PostgreSQL",
 	.version = "0.1.0 (libpq " CK_LIBPQ_VERSION ")",

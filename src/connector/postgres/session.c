@@ -270,7 +270,7 @@ postgres_set_up(CkSession *session)
 
 	snprintf(sql, sizeof(sql), "SET search_path = pg_catalog; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';"
 			 "SET timezone = 'UTC'; SET extra_float_digits = 3; SET bytea_output = 'hex';"
-			 "SET standard_conforming_strings = on%s",
+			 "SET standard_conforming_strings = on; SET default_transaction_isolation = 'repeatable read'%s",
 			 PQserverVersion(postgres_session(session)->conn) >= 140000
 			 ? "; SET client_connection_check_interval = '10s'" : "");
 	return postgres_send(session, sql);
