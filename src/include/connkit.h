@@ -234,6 +234,11 @@ typedef enum CkEvent
 #define CK_SCAN_CHANGE	0x02u
 /* With CK_SCAN_CHANGE: a row that a key of the source forbids is no error; nothing is changed then, and affected is 0. */
 #define CK_SCAN_SKIP_DUPLICATE	0x04u
+/* With CK_SCAN_CHANGE: it may be one that no rollback undoes, for it stands alone or the user wants it so
+ * (connkit.allow_best_effort_writes); else a connector that is CK_TRANSACTIONAL refuses what it cannot undo. */
+#define CK_SCAN_BEST_EFFORT	0x08u
+/* The request locks the rows that it reads (row_lock). It is read to its end, or the transaction is rolled back. */
+#define CK_SCAN_LOCK	0x10u
 
 struct CkScan
 {
@@ -427,7 +432,8 @@ struct CkConnector
 	 * and ck_warn(). */
 	CkStatus	(*session_check) (CkSession *session);
 	/* Optional. Stops what the source is doing for an open scan and makes the session fit for the next statement of
-	 * the same transaction. Anything but CK_OK: the core closes the session. Without it, the session is closed.
+	 * the same transaction; where the scan changes or locks rows, fit for the rollback that the core sends next, be it to a
+	 * savepoint. Anything but CK_OK: the core closes the session. Without it, the session is closed.
 	 * Not called with CK_MULTI: there scan_close alone stops a scan. */
 	CkStatus	(*session_cancel) (CkSession *session);
 	/* Optional. CK_BEGIN on other that gives it leader's snapshot; leader may have a scan open. CK_ERR_UNSUPPORTED:
