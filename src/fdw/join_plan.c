@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/restrictinfo.h"
 #include "parser/parsetree.h"
@@ -220,7 +221,7 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 		return;
 	}
 	plan->tuples = left->tuples + right->tuples;
-	plan->sent_rows = joinrel->rows;
+	plan->sent_rows = clamp_row_est(joinrel->rows / Max(clauselist_selectivity(root, plan->local, 0, JOIN_INNER, NULL), 1e-6));
 	plan->width = joinrel->reltarget->width;
 	fdw_add_paths(root, joinrel);
 }

@@ -21,24 +21,26 @@ $node->safe_psql('postgres', qq{
 	CREATE FOREIGN TABLE far (i int) SERVER self OPTIONS (schema_name 'public', table_name 'number');
 	CREATE FOREIGN TABLE asked (i int) SERVER self OPTIONS (query 'SELECT i FROM public.number');
 	CREATE FUNCTION reads() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM far';
-	CREATE FUNCTION one() RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+	CREATE FUNCTION one() RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+	ANALYZE far;
 	CREATE VIEW own AS SELECT i FROM far WHERE i > one();
 });
 
-# How often connkit began a transaction while the statements ran.
+# Whether connkit began a transaction while the statements ran.
 sub begins
 {
 	my $before = -s $node->logfile;
 	$node->safe_psql('postgres', shift);
-	return () = slurp_file($node->logfile, $before) =~ /^connkit.*START TRANSACTION/mg;
+	return slurp_file($node->logfile, $before) =~ /^connkit.*START TRANSACTION/m ? 1 : 0;
 }
 
 is(begins('SELECT * FROM far'), 0, 'a scan of all rows');
 is(begins('SELECT i + 1 FROM far WHERE i = 5'), 0, 'a look-up');
 is(begins('SELECT count(*) FROM (SELECT i FROM far ORDER BY random()) f WHERE i > 2'), 0, 'a scan below other nodes');
-is(begins('PREPARE p(int) AS SELECT * FROM far WHERE i = $1; EXECUTE p(1);'), 1, 'several statements in one message');
+is(begins('SELECT * FROM far\; SELECT * FROM far;'), 1, 'several statements in one message');
 is(begins('BEGIN; SELECT * FROM far; SELECT * FROM far; COMMIT'), 1, 'a transaction block');
-is(begins('SELECT * FROM far a, far b WHERE a.i + random() < b.i'), 1, 'two scans');
+is(begins('SELECT * FROM far a JOIN far b USING (i)'), 0, 'a join that the source does');
+is(begins('SELECT * FROM far UNION ALL SELECT * FROM far'), 1, 'two scans');
 is(begins('SELECT (SELECT count(*) FROM far WHERE random() > 2), i FROM far'), 1, 'a sub-query');
 is(begins('SELECT reads()'), 1, 'a query of a function');
 is(begins('SELECT i FROM far WHERE i > one()'), 1, 'a function that somebody made');
