@@ -773,6 +773,25 @@ value_within(const CkValue *value, const CkSqlLimits *limits)
 	}
 }
 
+bool
+value_type_within(CkType type, const CkSqlLimits *limits)
+{
+	switch (type)
+	{
+		case CK_FLOAT32:
+		case CK_FLOAT64:
+			return limits->nan;
+		case CK_NUMERIC:
+			return limits->numeric_digits == 0;
+		case CK_DATE:
+		case CK_TIMESTAMP:
+		case CK_TIMESTAMPTZ:
+			return limits->infinite_time && limits->timestamp_min == limits->timestamp_max;
+		default:
+			return true;
+	}
+}
+
 char *
 value_raw_text(const CkValue *value)
 {

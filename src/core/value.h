@@ -48,6 +48,9 @@ extern void value_from_datum(CkValue *value, Oid type, Datum datum, bool isnull,
 /* What a connector put, for people: its text, or its bytes in hexadecimal; never an ERROR. */
 extern char *value_raw_text(const CkValue *value);
 
+/* True where the source can be told every value of this type. */
+extern bool value_type_within(CkType type, const CkSqlLimits *limits);
+
 /* True where the source can be told this value. */
 extern bool value_within(const CkValue *value, const CkSqlLimits *limits);
 

@@ -34,10 +34,10 @@ sql_keys(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, Oid collation)
 			!value_type_is_native(exprType((Node *) key)))
 			return false;
 		appendStringInfoChar(sql->text, '(');
-		sql->bytewise = remote_mixes_collations(sql, (Node *) key);
+		sql->collation = remote_mixes_collations(sql, (Node *) key) ? "C" : NULL;
 		if (!remote_value(sql, (Node *) key))
 			return false;
-		sql->bytewise = false;
+		sql->collation = NULL;
 		appendStringInfo(sql->text, " %s ANY (", name);
 		remote_placeholder(sql, (Expr *) list);
 		appendStringInfoString(sql->text, "))");

@@ -1,5 +1,5 @@
 /*
- * remote_sql.c: writes SQL for a source in its dialect, and knows what may be sent.
+ * remote_sql.c: writes SQL for a source in its dialect: values that are sent, operators and functions by their rules.
  *
  * What is sent gives PostgreSQL's own answer, or a superset of it that is checked again here. Which operators do is
  * data of the dialect (CkSqlRule); a source that is PostgreSQL itself also takes everything that is built in, immutable
@@ -25,18 +25,11 @@
 
 /* Elements of a constant list that are sent; longer lists are looked through here. */
 #define LIST_LIMIT 1000
-/* Conditions that are joined in one pair of parentheses, and levels of them: parsers have a limited depth. */
+/* Conditions that are joined in one pair of parentheses: parsers have a limited depth. */
 #define JOINT_LIMIT 50
-#define DEPTH_LIMIT 20
 
-static bool sql_condition(RemoteSql *sql, Node *node, bool positive);
-static bool sql_single_condition(RemoteSql *sql, Node *node, bool positive);
-
-/*
- * True where the expression has the same value for every row of the tables, so that it can be computed here and sent.
- */
-static bool
-is_parameter(RemoteSql *sql, Node *node)
+bool
+remote_parameter(RemoteSql *sql, Node *node)
 {
 	return !bms_overlap(sql->relids, pull_varnos(sql->root, node)) && !contain_volatile_functions(node) &&
 		!contain_subplans(node) && !contain_aggs_of_level(node, 0) && !contain_windowfuncs(node) &&
@@ -61,7 +54,8 @@ remote_placeholder(RemoteSql *sql, Expr *value)
 		index = list_length(sql->params);
 	}
 	sql->parameters = true;
-	sql->unsure |= !IsA(value, Const) && !sql->dialect->native;
+	sql->unsure |= !IsA(value, Const) && !sql->dialect->native &&
+		!value_type_within(value_type_for(exprType((Node *) value)), &sql->dialect->limits);
 	if (!sql->dialect->numbered)
 	{
 		sql->places = lappend_int(sql->places, index);
@@ -94,8 +88,8 @@ native_literal(RemoteSql *sql, Const *constant)
 	appendStringInfo(sql->text, "%s::%s", quote_literal_cstr(text), remote_type_name(getBaseType(constant->consttype)));
 }
 
-static bool
-sql_constant(RemoteSql *sql, Const *constant)
+bool
+remote_constant(RemoteSql *sql, Const *constant)
 {
 	CkValue		value;
 
@@ -162,7 +156,18 @@ sql_elements(RemoteSql *sql, List *values)
 	return true;
 }
 
-/* Writes a rule's template; args are written anew wherever they stand. With list, that is what %2 stands for. */
+/* Writes the digits and the scale of a numeric value. */
+static bool
+sql_digits(RemoteSql *sql, Node *node)
+{
+	NumericShape shape;
+
+	if (!remote_numeric_shape(node, &shape))
+		return false;
+	appendStringInfo(sql->text, "%d,%d", Max(shape.digits + shape.scale, 1), shape.scale);
+	return true;
+}
+
 bool
 remote_template(RemoteSql *sql, const char *template, const char *name, List *args, List *list)
 {
@@ -186,6 +191,11 @@ remote_template(RemoteSql *sql, const char *template, const char *name, List *ar
 			if (!remote_value(sql, list_nth(args, *c - '1')))
 				return false;
 		}
+		else if (*c == 'n')
+		{
+			if (!sql_digits(sql, list_nth(args, *++c - '1')))
+				return false;
+		}
 		else if (*c == '%')
 			appendStringInfoChar(sql->text, '%');
 		else
@@ -194,11 +204,11 @@ remote_template(RemoteSql *sql, const char *template, const char *name, List *ar
 	return true;
 }
 
-/* True where the rule may be used in this place, and notes what it means. */
-static bool
-rule_usable(RemoteSql *sql, const CkSqlRule *rule, Oid collation, bool positive)
+bool
+remote_rule_usable(RemoteSql *sql, const CkSqlRule *rule, Oid collation, Place place)
 {
-	if (!rules_locale_fits(rule, collation) || (rule->fidelity != CK_EXACT && !positive))
+	if (!rules_locale_fits(rule, collation) || (rule->fidelity == CK_FILTER && place == PLACE_VALUE) ||
+		(rule->fidelity == CK_SUPERSET && place != PLACE_FILTER))
 		return false;
 	if (rule->fidelity == CK_SUPERSET)
 		sql->superset = true;
@@ -250,42 +260,78 @@ native_order_differs(Oid opno, List *args)
 	return type == JSONBOID && (name[0] == '<' || name[0] == '>') && strcmp(name, "<>") != 0 && strcmp(name, "<@") != 0;
 }
 
+bool
+remote_native_operator(RemoteSql *sql, Oid opno, List *args)
+{
+	return sql->dialect->native && opno < FirstGenbkiObjectId && !native_order_differs(opno, args) &&
+		native_function_fits(get_opcode(opno), args, get_op_rettype(opno));
+}
+
 static bool
-sql_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, bool positive)
+is_column(Node *node)
+{
+	while (IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return IsA(node, Var);
+}
+
+/*
+ * Two text columns that are equal, at PostgreSQL. Their own collations may be in conflict; that of the database never is, takes
+ * different strings for different, and most likely is the one of the columns' indexes.
+ */
+static bool
+native_text_equality(RemoteSql *sql, List *args)
+{
+	bool		written;
+
+	sql->collation = "default";
+	written = remote_template(sql, "(%1 = %2)", "=", args, NULL);
+	sql->collation = "C";
+	return written;
+}
+
+bool
+remote_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, Place place)
 {
 	const CkSqlRule *rule;
 	const char *name;
 	Oid			commutator;
 
 	/* the column comes first, so that a rule need not think of both orders */
-	if (list_length(args) == 2 && is_parameter(sql, linitial(args)) && !is_parameter(sql, lsecond(args)) &&
+	if (list_length(args) == 2 && remote_parameter(sql, linitial(args)) && !remote_parameter(sql, lsecond(args)) &&
 		OidIsValid(commutator = get_commutator(opno)))
 	{
 		args = list_make2(lsecond(args), linitial(args));
 		opno = commutator;
 	}
-	rule = rules_find(sql->dialect, RULE_OPERATOR, opno, &name);
-	if (rule)
-		return rule_usable(sql, rule, collation, positive) && remote_template(sql, rule->remote, name, args, NULL);
-	if (!sql->dialect->native || OidIsValid(collation) || opno >= FirstGenbkiObjectId ||
-		native_order_differs(opno, args) ||
-		!native_function_fits(get_opcode(opno), args, get_op_rettype(opno)))
+	rule = rules_find_call(sql->dialect, RULE_OPERATOR, opno, args, &name);
+	/* of arrays, the rule is for those of text */
+	if (rule == NULL || (sql->dialect->native && rule->locale != CK_NO_LOCALE && !OidIsValid(collation)))
+		return !OidIsValid(collation) && remote_native_operator(sql, opno, args) &&
+			remote_template(sql, NULL, get_opname(opno), args, NULL);
+	if (!remote_rule_usable(sql, rule, collation, place))
 		return false;
-	return remote_template(sql, NULL, get_opname(opno), args, NULL);
+	if (sql->collation && strcmp(name, "=") == 0 && is_column(linitial(args)) && is_column(lsecond(args)))
+		return native_text_equality(sql, args);
+	return remote_template(sql, rule->remote, name, args, NULL);
 }
 
-static bool
-sql_function(RemoteSql *sql, FuncExpr *func, bool positive)
+bool
+remote_cast(RemoteSql *sql, Node *arg, Oid type, Oid collation, Place place)
 {
-	const CkSqlRule *rule;
-	const char *name;
+	const CkSqlRule *rule = rules_find_cast(sql->dialect, getBaseType(exprType(arg)), type);
+
+	return rule && remote_rule_usable(sql, rule, collation, place) &&
+		remote_template(sql, rule->remote ? rule->remote : "%1", "cast", list_make1(arg), NULL);
+}
+
+/* A function that is built in at the source as well. */
+static bool
+native_function(RemoteSql *sql, FuncExpr *func)
+{
 	int32		typmod;
 
-	rule = rules_find(sql->dialect, RULE_FUNCTION, func->funcid, &name);
-	if (rule)
-		return rule_usable(sql, rule, func->inputcollid, positive) &&
-			remote_template(sql, rule->remote, name, func->args, NULL);
-	if (!sql->dialect->native || OidIsValid(func->inputcollid) || func->funcvariadic ||
+	if (OidIsValid(func->inputcollid) || func->funcvariadic ||
 		!native_function_fits(func->funcid, func->args, func->funcresulttype))
 		return false;
 	if (func->funcformat == COERCE_EXPLICIT_CAST || func->funcformat == COERCE_IMPLICIT_CAST)
@@ -304,6 +350,23 @@ sql_function(RemoteSql *sql, FuncExpr *func, bool positive)
 	return true;
 }
 
+bool
+remote_function(RemoteSql *sql, FuncExpr *func, Place place)
+{
+	const char *name;
+	const CkSqlRule *rule = rules_find_call(sql->dialect, RULE_FUNCTION, func->funcid, func->args, &name);
+
+	if (rule)
+		return remote_rule_usable(sql, rule, func->inputcollid, place) &&
+			remote_template(sql, rule->remote, name, func->args, NULL);
+	if (sql->dialect->native)
+		return native_function(sql, func);
+	if (list_length(func->args) == 1 &&
+		(func->funcformat == COERCE_EXPLICIT_CAST || func->funcformat == COERCE_IMPLICIT_CAST))
+		return remote_cast(sql, linitial(func->args), func->funcresulttype, func->inputcollid, place);
+	return false;
+}
+
 /* True for an = of which the dialect knows, and no user's operator of that name. */
 bool
 remote_ruled_equality(const CkSql *dialect, Oid operator)
@@ -313,273 +376,118 @@ remote_ruled_equality(const CkSql *dialect, Oid operator)
 	return rules_find(dialect, RULE_OPERATOR, operator, &name) != NULL && strcmp(name, "=") == 0;
 }
 
-/* column = ANY (list): by the dialect's rule for lists, or an OR of single comparisons. */
-static bool
-sql_list(RemoteSql *sql, ScalarArrayOpExpr *expr, bool positive)
+/* The elements of a constant array that are not NULL; *nulls: whether there are others. */
+static List *
+array_elements(Const *array, Oid type, bool *nulls)
 {
-	Const	   *array = lsecond(expr->args);
-	Node	   *scalar = linitial(expr->args);
-	const CkSqlRule *rule;
-	Oid			type;
 	int16		length;
 	bool		byval;
 	char		align;
 	Datum	   *elements;
-	bool	   *nulls;
+	bool	   *isnull;
 	int			count;
 	List	   *values = NIL;
-	ListCell   *lc;
 
-	if (!expr->useOr || !IsA(array, Const) || array->constisnull)
+	get_typlenbyvalalign(type, &length, &byval, &align);
+	deconstruct_array(DatumGetArrayTypeP(array->constvalue), type, length, byval, align, &elements, &isnull, &count);
+	*nulls = false;
+	for (int i = 0; i < count; i++)
+	{
+		if (isnull[i])
+			*nulls = true;
+		else
+			values = lappend(values, makeConst(type, -1, array->constcollid, length, elements[i], false, byval));
+	}
+	return values;
+}
+
+/* column = ANY (list) and column <> ALL (list), by the dialect's rule for lists. False, and nothing written, without one. */
+static bool
+sql_in(RemoteSql *sql, ScalarArrayOpExpr *expr, Oid type, List *values, Place place, bool *written)
+{
+	const CkSqlRule *rule = rules_find(sql->dialect, RULE_IN, type, NULL);
+	Oid			equality = expr->useOr ? expr->opno : get_negator(expr->opno);
+
+	if (rule == NULL || !OidIsValid(equality) || !remote_ruled_equality(sql->dialect, equality) ||
+		!remote_rule_usable(sql, rule, expr->inputcollid, expr->useOr ? place : PLACE_VALUE))
+		return false;
+	if (!expr->useOr)
+		appendStringInfoString(sql->text, "(NOT ");
+	*written = remote_template(sql, rule->remote ? rule->remote : "(%1 IN (%2))", "in", list_make1(linitial(expr->args)),
+							   values);
+	if (!expr->useOr)
+		appendStringInfoChar(sql->text, ')');
+	return true;
+}
+
+/* A comparison with the elements of a constant array: by the rule for lists, or one by one. */
+static bool
+sql_list(RemoteSql *sql, ScalarArrayOpExpr *expr, Place place)
+{
+	Const	   *array = lsecond(expr->args);
+	const char *joint = expr->useOr ? "OR" : "AND";
+	Oid			type;
+	List	   *values;
+	ListCell   *lc;
+	bool		nulls,
+				written;
+
+	if (!IsA(array, Const) || array->constisnull)
 		return false;
 	type = get_element_type(array->consttype);
 	if (!OidIsValid(type) || get_op_rettype(expr->opno) != BOOLOID)
 		return false;
-	get_typlenbyvalalign(type, &length, &byval, &align);
-	deconstruct_array(DatumGetArrayTypeP(array->constvalue), type, length, byval, align, &elements, &nulls, &count);
-	for (int i = 0; i < count; i++)
-	{
-		if (!nulls[i])
-			values = lappend(values, makeConst(type, -1, array->constcollid, length, elements[i], false, byval));
-		else if (!positive)
-			return false;		/* it makes the answer NULL, not false */
-	}
-	if (values == NIL || list_length(values) > LIST_LIMIT)
+	values = array_elements(array, type, &nulls);
+	/* a NULL in it makes the answer NULL, not false; and false or NULL, not true */
+	if (values == NIL || list_length(values) > LIST_LIMIT || (nulls && (place == PLACE_VALUE || !expr->useOr)))
 		return false;
-
-	rule = rules_find(sql->dialect, RULE_IN, type, NULL);
-	if (rule && remote_ruled_equality(sql->dialect, expr->opno))
-		return rule_usable(sql, rule, expr->inputcollid, positive) &&
-			remote_template(sql, rule->remote ? rule->remote : "%1 IN (%2)", "in", list_make1(scalar), values);
+	if (sql_in(sql, expr, type, values, place, &written))
+		return written;
 	foreach(lc, values)
 	{
-		remote_joint(sql->text, "OR", foreach_current_index(lc), list_length(values));
-		if (!sql_operator(sql, expr->opno, list_make2(scalar, lfirst(lc)), expr->inputcollid, positive))
+		remote_joint(sql->text, joint, foreach_current_index(lc), list_length(values));
+		if (!remote_operator(sql, expr->opno, list_make2(linitial(expr->args), lfirst(lc)), expr->inputcollid, place))
 			return false;
 	}
-	remote_joint(sql->text, "OR", list_length(values), list_length(values));
+	remote_joint(sql->text, joint, list_length(values), list_length(values));
 	return true;
 }
 
-static bool
-sql_array_operator(RemoteSql *sql, ScalarArrayOpExpr *expr, bool positive)
+/* The template with ANY (%2) or ALL (%2) in the place of %2. */
+static char *
+quantified(const char *template, const char *quantifier)
 {
-	const CkSql *dialect = sql->dialect;
+	StringInfoData text;
 
-	if (dialect->native && !OidIsValid(expr->inputcollid) && expr->opno < FirstGenbkiObjectId &&
-		native_function_fits(get_opcode(expr->opno), expr->args, BOOLOID))
+	initStringInfo(&text);
+	for (const char *c = template; *c; c++)
 	{
-		appendStringInfoChar(sql->text, '(');
-		if (!remote_value(sql, linitial(expr->args)))
-			return false;
-		appendStringInfo(sql->text, " %s %s (", get_opname(expr->opno), expr->useOr ? "ANY" : "ALL");
-		if (!remote_value(sql, lsecond(expr->args)))
-			return false;
-		appendStringInfoString(sql->text, "))");
-		return true;
+		if (strncmp(c, "%2", 2) == 0)
+			appendStringInfo(&text, "%s (%%2)", quantifier), c++;
+		else
+			appendStringInfoChar(&text, *c);
 	}
-	return sql_list(sql, expr, positive);
+	return text.data;
 }
 
-/*
- * Writes an expression as a value. What it holds is exact, since nothing checks a value again.
- */
 bool
-remote_value(RemoteSql *sql, Node *node)
-{
-	const CkSql *dialect = sql->dialect;
-
-	if (sql->keys > 0 && node == list_nth(sql->params, sql->keys - 1))
-	{
-		remote_placeholder(sql, (Expr *) node);
-		return true;
-	}
-	if (IsA(node, Const))
-		return sql_constant(sql, (Const *) node);
-	if (is_parameter(sql, node))
-	{
-		Oid			type = exprType(node);
-
-		if (dialect->native ? !value_type_is_native(type) : value_type_for(type) == CK_NATIVE)
-			return false;
-		remote_placeholder(sql, (Expr *) node);
-		return true;
-	}
-	switch (nodeTag(node))
-	{
-		case T_Var:
-			{
-				Var		   *var = (Var *) node;
-
-				if (!bms_is_member(var->varno, sql->relids) || var->varlevelsup > 0 || var->varattno <= 0)
-					return false;
-				if (dialect->native && !value_type_is_native(var->vartype))
-					return false;
-				if (sql->bytewise && OidIsValid(var->varcollid))
-				{
-					appendStringInfoChar(sql->text, '(');
-					remote_column(sql->text, fdw_table(sql->root, var->varno), sql->qualified ? var->varno : 0, var->varattno);
-					appendStringInfoString(sql->text, " COLLATE \"C\")");
-				}
-				else
-					remote_column(sql->text, fdw_table(sql->root, var->varno), sql->qualified ? var->varno : 0, var->varattno);
-				return true;
-			}
-		case T_RelabelType:
-			{
-				Node	   *arg = (Node *) ((RelabelType *) node)->arg;
-				Oid			type = getBaseType(exprType(node));
-
-				if (!remote_value(sql, arg))
-					return false;
-				/* another type has other operators of the same name */
-				if (dialect->native && type != getBaseType(exprType(arg)))
-					appendStringInfo(sql->text, "::%s", remote_type_name(type));
-				return !dialect->native || value_type_is_native(type);
-			}
-		case T_OpExpr:
-			return sql_operator(sql, ((OpExpr *) node)->opno, ((OpExpr *) node)->args, ((OpExpr *) node)->inputcollid,
-								false);
-		case T_FuncExpr:
-			return sql_function(sql, (FuncExpr *) node, false);
-		default:
-			return false;
-	}
-}
-
-static bool
-sql_null_test(RemoteSql *sql, NullTest *test, bool positive)
-{
-	bool		null = test->nulltesttype == IS_NULL;
-	const CkSqlRule *rule;
-	Node	   *arg = (Node *) test->arg;
-
-	if (test->argisrow)
-		return false;
-	rule = rules_find(sql->dialect, null ? RULE_IS_NULL : RULE_IS_NOT_NULL, getBaseType(exprType(arg)), NULL);
-	if (rule)
-		return rule->remote && rule_usable(sql, rule, InvalidOid, positive) &&
-			remote_template(sql, rule->remote, "", list_make1(arg), NULL);
-	appendStringInfoChar(sql->text, '(');
-	if (IsA(arg, Var) && bms_is_member(((Var *) arg)->varno, sql->relids) && ((Var *) arg)->varattno > 0)
-		remote_bare_column(sql->text, fdw_table(sql->root, ((Var *) arg)->varno), sql->qualified ? ((Var *) arg)->varno : 0,
-						   ((Var *) arg)->varattno);
-	else if (!remote_value(sql, arg))
-		return false;
-	appendStringInfoString(sql->text, null ? " IS NULL)" : " IS NOT NULL)");
-	return true;
-}
-
-static bool
-sql_bool_expr(RemoteSql *sql, BoolExpr *expr, bool positive)
-{
-	ListCell   *lc;
-	const char *joint = expr->boolop == AND_EXPR ? "AND" : "OR";
-
-	if (expr->boolop == NOT_EXPR)
-	{
-		appendStringInfoString(sql->text, "(NOT ");
-		if (!sql_condition(sql, linitial(expr->args), false))
-			return false;
-		appendStringInfoChar(sql->text, ')');
-		return true;
-	}
-	foreach(lc, expr->args)
-	{
-		remote_joint(sql->text, joint, foreach_current_index(lc), list_length(expr->args));
-		if (!sql_condition(sql, lfirst(lc), positive))
-			return false;
-	}
-	remote_joint(sql->text, joint, list_length(expr->args), list_length(expr->args));
-	return true;
-}
-
-static bool
-sql_boolean_test(RemoteSql *sql, BooleanTest *test)
-{
-	static const char *const tests[] = {
-		[IS_TRUE] = " IS TRUE)", [IS_NOT_TRUE] = " IS NOT TRUE)", [IS_FALSE] = " IS FALSE)",
-		[IS_NOT_FALSE] = " IS NOT FALSE)", [IS_UNKNOWN] = " IS NULL)", [IS_NOT_UNKNOWN] = " IS NOT NULL)"
-	};
-
-	appendStringInfoChar(sql->text, '(');
-	if (!sql_condition(sql, (Node *) test->arg, false))
-		return false;
-	appendStringInfoString(sql->text, tests[test->booltesttype]);
-	return true;
-}
-
-/* True where the expression holds different text columns of the table, which may have different collations there. */
-bool
-remote_mixes_collations(RemoteSql *sql, Node *node)
-{
-	List	   *vars = pull_var_clause(node, PVC_INCLUDE_PLACEHOLDERS);
-	Var		   *first = NULL;
-	ListCell   *lc;
-
-	foreach(lc, vars)
-	{
-		if (!OidIsValid(exprCollation(lfirst(lc))) || !IsA(lfirst(lc), Var) ||
-			!bms_is_member(lfirst_node(Var, lc)->varno, sql->relids))
-			continue;
-		if (first && !equal(first, lfirst(lc)))
-			return true;
-		first = lfirst(lc);
-	}
-	return false;
-}
-
-/*
- * Writes a condition. In a positive place a superset is allowed: more rows pass, none is lost.
- */
-static bool
-sql_condition(RemoteSql *sql, Node *node, bool positive)
-{
-	bool		outer = sql->bytewise;
-	bool		written;
-
-	if (sql->depth >= DEPTH_LIMIT)
-		return false;
-	sql->depth++;
-	sql->bytewise = outer || (sql->dialect->native && !IsA(node, BoolExpr) && remote_mixes_collations(sql, node));
-	written = sql_single_condition(sql, node, positive);
-	sql->bytewise = outer;
-	sql->depth--;
-	return written;
-}
-
-/* The same by kinds of nodes, with what is known of its columns' collations. */
-static bool
-sql_single_condition(RemoteSql *sql, Node *node, bool positive)
+remote_array_operator(RemoteSql *sql, ScalarArrayOpExpr *expr, Place place)
 {
 	const CkSqlRule *rule;
+	const char *name;
+	const char *quantifier = expr->useOr ? "ANY" : "ALL";
+	Node	   *array = lsecond(expr->args);
 
-	switch (nodeTag(node))
-	{
-		case T_BoolExpr:
-			return sql_bool_expr(sql, (BoolExpr *) node, positive);
-		case T_OpExpr:
-			return sql_operator(sql, ((OpExpr *) node)->opno, ((OpExpr *) node)->args, ((OpExpr *) node)->inputcollid,
-								positive);
-		case T_FuncExpr:
-			return sql_function(sql, (FuncExpr *) node, positive);
-		case T_ScalarArrayOpExpr:
-			return sql_array_operator(sql, (ScalarArrayOpExpr *) node, positive);
-		case T_NullTest:
-			return sql_null_test(sql, (NullTest *) node, positive);
-		case T_BooleanTest:
-			return sql_boolean_test(sql, (BooleanTest *) node);
-		case T_Var:
-			if (((Var *) node)->vartype != BOOLOID)
-				return false;
-			if (sql->dialect->native)
-				return remote_value(sql, node);
-			rule = rules_find(sql->dialect, RULE_BOOL, BOOLOID, NULL);
-			return rule && rule_usable(sql, rule, InvalidOid, positive) &&
-				remote_template(sql, rule->remote, "", list_make1(node), NULL);
-		default:
-			return false;
-	}
+	if (!sql->dialect->native || expr->opno >= FirstGenbkiObjectId || !value_type_is_native(exprType(array)))
+		return sql_list(sql, expr, place);
+	if (!OidIsValid(expr->inputcollid))
+		return native_function_fits(get_opcode(expr->opno), expr->args, BOOLOID) &&
+			remote_template(sql, quantified("(%1 %o %2)", quantifier), get_opname(expr->opno), expr->args, NULL);
+	if (IsA(array, Const))
+		return sql_list(sql, expr, place);
+	rule = rules_find(sql->dialect, RULE_OPERATOR, expr->opno, &name);
+	return rule && remote_rule_usable(sql, rule, expr->inputcollid, place) &&
+		remote_template(sql, quantified(rule->remote ? rule->remote : "(%1 %o %2)", quantifier), name, expr->args, NULL);
 }
 
 Pushed
@@ -592,7 +500,7 @@ remote_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condi
 		return PUSHED_NOT;
 	initStringInfo(&scratch);
 	if (!bms_overlap(relids, pull_varnos(root, (Node *) condition)) ||
-		contain_volatile_functions((Node *) condition) || !sql_condition(&sql, (Node *) condition, true))
+		contain_volatile_functions((Node *) condition) || !remote_test(&sql, (Node *) condition, PLACE_FILTER))
 		return PUSHED_NOT;
 	return sql.superset ? PUSHED_SUPERSET : PUSHED_EXACT;
 }
@@ -600,6 +508,6 @@ remote_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condi
 void
 remote_condition(RemoteSql *sql, Expr *condition)
 {
-	if (!sql_condition(sql, (Node *) condition, true))
+	if (!remote_test(sql, (Node *) condition, PLACE_FILTER))
 		elog(ERROR, "a condition that was judged fit cannot be written");
 }

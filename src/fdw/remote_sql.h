@@ -26,8 +26,16 @@ typedef struct RemoteSql
 	bool		parameters;		/* a placeholder was written */
 	bool		unsure;			/* for a value that is not known yet, and that the source may not take */
 	int			depth;			/* of the condition that is being written, within others */
-	bool		bytewise;		/* text columns are written with COLLATE "C": their own collations would conflict */
+	const char *collation;		/* that text columns are written with, where their own would conflict, or NULL */
 } RemoteSql;
+
+/* What becomes of the answer to a condition, and so how faithful it has to be. */
+typedef enum Place
+{
+	PLACE_VALUE,				/* it is a value: true, false or NULL */
+	PLACE_TEST,					/* it decides something, for which NULL is as good as false */
+	PLACE_FILTER				/* it filters rows that are checked again: more may pass */
+} Place;
 
 /* How faithfully the source answers a condition. */
 typedef enum Pushed
@@ -66,8 +74,22 @@ extern void remote_placeholder(RemoteSql *sql, Expr *value);
 
 /* An expression as a value. What it holds is exact, since nothing checks a value again. */
 extern bool remote_value(RemoteSql *sql, Node *node);
+/* A boolean expression as a condition. */
+extern bool remote_test(RemoteSql *sql, Node *node, Place place);
+/* An operator, a function, a cast, or an operator over an array by the dialect's rules. */
+extern bool remote_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, Place place);
+extern bool remote_function(RemoteSql *sql, FuncExpr *func, Place place);
+extern bool remote_cast(RemoteSql *sql, Node *arg, Oid type, Oid collation, Place place);
+extern bool remote_array_operator(RemoteSql *sql, ScalarArrayOpExpr *expr, Place place);
+/* True for an operator that needs no rule, since the source is PostgreSQL; where it has a collation, that is to be looked at. */
+extern bool remote_native_operator(RemoteSql *sql, Oid opno, List *args);
+extern bool remote_constant(RemoteSql *sql, Const *constant);
 /* A rule's template; args are written anew wherever they stand. With list, that is what %2 stands for. */
 extern bool remote_template(RemoteSql *sql, const char *template, const char *name, List *args, List *list);
+/* True where the rule may be used in this place, and notes what it means. */
+extern bool remote_rule_usable(RemoteSql *sql, const CkSqlRule *rule, Oid collation, Place place);
+/* True where the expression has the same value for every row of the tables, so that it can be computed here and sent. */
+extern bool remote_parameter(RemoteSql *sql, Node *node);
 /* What stands before condition number i of a row of count, from 0 on, that are joined by AND or OR; at the end what stands
  * behind the last. */
 extern void remote_joint(StringInfo text, const char *joint, int i, int count);
@@ -75,5 +97,16 @@ extern void remote_joint(StringInfo text, const char *joint, int i, int count);
 extern bool remote_ruled_equality(const CkSql *dialect, Oid operator);
 /* True where the expression holds different text columns of the table, which may have different collations there. */
 extern bool remote_mixes_collations(RemoteSql *sql, Node *node);
+
+/* How large the values of a numeric expression can be: digits before the point, and just so many behind it. */
+typedef struct NumericShape
+{
+	int			digits;
+	int			scale;
+} NumericShape;
+/* False where that is not known, or the scale differs from value to value. */
+extern bool remote_numeric_shape(Node *node, NumericShape *shape);
+/* True for expressions whose values may have more digits than those that they are made of. */
+extern bool remote_numeric_grows(Node *node);
 
 #endif							/* CONNKIT_REMOTE_SQL_H */

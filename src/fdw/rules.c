@@ -3,6 +3,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "catalog/pg_namespace.h"
 #include "mb/pg_wchar.h"
 #include "catalog/pg_operator.h"
@@ -24,14 +26,22 @@ typedef struct RuleKey
 {
 	const CkSql *sql;
 	Oid			oid;
+	Oid			to;				/* of a cast */
 	int			kind;
 } RuleKey;
+
+/* Rules for the same: the first whose constant arguments are those at hand serves. */
+typedef struct RuleChoice
+{
+	const CkSqlRule *rule;
+	const char *name;
+	struct RuleChoice *next;
+} RuleChoice;
 
 typedef struct RuleEntry
 {
 	RuleKey		key;
-	const CkSqlRule *rule;
-	const char *name;
+	RuleChoice *first;
 } RuleEntry;
 
 typedef struct DialectEntry
@@ -48,10 +58,14 @@ type_oid(const char *name)
 	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name), ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
 }
 
-/* The types that an argument's name stands for. */
+/* The types that an argument's name, or the constant that it has to be, stands for. */
 static int
 type_class(const char *name, Oid *types)
 {
+	if (name[0] == '\'' || strcmp(name, "pattern") == 0)
+		name = "text";
+	else if (isdigit((unsigned char) name[0]))
+		name = "int4";
 	if (strcmp(name, "integer") == 0)
 	{
 		types[0] = INT2OID;
@@ -71,8 +85,8 @@ type_class(const char *name, Oid *types)
 	return 1;
 }
 
-static void
-rule_enter(const CkSql *sql, RuleKind kind, Oid oid, const CkSqlRule *rule, const char *name)
+static RuleEntry *
+rule_entry(const CkSql *sql, RuleKind kind, Oid oid, Oid to, HASHACTION action)
 {
 	RuleKey		key;
 	RuleEntry  *entry;
@@ -81,14 +95,37 @@ rule_enter(const CkSql *sql, RuleKind kind, Oid oid, const CkSqlRule *rule, cons
 	memset(&key, 0, sizeof(key));
 	key.sql = sql;
 	key.oid = oid;
+	key.to = to;
 	key.kind = kind;
-	entry = hash_search(rule_table, &key, HASH_ENTER, &found);
-	if (!found)					/* the first rule serves */
-	{
-		entry->rule = rule;
-		entry->name = MemoryContextStrdup(TopMemoryContext, name);
-	}
+	entry = hash_search(rule_table, &key, action, &found);
+	if (entry && !found)
+		entry->first = NULL;
+	return entry;
 }
+
+static void
+rule_enter(const CkSql *sql, RuleKind kind, Oid oid, Oid to, const CkSqlRule *rule, const char *name)
+{
+	RuleChoice *choice = MemoryContextAlloc(TopMemoryContext, sizeof(RuleChoice));
+	RuleChoice **last = &rule_entry(sql, kind, oid, to, HASH_ENTER)->first;
+
+	choice->rule = rule;
+	choice->name = MemoryContextStrdup(TopMemoryContext, name);
+	choice->next = NULL;
+	while (*last)
+		last = &(*last)->next;
+	*last = choice;
+}
+
+/* The forms that are no operators or functions, by name. */
+static const struct
+{
+	const char *name;
+	RuleKind	kind;
+}			forms[] = {
+	{"order", RULE_ORDER}, {"in", RULE_IN}, {"keys", RULE_KEYS}, {"bool", RULE_BOOL}, {"isnull", RULE_IS_NULL},
+	{"notnull", RULE_IS_NOT_NULL}, {"branch", RULE_BRANCH}, {"cast", RULE_CAST}
+};
 
 /* Enters the rule for one name and one choice of argument types. */
 static void
@@ -96,26 +133,20 @@ rule_enter_name(const CkSql *sql, const CkSqlRule *rule, const char *name, const
 {
 	Oid			oid;
 
-	if (strcmp(name, "order") == 0)
-		rule_enter(sql, RULE_ORDER, types[0], rule, name);
-	else if (strcmp(name, "in") == 0)
-		rule_enter(sql, RULE_IN, types[0], rule, name);
-	else if (strcmp(name, "keys") == 0)
-		rule_enter(sql, RULE_KEYS, types[0], rule, name);
-	else if (strcmp(name, "bool") == 0)
-		rule_enter(sql, RULE_BOOL, BOOLOID, rule, name);
-	else if (strcmp(name, "isnull") == 0)
-		rule_enter(sql, RULE_IS_NULL, types[0], rule, name);
-	else if (strcmp(name, "notnull") == 0)
-		rule_enter(sql, RULE_IS_NOT_NULL, types[0], rule, name);
-	else if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name))
+	for (int i = 0; i < lengthof(forms); i++)
+		if (strcmp(name, forms[i].name) == 0)
+		{
+			rule_enter(sql, forms[i].kind, types[0], ntypes > 1 ? types[1] : InvalidOid, rule, name);
+			return;
+		}
+	if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name))
 	{
 		oidvector  *arguments = buildoidvector(types, ntypes);
 
 		oid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name), PointerGetDatum(arguments),
 							  ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
 		if (OidIsValid(oid))
-			rule_enter(sql, RULE_FUNCTION, oid, rule, name);
+			rule_enter(sql, RULE_FUNCTION, oid, InvalidOid, rule, name);
 	}
 	else
 	{
@@ -123,7 +154,7 @@ rule_enter_name(const CkSql *sql, const CkSqlRule *rule, const char *name, const
 							  ObjectIdGetDatum(ntypes == 2 ? types[0] : InvalidOid),
 							  ObjectIdGetDatum(types[ntypes - 1]), ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
 		if (OidIsValid(oid))
-			rule_enter(sql, RULE_OPERATOR, oid, rule, name);
+			rule_enter(sql, RULE_OPERATOR, oid, InvalidOid, rule, name);
 	}
 }
 
@@ -186,23 +217,77 @@ rules_load(const CkSql *sql)
 	(void) hash_search(dialect_table, &sql, HASH_ENTER, &found);
 }
 
-const CkSqlRule *
-rules_find(const CkSql *sql, RuleKind kind, Oid oid, const char **name)
+/* True where an argument is what a rule says of it: a constant, or anything of its type. */
+static bool
+argument_fits(const char *said, size_t size, Node *node)
 {
-	RuleKey		key;
+	char	   *value;
+	size_t		length;
+
+	if (!isdigit((unsigned char) said[0]) && said[0] != '\'' && strncmp(said, "pattern", size) != 0)
+		return true;
+	if (!IsA(node, Const) || ((Const *) node)->constisnull)
+		return false;
+	if (isdigit((unsigned char) said[0]))
+		return DatumGetInt32(((Const *) node)->constvalue) == atoi(said);
+	value = TextDatumGetCString(((Const *) node)->constvalue);
+	length = strlen(value);
+	if (said[0] == '\'')
+		return length == size - 2 && strncmp(value, said + 1, length) == 0;
+	return length == 0 || value[length - 1] != '\\';
+}
+
+/* True where all arguments are what the rule says of them. */
+static bool
+arguments_fit(const CkSqlRule *rule, List *args)
+{
+	const char *said = rule->args;
+	ListCell   *lc;
+
+	foreach(lc, args)
+	{
+		size_t		size;
+
+		said += strspn(said, ", ");
+		size = strcspn(said, ", ");
+		if (!argument_fits(said, size, lfirst(lc)))
+			return false;
+		said += size;
+	}
+	return true;
+}
+
+const CkSqlRule *
+rules_find_call(const CkSql *sql, RuleKind kind, Oid oid, List *args, const char **name)
+{
 	RuleEntry  *entry;
 
 	rules_load(sql);
-	memset(&key, 0, sizeof(key));
-	key.sql = sql;
-	key.oid = oid;
-	key.kind = kind;
-	entry = hash_search(rule_table, &key, HASH_FIND, NULL);
-	if (entry == NULL)
-		return NULL;
-	if (name)
-		*name = entry->name;
-	return entry->rule;
+	entry = rule_entry(sql, kind, oid, InvalidOid, HASH_FIND);
+	for (RuleChoice *choice = entry ? entry->first : NULL; choice; choice = choice->next)
+		if (arguments_fit(choice->rule, args))
+		{
+			if (name)
+				*name = choice->name;
+			return choice->rule;
+		}
+	return NULL;
+}
+
+const CkSqlRule *
+rules_find(const CkSql *sql, RuleKind kind, Oid oid, const char **name)
+{
+	return rules_find_call(sql, kind, oid, NIL, name);
+}
+
+const CkSqlRule *
+rules_find_cast(const CkSql *sql, Oid from, Oid to)
+{
+	RuleEntry  *entry;
+
+	rules_load(sql);
+	entry = rule_entry(sql, RULE_CAST, from, to, HASH_FIND);
+	return entry ? entry->first->rule : NULL;
 }
 
 bool
