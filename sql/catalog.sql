@@ -192,6 +192,8 @@ BEGIN
 	-- whoever makes a source of that name next is not who the secret was lent to
 	DELETE FROM connkit.secret_grant AS g USING pg_event_trigger_dropped_objects() AS o
 		WHERE o.object_type = 'server' AND g.source = o.object_name;
+	DELETE FROM connkit.source_grant AS g USING pg_event_trigger_dropped_objects() AS o
+		WHERE o.object_type = 'server' AND g.source = o.object_name;
 END $$;
 COMMENT ON FUNCTION connkit.source_dropped() IS 'forgets what connkit''s tables say of a source that is dropped';
 

@@ -7,6 +7,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
+#include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -15,14 +16,15 @@
 #include "compat.h"
 #include "registry.h"
 #include "remote_table.h"
+#include "rights.h"
 #include "value.h"
 
 /*
- * ERROR where the owner of a foreign table, who says what is read there, may not use its server any more: PostgreSQL asks
- * only when the table is made.
+ * ERROR where the owner of a foreign table, who says what is read there, may not use its server any more, of which
+ * PostgreSQL asks only when the table is made; or, where the table is a query, may send none.
  */
 static void
-check_owner(Oid relid, Oid serverid)
+check_owner(Oid relid, Oid serverid, bool query)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Oid			owner;
@@ -37,6 +39,13 @@ check_owner(Oid relid, Oid serverid)
 				 errmsg("the owner of foreign table \"%s\" may not use source \"%s\"", get_rel_name(relid),
 						GetForeignServer(serverid)->servername),
 				 errhint("GRANT USAGE ON FOREIGN SERVER … gives the right.")));
+	if (query && !rights_have(GetForeignServer(serverid), owner, RIGHT_QUERY))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the owner of foreign table \"%s\", which is a query, has no right \"query\" on source \"%s\"",
+						get_rel_name(relid), GetForeignServer(serverid)->servername),
+				 errhint("The source's owner gives it: SELECT connkit_grant_source('%s', 'query', '%s').",
+						 GetForeignServer(serverid)->servername, GetUserNameFromId(owner, false))));
 }
 
 void
@@ -46,7 +55,7 @@ remote_table_init(RemoteTable *table, Oid relid, Oid userid)
 	const CkConnector *connector = registry_connector_of_server(foreign->serverid);
 	void	   *options;
 
-	check_owner(relid, foreign->serverid);
+	check_owner(relid, foreign->serverid, options_get(foreign->options, "query") != NULL);
 	memset(table, 0, sizeof(*table));
 	table->relid = relid;
 	table->serverid = foreign->serverid;

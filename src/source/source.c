@@ -452,6 +452,7 @@ connkit_source_renamed(PG_FUNCTION_ARGS)
 		" AND (g.owner, g.name, g.grantee) = (h.owner, h.name, h.grantee)",
 		"UPDATE connkit.secret_grant SET source = $2 WHERE source = $1",
 		"UPDATE connkit.source_secret SET source = $2 WHERE source = $1",
+		"UPDATE connkit.source_grant SET source = $2 WHERE source = $1",
 		/* a source may have the name of what is none */
 		"UPDATE connkit.secret_store SET provider = $2 WHERE provider = $1"
 		" AND NOT ARRAY[$1, $2] && '{store,environment,file}'::name[]"

@@ -1,0 +1,30 @@
+-- query.sql: SQL of the users' own at a source, who may send it, and what was slow there
+
+CREATE TABLE connkit.source_grant (
+	source name NOT NULL,
+	privilege text NOT NULL CHECK (privilege IN ('query', 'execute')),
+	grantee name NOT NULL,
+	grantee_mark text NOT NULL,
+	granted_by name NOT NULL,
+	granted timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (source, privilege, grantee)
+);
+COMMENT ON TABLE connkit.source_grant IS 'roles that may send SQL of their own to a source, beside its owner; by connkit_grant_source()';
+COMMENT ON COLUMN connkit.source_grant.privilege IS
+	'query: connkit_query() and foreign tables that are queries; execute: connkit_execute()';
+COMMENT ON COLUMN connkit.source_grant.grantee_mark IS 'tells the role from a later one of the same name';
+
+SELECT pg_extension_config_dump('connkit.source_grant', '');
+ALTER TABLE connkit.source_grant ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON connkit.source_grant FOR SELECT USING (connkit.role_is_mine(grantee, grantee_mark)
+	OR source IN (SELECT s.name FROM connkit.source AS s WHERE pg_has_role(s.owner, 'USAGE')));
+GRANT SELECT ON connkit.source_grant TO PUBLIC;
+
+CREATE FUNCTION connkit_grant_source(source name, privilege text, grantee name) RETURNS void
+	AS 'MODULE_PATHNAME', 'connkit_grant_source' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION connkit_grant_source(name, text, name) IS
+	'lets a role, which needs USAGE on the server too, send SQL of its own to a source: query (rows) or execute (changes)';
+
+CREATE FUNCTION connkit_revoke_source(source name, privilege text, grantee name) RETURNS void
+	AS 'MODULE_PATHNAME', 'connkit_revoke_source' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION connkit_revoke_source(name, text, name) IS 'takes back what connkit_grant_source() gave';
