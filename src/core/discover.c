@@ -277,22 +277,50 @@ index_row(CkCatalog *catalog, char **texts)
 	catalog->index(catalog, &index);
 }
 
-/* By the connector's own discovery, that calls the host functions below. */
+/* A call of the connector's that calls the host functions below has ended so: ERROR unless it did well. */
 static void
-walk_callback(CkCatalog *catalog, const CkConnector *connector, Oid serverid, Oid userid)
+walk_check(Session *session, CkStatus status)
 {
-	Session    *session = session_get(serverid, userid, false);
-	CkStatus	status;
-
-	catalog->session = session;
-	session->progress_ms = 0;
-	status = connector->discover(&session->pub, catalog);
 	if (status == CK_OK)
 		return;
 	if (status == CK_ERR_LOST || status == CK_ERR_PROTOCOL || status == CK_ERR_MEMORY || status == CK_ERR_INTERNAL ||
 		status == CK_ERR_CANCELLED || status == CK_ERR_TIMEOUT)
 		session->broken = true;
 	session_raise(session, status);
+}
+
+/* By the connector's own discovery. */
+static void
+walk_callback(CkCatalog *catalog, const CkConnector *connector, Oid serverid, Oid userid)
+{
+	Session    *session = session_get(serverid, userid, false);
+
+	catalog->session = session;
+	session->progress_ms = 0;
+	walk_check(session, connector->discover(&session->pub, catalog));
+}
+
+int
+discover_query(CkCatalog *catalog, Oid serverid, Oid userid, const char *query)
+{
+	const CkConnector *connector = registry_connector_of_server(serverid);
+	Session    *session;
+
+	if (!(connector->caps & CK_REMOTE) || connector->describe == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("connector \"%s\" takes no queries", connector->name)));
+	session = session_get(serverid, userid, false);
+	catalog->context = CurrentMemoryContext;
+	catalog->types = discover_text_table("connkit types", sizeof(KnownType));
+	catalog->sql = connector->sql;
+	catalog->session = session;
+	catalog->current_wanted = true;
+	catalog->position = 0;
+	session->progress_ms = 0;
+	session->pub.query_timeout_ms = session->common.query_timeout_ms;
+	walk_check(session, connector->describe(&session->pub, pg_server_to_any(query, strlen(query), PG_UTF8), catalog));
+	return catalog->position;
 }
 
 void

@@ -95,6 +95,12 @@ struct CkCatalog
 /* Walks in the transaction at hand, as the user. ERROR for what goes wrong at the source. */
 extern void discover_walk(CkCatalog *catalog, Oid serverid, Oid userid);
 
+/*
+ * Has the source say which columns the rows of a query have, without running it, and returns how many. column is called for
+ * each, with schema and table NULL, and may be NULL.
+ */
+extern int	discover_query(CkCatalog *catalog, Oid serverid, Oid userid, const char *query);
+
 /* Patterns (char *) of a text array; ERROR for NULLs. */
 extern List *discover_patterns(ArrayType *array);
 

@@ -458,6 +458,11 @@ struct CkConnector
 	/* Required with CK_READ. Always called, also after a failed scan_open, and before session_close; does not wait. */
 	void		(*scan_close) (CkScan *scan);
 
+	/* Optional, with CK_REMOTE; for SQL of the users' own. Has the source say, without running it, which columns the rows of
+	 * one statement have: ck_column() for each, in order; none for a statement without rows. Placeholders have no values.
+	 * What is more than one statement is an error. May be called within a transaction, with no scan under way. */
+	CkStatus	(*describe) (CkSession *session, const char *sql, CkCatalog *catalog);
+
 	/* Required with CK_SECRETS. Reads the secret that reference names, in the connector's own notation, and puts it by
 	 * ck_put_secret(). CK_ERR_NOT_FOUND where there is none. */
 	CkStatus	(*secret_get) (CkSession *session, const char *reference, CkSecret *secret);

@@ -42,6 +42,7 @@ static const CkConnector connector = {
 	.session_check = mysql_session_check,
 	.session_cancel = mysql_session_cancel,
 	.transaction = mysql_transaction,
+	.describe = mysql_describe,
 	.scan_open = mysql_scan_open,
 	.scan_next = mysql_scan_next,
 	.scan_rescan = mysql_scan_rescan,

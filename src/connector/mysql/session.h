@@ -144,6 +144,9 @@ extern void mysql_session_close(CkSession *session);
 extern CkStatus mysql_session_cancel(CkSession *session);
 extern CkStatus mysql_transaction(CkSession *session, CkEvent event, int level);
 
+/* describe.c */
+extern CkStatus mysql_describe(CkSession *session, const char *sql, CkCatalog *catalog);
+
 /* check.c */
 extern CkStatus mysql_session_check(CkSession *session);
 

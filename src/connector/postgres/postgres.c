@@ -57,6 +57,7 @@ static const CkConnector postgres_connector = {
 	.session_cancel = postgres_session_cancel,
 	.session_join = postgres_session_join,
 	.transaction = postgres_transaction,
+	.describe = postgres_describe,
 	.scan_open = postgres_scan_open,
 	.scan_next = postgres_scan_next,
 	.scan_rescan = postgres_scan_rescan,

@@ -145,6 +145,7 @@ extern void postgres_forget_done(PgSession *pg);
 extern CkStatus postgres_finish(CkSession *session, bool wait);
 extern CkStatus postgres_stop(CkSession *session, bool transaction_ends);
 extern CkStatus postgres_unguard(CkSession *session);
+extern CkStatus postgres_flush_queue(CkSession *session);
 extern CkStatus postgres_refused(CkSession *session, PGresult *result);
 
 /* wire.c */
@@ -171,6 +172,9 @@ extern CkStatus postgres_scan_end(CkScan *scan);
 extern bool postgres_send_copy(CkScan *scan);
 extern CkStatus postgres_copy_next(CkScan *scan, CkRow *row);
 extern void postgres_put(CkRow *row, uint32_t column, CkType type, const char *p, uint32_t size);
+
+/* describe.c */
+extern CkStatus postgres_describe(CkSession *session, const char *sql, CkCatalog *catalog);
 
 /* dialect.c */
 extern const CkSql postgres_sql;

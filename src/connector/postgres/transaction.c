@@ -418,7 +418,7 @@ postgres_queue_text(const PgSession *pg, const char *statement)
 }
 
 /* Sends the queue by itself and waits until it is done. */
-static CkStatus
+CkStatus
 postgres_flush_queue(CkSession *session)
 {
 	PgSession  *pg = postgres_session(session);

@@ -249,8 +249,7 @@ sqlite_start(CkScan *scan)
 	return CK_OK;
 }
 
-/* Prepares one statement: what stands behind it would be left out in silence. */
-static CkStatus
+CkStatus
 sqlite_prepare(CkSession *session, const char *sql, sqlite3_stmt **stmt)
 {
 	SqliteSession *sqlite = session->state;
@@ -351,6 +350,7 @@ static const CkConnector sqlite_connector = {
 	.session_close = sqlite_session_close,
 	.session_check = sqlite_session_check,
 	.transaction = sqlite_transaction,
+	.describe = sqlite_describe,
 	.scan_open = sqlite_scan_open,
 	.scan_next = sqlite_scan_next,
 	.scan_rescan = sqlite_scan_rescan,

@@ -11,6 +11,14 @@
 /* dialect.c */
 extern const CkSql sqlite_dialect;
 
+/* sqlite.c */
+
+/* Prepares one statement: what stands behind it would be left out in silence. */
+extern CkStatus sqlite_prepare(CkSession *session, const char *sql, sqlite3_stmt **stmt);
+
+/* describe.c */
+extern CkStatus sqlite_describe(CkSession *session, const char *sql, CkCatalog *catalog);
+
 /* order.c */
 
 /* True where the result column is a table's column that is declared so that it holds texts and no numbers. */
