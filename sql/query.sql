@@ -28,3 +28,18 @@ COMMENT ON FUNCTION connkit_grant_source(name, text, name) IS
 CREATE FUNCTION connkit_revoke_source(source name, privilege text, grantee name) RETURNS void
 	AS 'MODULE_PATHNAME', 'connkit_revoke_source' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION connkit_revoke_source(name, text, name) IS 'takes back what connkit_grant_source() gave';
+
+CREATE FUNCTION connkit_query(source name, query text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'connkit_query' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION connkit_query(name, text) IS
+	'rows of a SELECT that the source runs; their columns are listed: connkit_query(…) AS t(id int, name text)';
+
+CREATE FUNCTION connkit_query(source name, query text, VARIADIC args "any") RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'connkit_query' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION connkit_query(name, text, "any") IS
+	'the same with values for the query''s placeholders, which are written as the source writes them: $1, or ?';
+
+CREATE FUNCTION connkit_describe_query(source name, query text,
+		OUT "position" integer, OUT name text, OUT source_type text, OUT local_type text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'connkit_describe_query' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION connkit_describe_query(name, text) IS 'columns of a query, which the source prepares and does not run';

@@ -127,6 +127,19 @@ type_rounds(Oid type)
 }
 
 void
+remote_cast(StringInfo text, Oid type, int32 typmod)
+{
+	if (!value_type_is_native(type))
+	{
+		appendStringInfoString(text, "::text");
+		return;
+	}
+	type = getBaseTypeAndTypmod(type, &typmod);
+	appendStringInfo(text, "::%s", type_rounds(type) && typmod >= 0 ? format_type_with_typemod(type, typmod) :
+					 remote_type_name(type));
+}
+
+void
 remote_bare_column(StringInfo text, const RemoteTable *table, Index alias, AttrNumber attnum)
 {
 	if (alias > 0)
@@ -146,14 +159,7 @@ remote_column(StringInfo text, const RemoteTable *table, Index alias, AttrNumber
 		return;
 	/* the source converts what it holds to the local type; where it holds just that, the cast is nothing */
 	get_atttypetypmodcoll(table->relid, attnum, &type, &typmod, &collation);
-	if (!value_type_is_native(type))
-	{
-		appendStringInfoString(text, "::text");
-		return;
-	}
-	type = getBaseTypeAndTypmod(type, &typmod);
-	appendStringInfo(text, "::%s", type_rounds(type) && typmod >= 0 ? format_type_with_typemod(type, typmod) :
-					 remote_type_name(type));
+	remote_cast(text, type, typmod);
 }
 
 void
