@@ -22,6 +22,7 @@ SELECT throws_like($$SELECT connkit_discover('ck_lure')$$, '%in without a passwo
 SELECT is((SELECT outcome FROM connkit_test('ck_lure') WHERE stage = 'authenticate'), 'failed', 'and tests it');
 ALTER SERVER ck_lure OWNER TO CURRENT_USER;
 GRANT USAGE ON FOREIGN SERVER ck_lure TO ck_lure;
+SELECT connkit_grant_source('ck_lure', 'query', 'ck_lure') IS NULL AS ready \gset
 SELECT lives_ok('SELECT * FROM ck_lure.harmless', 'that of a superuser''s source he reads');
 ALTER USER MAPPING FOR PUBLIC SERVER ck_lure OPTIONS (ADD password_required 'false', DROP password);
 ALTER SERVER ck_lure OWNER TO ck_lure;

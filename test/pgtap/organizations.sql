@@ -55,6 +55,7 @@ SELECT silent($$SELECT connkit_create_source('canary_null', 'null', '{"rows": 3}
 SELECT silent($$SELECT connkit_create_source('canary_off', 'null'), connkit_drop_source('canary_off')$$);
 SELECT silent($$SELECT connkit_set_secret('canary_secret', 'canary_value')$$);
 SELECT silent($$SELECT connkit_grant_secret('canary_secret', 'canary_user')$$);
+SELECT silent($$SELECT connkit_grant_source('canary_source', 'query', 'canary_user')$$);
 SELECT silent($$SELECT connkit_discover('canary_null')$$);
 SELECT silent($$SELECT connkit_test('canary_null')$$);
 SELECT silent($$SELECT connkit_create_sync('canary_null', 'numbers', 'canary_schema.canary_target', name => 'canary_sync')$$);
@@ -137,8 +138,8 @@ FROM (VALUES (true), (false)) AS v(leaky);
 SET LOCAL ROLE ck_allreader;
 SELECT is_empty($$SELECT relation FROM look(true) WHERE seen = 'canary'$$, 'nor who may read all data');
 SET LOCAL ROLE canary_user;
-SELECT set_eq($$SELECT relation FROM look(true) WHERE seen = 'canary'$$, $$VALUES ('connkit.secret_grant')$$,
-	'who was lent a secret, and no source, sees that he was');
+SELECT set_eq($$SELECT relation FROM look(true) WHERE seen = 'canary'$$, $$VALUES ('connkit.secret_grant'), ('connkit.source_grant')$$,
+	'who was lent a secret, and given a right, sees that he was');
 RESET ROLE;
 ALTER VIEW connkit.source SET (security_barrier = false);
 SET LOCAL ROLE ck_globex;
@@ -196,6 +197,11 @@ INSERT INTO attempt VALUES
 	('connkit_drop_source', $$connkit_drop_source('canary_source')$$, '42501'),
 	('connkit_drop_source', $$connkit_drop_source('canary_source', true)$$, '42501'),
 	('connkit_restore_source', $$connkit_restore_source('canary_off')$$, '42501'),
+	('connkit_grant_source', $$connkit_grant_source('canary_source', 'query', 'ck_globex')$$, '42501'),
+	('connkit_revoke_source', $$connkit_revoke_source('canary_source', 'query', 'canary_user')$$, '42501'),
+	('connkit_query', $$(SELECT i FROM connkit_query('canary_source', 'SELECT 1') AS t(i int))$$, '42501'),
+	('connkit_query', $$(SELECT i FROM connkit_query('canary_source', 'SELECT ?', 'x') AS t(i int))$$, '42501'),
+	('connkit_describe_query', $$connkit_describe_query('canary_source', 'SELECT 1')$$, '42501'),
 	('connkit_set_quota', $$connkit_set_quota('ck_globex', -1, -1)$$, '42501'),
 	('connkit_set_secret', $$connkit_set_secret('canary_secret', 'x', 'canary_acme')$$, '42501'),
 	('connkit_set_sealed_secret', $$connkit_set_sealed_secret('canary_secret', 'x', 'canary_acme')$$, '42501'),

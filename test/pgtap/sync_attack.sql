@@ -12,6 +12,7 @@ CREATE ROLE ck_evil;
 CREATE SCHEMA evil AUTHORIZATION ck_evil;
 GRANT ck_evil TO CURRENT_USER;
 GRANT USAGE ON FOREIGN SERVER source TO ck_evil;
+SELECT connkit_grant_source('source', 'query', 'ck_evil') IS NULL AS ready \gset
 SET ROLE ck_evil;
 SET search_path = evil, public;
 CREATE FUNCTION tell(i int) RETURNS boolean LANGUAGE plpgsql AS $$

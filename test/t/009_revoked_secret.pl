@@ -27,6 +27,7 @@ $node->safe_psql(
 	SET ROLE acme;
 	CREATE SERVER lent FOREIGN DATA WRAPPER connkit_postgres OPTIONS (host 'localhost', port '$port', dbname 'postgres');
 	GRANT USAGE ON FOREIGN SERVER lent TO mallory;
+	SELECT connkit_grant_source('lent', 'query', 'mallory');
 	SELECT connkit_set_secret('one', 'canary'), connkit_grant_secret('one', 'mallory', 'lent');
 	SET ROLE mallory;
 	CREATE USER MAPPING FOR mallory SERVER lent OPTIONS (user 'reader', password_secret 'acme/one');
