@@ -244,6 +244,9 @@ call_class(unsigned int code)
 		case ER_SPECIFIC_ACCESS_DENIED_ERROR:
 		case ER_PROCACCESS_DENIED_ERROR:
 		case ER_VIEW_NO_EXPLAIN:
+		case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
+		case ER_OPTION_PREVENTS_STATEMENT:
+		case ERROR_READ_ONLY_MODE:
 			return CK_ERR_PRIVILEGE;
 		case ER_NO_SUCH_TABLE:
 		case ER_BAD_TABLE_ERROR:
@@ -257,11 +260,30 @@ call_class(unsigned int code)
 		case ER_USER_LIMIT_REACHED:
 		case ER_HOST_IS_BLOCKED:
 		case ER_LOCK_WAIT_TIMEOUT:
+		case ERROR_LOCK_NOWAIT_MYSQL:
 		case ER_LOCK_DEADLOCK:
+		case ERROR_ROW_CHANGED_MARIADB:
 		case ERROR_TOO_MANY_PREPARED:
 			return CK_ERR_BUSY;
+		case ER_DUP_ENTRY:
+		case ER_DUP_ENTRY_WITH_KEY_NAME:
+		case ER_DUP_KEY:
+		case ER_DUP_UNIQUE:
+		case ER_NO_REFERENCED_ROW:
+		case ER_NO_REFERENCED_ROW_2:
+		case ER_ROW_IS_REFERENCED:
+		case ER_ROW_IS_REFERENCED_2:
+		case ER_BAD_NULL_ERROR:
+		case ER_NO_DEFAULT_FOR_FIELD:
+		case ERROR_CHECK_MARIADB:
+		case ERROR_CHECK_MYSQL:
+			return CK_ERR_CONSTRAINT;
 		case ER_TRUNCATED_WRONG_VALUE:
 		case ER_TRUNCATED_WRONG_VALUE_FOR_FIELD:
+		case ER_WARN_DATA_OUT_OF_RANGE:
+		case WARN_DATA_TRUNCATED:
+		case ER_DATA_TOO_LONG:
+		case ER_DATA_OUT_OF_RANGE:
 		case ER_NET_PACKET_TOO_LARGE:
 		case CR_NET_PACKET_TOO_LARGE:
 			return CK_ERR_DATA;
@@ -276,6 +298,40 @@ call_class(unsigned int code)
 			return CK_ERR_INTERNAL;
 		default:
 			return CK_ERR_QUERY;
+	}
+}
+
+/* The SQLSTATE that says the same in PostgreSQL, where the source's own says less or something else. */
+static const char *
+call_sqlstate(unsigned int code, const char *own)
+{
+	switch (code)
+	{
+		case ER_DUP_ENTRY:
+		case ER_DUP_ENTRY_WITH_KEY_NAME:
+		case ER_DUP_KEY:
+		case ER_DUP_UNIQUE:
+			return "23505";
+		case ER_NO_REFERENCED_ROW:
+		case ER_NO_REFERENCED_ROW_2:
+		case ER_ROW_IS_REFERENCED:
+		case ER_ROW_IS_REFERENCED_2:
+			return "23503";
+		case ER_BAD_NULL_ERROR:
+		case ER_NO_DEFAULT_FOR_FIELD:
+			return "23502";
+		case ERROR_CHECK_MARIADB:
+		case ERROR_CHECK_MYSQL:
+			return "23514";
+		case ER_LOCK_DEADLOCK:
+			return "40P01";
+		case ERROR_ROW_CHANGED_MARIADB:
+			return "40001";
+		case ER_LOCK_WAIT_TIMEOUT:
+		case ERROR_LOCK_NOWAIT_MYSQL:
+			return "55P03";
+		default:
+			return own;
 	}
 }
 
@@ -308,6 +364,14 @@ call_hint(CkSession *session, unsigned int code)
 		case ER_BAD_DB_ERROR:
 			ck_hint(session, "Check the server's option dbname, and that the account has a privilege in it.");
 			break;
+		case ER_LOCK_DEADLOCK:
+		case ERROR_ROW_CHANGED_MARIADB:
+			ck_hint(session, "Run the transaction again.");
+			break;
+		case ER_NET_PACKET_TOO_LARGE:
+		case CR_NET_PACKET_TOO_LARGE:
+			ck_hint(session, "Lower the option batch_size of the foreign table, or raise max_allowed_packet of the source.");
+			break;
 		case ERROR_TOO_MANY_PREPARED:
 			ck_hint(session, "Raise max_prepared_stmt_count of the source.");
 			break;
@@ -326,7 +390,7 @@ call_fail(CkSession *session, unsigned int code, const char *sqlstate, const cha
 		state->broken = true;
 	ck_fail(session, status, "%s", message && message[0] ? message : "the client library gave no reason");
 	if (code < CR_MIN_ERROR || code > CR_MAX_ERROR)
-		ck_sqlstate(session, sqlstate);
+		ck_sqlstate(session, call_sqlstate(code, sqlstate));
 	call_hint(session, code);
 	return status;
 }

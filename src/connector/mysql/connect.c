@@ -20,14 +20,17 @@
 /*
  * Every session has the same time zone, snapshot rules and literals, whatever the server's settings. The comments are
  * code to MariaDB and to MySQL respectively, whose variables have different names. A slow reader is not cut off. MariaDB's
- * cache of subqueries takes arguments for the same that its collation takes for equal, though the subquery does not.
+ * cache of subqueries takes arguments for the same that its collation takes for equal, though the subquery does not. It would
+ * cut fractions of seconds, which MySQL and PostgreSQL round.
  */
+#define SQL_MODE "NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 static const char settings[] =
-	"SET sql_mode='NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
+	"SET sql_mode='" SQL_MODE "',"
 	" time_zone='+00:00', autocommit=0, sql_auto_is_null=0, sql_select_limit=18446744073709551615,"
-	" net_write_timeout=86400, wait_timeout=28800"
-	"/*M! , tx_isolation='REPEATABLE-READ', tx_read_only=1, optimizer_switch='subquery_cache=off' */"
-	"/*!50720 , transaction_isolation='REPEATABLE-READ', transaction_read_only=1 */";
+	" net_write_timeout=86400, wait_timeout=28800, sql_notes=1"
+	"/*M! , tx_isolation='REPEATABLE-READ', tx_read_only=0, optimizer_switch='subquery_cache=off' */"
+	"/*M!100400 , sql_mode='" SQL_MODE ",TIME_ROUND_FRACTIONAL' */"
+	"/*!50720 , transaction_isolation='REPEATABLE-READ', transaction_read_only=0 */";
 
 /* A connection that is being made. */
 typedef struct Connecting
@@ -170,7 +173,7 @@ connect_run(Connecting *c, const MysqlOptions *options, const char *host, const 
 
 	connecting = c;
 	done = mysql_real_connect(c->mysql, host, options->user, options->password ? options->password : "",
-							  options->dbname, (unsigned int) options->port, path, CLIENT_REMEMBER_OPTIONS) != NULL;
+							  options->dbname, (unsigned int) options->port, path, CLIENT_REMEMBER_OPTIONS | CLIENT_FOUND_ROWS) != NULL;
 	connecting = NULL;
 	if (!done && path && c->error == 0)
 		c->error = errno;
@@ -240,7 +243,7 @@ connect_run(Connecting *c, const MysqlOptions *options, const char *host, const 
 {
 	return mysql_real_connect(c->mysql, c->name ? c->name : host, options->user,
 							  options->password ? options->password : "", options->dbname, (unsigned int) options->port,
-							  path, CLIENT_REMEMBER_OPTIONS) != NULL &&
+							  path, CLIENT_REMEMBER_OPTIONS | CLIENT_FOUND_ROWS) != NULL &&
 		(c->name == NULL || connect_ask_peer(c, options));
 }
 

@@ -153,6 +153,10 @@ static const CkTypeRule types[] = {
 
 const CkSql mysql_sql = {
 	.quote = '`',
+	.returning = CK_INSERT | CK_DELETE, /* at MariaDB, INSERT from 10.5 on */
+	.assigns_in_turn = true,
+	.row_lock = " FOR UPDATE",
+	.default_row = "() VALUES ()",
 	.literal_prefix = "",
 	.sample = " WHERE RAND() < %f",
 	.rules = rules,

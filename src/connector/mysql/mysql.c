@@ -26,7 +26,7 @@ static const CkOption options[] = {
 
 static const CkConnector connector = {
 	.abi = CK_ABI,
-	.caps = CK_DISCOVER | CK_READ | CK_REMOTE,
+	.caps = CK_DISCOVER | CK_READ | CK_REMOTE | CK_WRITE,
 	.name = "mysql",
 	.title = "MySQL and MariaDB",
 	.version = "0.1 (" LIBRARY_NAME ")",
@@ -35,6 +35,7 @@ static const CkConnector connector = {
 	.session_size = sizeof(MysqlSession),
 	.scan_size = sizeof(MysqlScan),
 	.sql = &mysql_sql,
+	.atomicity = CK_TRANSACTIONAL,
 	.dialect = mysql_dialect,
 	.session_open = mysql_session_open,
 	.session_alive = mysql_session_alive,

@@ -1,5 +1,5 @@
 /*
- * scan.c: reads rows by prepared statements in the binary protocol, one at a time as the server sends them.
+ * scan.c: runs requests as prepared statements in the binary protocol; rows come one at a time as the server sends them.
  */
 #include "session.h"
 
@@ -52,7 +52,9 @@ scan_prepare(CkScan *scan)
 	state->active = NULL;
 	if (state->result != 0)
 		return CK_END;
-	if (mysql_stmt_field_count(own->stmt) < scan->ncolumns || mysql_stmt_field_count(own->stmt) == 0)
+	/* what RETURNING gives is not known before the statement has run */
+	if (!(scan->flags & CK_SCAN_CHANGE) &&
+		(mysql_stmt_field_count(own->stmt) < scan->ncolumns || mysql_stmt_field_count(own->stmt) == 0))
 		return ck_fail(session, CK_ERR_QUERY, "the query gives %u columns instead of %u",
 					   mysql_stmt_field_count(own->stmt), scan->ncolumns);
 	own->cached = ck_stmt_cache_put(state->statements, sql, own->stmt);
@@ -168,7 +170,7 @@ scan_bind_arguments(CkScan *scan)
 	}
 	if (mysql_stmt_bind_param(own->stmt, own->params))
 		return call_fail_stmt(session, own->stmt);
-	return CK_OK;
+	return scan->flags & CK_SCAN_CHANGE ? change_check_size(scan, own->params, count) : CK_OK;
 }
 
 /*
@@ -187,6 +189,11 @@ scan_bind_columns(CkScan *scan)
 
 	if (!meta)
 		return call_fail_stmt(session, own->stmt);
+	if (count < scan->ncolumns)
+	{
+		mysql_free_result(meta);
+		return ck_fail(session, CK_ERR_QUERY, "the statement gives %u columns instead of %u", count, scan->ncolumns);
+	}
 	if (own->ncells == 0)
 	{
 		own->binds = calloc(count, sizeof(MYSQL_BIND));
@@ -223,10 +230,26 @@ scan_execute(CkScan *scan)
 	status = call_execute(session, own->stmt);
 	if (status != CK_OK)
 		return status;
-	if (state->result == 0)
+	if (state->result == 0 && mysql_stmt_field_count(own->stmt) > 0)
 		return scan_bind_columns(scan);
 	state->active = NULL;
-	return CK_END;
+	if (state->result != 0)
+		return CK_END;
+	own->ended = true;
+	scan->affected = (int64_t) mysql_stmt_affected_rows(own->stmt);
+	return change_end(scan, mysql_warning_count(state->mysql), state->mysql->server_status);
+}
+
+/* Tells the error of the scan's statement. */
+static CkStatus
+scan_fail_stmt(CkScan *scan)
+{
+	MYSQL_STMT *stmt = ((MysqlScan *) scan->state)->stmt;
+	CkStatus	status = call_fail_stmt(scan->session, stmt);
+
+	if ((scan->flags & CK_SCAN_CHANGE) && scan->ncolumns > 0 && mysql_stmt_errno(stmt) == ER_PARSE_ERROR)
+		ck_hint(scan->session, "RETURNING is known to MariaDB alone, with INSERT from 10.5 on.");
+	return session_after_failure(scan->session, status);
 }
 
 /* Has the request run, in its plain form where the source refuses the other. */
@@ -237,6 +260,12 @@ scan_run(CkScan *scan)
 	CkSession  *session = scan->session;
 	CkStatus	status = call_settle(session);
 
+	own->ended = false;
+	own->rows = 0;
+	if (status == CK_OK && ((MysqlSession *) session->state)->rolled_back)
+		status = ck_fail(session, CK_ERR_LOST, "the source has rolled the transaction back");
+	if (status == CK_OK && (scan->flags & CK_SCAN_CHANGE))
+		status = change_begin(scan);
 	while (status == CK_OK)
 	{
 		if (!own->stmt)
@@ -245,10 +274,16 @@ scan_run(CkScan *scan)
 			status = scan_execute(scan);
 		if (status != CK_END)
 			break;
+		if (change_skips(scan, own->stmt))
+		{
+			own->ended = true;
+			scan->affected = 0;
+			return CK_OK;
+		}
 		if (scan_refused(own->stmt))
 			status = scan_make_plain(scan);
 		if (status == CK_END)
-			return call_fail_stmt(session, own->stmt);
+			return scan_fail_stmt(scan);
 		scan_release(scan);
 	}
 	return status;
@@ -318,6 +353,36 @@ scan_refetch(CkScan *scan)
 	return CK_OK;
 }
 
+/* All rows are here. */
+static CkStatus
+scan_end(CkScan *scan)
+{
+	MysqlScan  *own = scan->state;
+	MYSQL	   *mysql = ((MysqlSession *) scan->session->state)->mysql;
+	unsigned int warnings = mysql_warning_count(mysql);
+	unsigned int server_status = mysql->server_status;
+	CkStatus	status;
+
+	if (!(scan->flags & CK_SCAN_CHANGE))
+		return CK_END;
+#ifdef LIBRARY_NONBLOCKING
+	/* the library forgets what the packet behind the last row says */
+	if (mysql->net.read_pos[0] == 0xfe)
+	{
+		warnings = mysql->net.read_pos[1] | mysql->net.read_pos[2] << 8;
+		server_status = mysql->net.read_pos[3] | mysql->net.read_pos[4] << 8;
+	}
+#endif
+	if (server_status & SERVER_MORE_RESULTS_EXIST)
+	{
+		((MysqlSession *) scan->session->state)->broken = true;
+		return ck_fail(scan->session, CK_ERR_UNSUPPORTED, "the statement gives several results");
+	}
+	scan->affected = (int64_t) own->rows;
+	status = change_end(scan, warnings, server_status);
+	return status == CK_OK ? CK_END : status;
+}
+
 CkStatus
 mysql_scan_next(CkScan *scan, CkRow *row)
 {
@@ -326,6 +391,8 @@ mysql_scan_next(CkScan *scan, CkRow *row)
 	MysqlSession *state = session->state;
 	CkStatus	status;
 
+	if (own->ended)
+		return CK_END;
 	if (own->grown && mysql_stmt_bind_result(own->stmt, own->binds))
 		return call_fail_stmt(session, own->stmt);
 	own->grown = false;
@@ -337,10 +404,9 @@ mysql_scan_next(CkScan *scan, CkRow *row)
 	else if (state->result != 0)
 	{
 		state->active = NULL;
-		if (state->result == MYSQL_NO_DATA)
-			return CK_END;
-		return call_fail_stmt(session, own->stmt);
+		return state->result == MYSQL_NO_DATA ? scan_end(scan) : scan_fail_stmt(scan);
 	}
+	own->rows++;
 	scan->bytes += own->fixed_bytes;
 	for (uint32_t i = 0; status == CK_OK && i < scan->ncolumns; i++)
 	{

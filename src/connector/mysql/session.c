@@ -16,16 +16,43 @@ session_drop_statement(void *owner, void *stmt)
 	mysql_stmt_close(stmt);
 }
 
+/*
+ * Whether the server can be told not to change rows that are newer than the transaction's snapshot, as PostgreSQL does not. Else
+ * what others have committed meanwhile is overwritten unseen.
+ */
+static bool
+session_has_snapshot_isolation(MYSQL *mysql)
+{
+	static const struct
+	{
+		unsigned long first,
+					end;
+	}			versions[] = {
+		{100618, 100700}, {101108, 110000}, {110006, 110100}, {110105, 110200}, {110204, 110300}, {110402, 1000000}
+	};
+	unsigned long version = mysql_get_server_version(mysql);
+
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		if (strstr(mysql_get_server_info(mysql), "MariaDB") && version >= versions[i].first && version < versions[i].end)
+			return true;
+	return false;
+}
+
 CkStatus
 mysql_session_open(CkSession *session)
 {
 	MysqlSession *state = session->state;
+	CkStatus	status;
 
 	state->mysql = mysql_init(NULL);
 	state->statements = ck_stmt_cache_new(session_drop_statement, state);
 	if (!state->mysql || !state->statements)
 		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
-	return mysql_connect(session, state->mysql, true);
+	status = mysql_connect(session, state->mysql, true);
+	if (status == CK_OK && session_has_snapshot_isolation(state->mysql) &&
+		!call_send(state, "SET SESSION innodb_snapshot_isolation=ON"))
+		status = ck_fail(session, CK_ERR_LOST, "the connection was lost");
+	return status;
 }
 
 void
@@ -39,6 +66,7 @@ mysql_session_close(CkSession *session)
 	if (state->mysql)
 		mysql_close(state->mysql);
 	ck_stmt_cache_free(state->statements);
+	change_forget_tables(state);
 	memset(state, 0, sizeof(*state));
 }
 
@@ -48,7 +76,7 @@ mysql_session_alive(CkSession *session)
 	MysqlSession *state = session->state;
 	struct pollfd socket = {.events = POLLIN};
 
-	if (state->broken || state->events || state->active)
+	if (state->broken || state->spent || state->events || state->active)
 		return false;
 #ifdef LIBRARY_NONBLOCKING
 	socket.fd = mysql_get_socket(state->mysql);
@@ -128,18 +156,116 @@ mysql_session_cancel(CkSession *session)
 	return status;
 }
 
+/* Runs a statement of no rows, without which the session is of no more use. */
+static CkStatus
+session_must(CkSession *session, const char *sql)
+{
+	MysqlSession *state = session->state;
+	CkStatus	status = call_settle(session);
+
+	if (status == CK_OK)
+		status = call_query(session, sql, NULL);
+	if (status != CK_OK)
+		state->broken = true;
+	return status;
+}
+
+CkStatus
+session_nest(CkSession *session)
+{
+	MysqlSession *state = session->state;
+	CkStatus	status = CK_OK;
+
+	/* one of the same name gives way */
+	while (status == CK_OK && state->savepoints < state->level)
+	{
+		char		sql[32];
+
+		snprintf(sql, sizeof(sql), "SAVEPOINT ck%d", state->savepoints + 1);
+		status = session_must(session, sql);
+		if (status == CK_OK)
+			state->savepoints++;
+	}
+	return status;
+}
+
+CkStatus
+session_after_failure(CkSession *session, CkStatus status)
+{
+	MysqlSession *state = session->state;
+
+	/* a deadlock ends the transaction, and so may a wait for a lock: the next reply tells */
+	if (status == CK_ERR_BUSY && call_query(session, "DO 0", NULL) == CK_OK)
+		state->rolled_back = !(state->mysql->server_status & SERVER_STATUS_IN_TRANS);
+	return status;
+}
+
+/* Begins a transaction: autocommit is off, so the first statement does, and takes its snapshot. */
+static CkStatus
+session_begin(CkSession *session)
+{
+	MysqlSession *state = session->state;
+	CkStatus	status = call_settle(session);
+
+	state->level = state->savepoints = 1;
+	state->changed = state->rolled_back = false;
+	if (status != CK_OK || state->read_only == session->read_only)
+		return status;
+	state->read_only = session->read_only;
+	return session_must(session, state->read_only ? "SET SESSION TRANSACTION READ ONLY" : "SET SESSION TRANSACTION READ WRITE");
+}
+
+/* Ends a transaction that has changed something: waits until the source has said that it is so. */
+static CkStatus
+session_commit(CkSession *session)
+{
+	MysqlSession *state = session->state;
+
+	if (state->broken || state->events || state->active)
+	{
+		state->broken = true;
+		return ck_fail(session, CK_ERR_LOST, "the connection cannot be used any more");
+	}
+	if (state->rolled_back)
+		return ck_fail(session, CK_ERR_QUERY, "the source has rolled the transaction back");
+	state->used = false;
+	return session_must(session, "COMMIT");
+}
+
+/* Undoes what was changed behind a savepoint. */
+static CkStatus
+session_rollback_to(CkSession *session, int level)
+{
+	MysqlSession *state = session->state;
+	CkStatus	status = CK_OK;
+	char		sql[64];
+
+	if (state->rolled_back)
+		return ck_fail(session, CK_ERR_LOST, "the source has rolled the whole transaction back");
+	if (state->savepoints < level)
+		return CK_OK;
+	if (state->events || state->active)
+		status = mysql_session_cancel(session);
+	if (status != CK_OK)
+		return status;
+	state->savepoints = level - 1;
+	snprintf(sql, sizeof(sql), "ROLLBACK TO SAVEPOINT ck%d", level);
+	return session_must(session, sql);
+}
+
 CkStatus
 mysql_transaction(CkSession *session, CkEvent event, int level)
 {
 	MysqlSession *state = session->state;
 
-	(void) level;
 	switch (event)
 	{
 		case CK_BEGIN:
-			/* autocommit is off: the first statement begins the transaction and takes its snapshot */
-			return call_settle(session);
+			return session_begin(session);
 		case CK_COMMIT:
+			if (session->written)
+				return session_commit(session);
+			/* FALLTHROUGH */
 		case CK_ABORT:
 			if (state->broken || state->events || state->active)
 				state->broken = true;
@@ -147,8 +273,16 @@ mysql_transaction(CkSession *session, CkEvent event, int level)
 				state->broken = true;
 			state->used = false;
 			return CK_OK;
-		default:
-			/* nothing is written, so there is nothing to undo */
+		case CK_ROLLBACK_TO:
+			state->level = level - 1;
+			return session_rollback_to(session, level);
+		case CK_SAVEPOINT:
+		case CK_RELEASE:
+			/* what is left of deeper ones stands in nobody's way; the source hears of it before the next change */
+			state->level = event == CK_SAVEPOINT ? level : level - 1;
+			if (state->savepoints >= level)
+				state->savepoints = level - 1;
 			return CK_OK;
 	}
+	return CK_OK;
 }

@@ -22,6 +22,14 @@ typedef struct MysqlOptions
 	const char *password;
 } MysqlOptions;
 
+/* What is known of a table that was to be changed. */
+typedef struct MysqlTable
+{
+	struct MysqlTable *next;
+	bool		transactional;	/* its engine can undo changes */
+	char	   *name;			/* the condition that finds it in information_schema */
+} MysqlTable;
+
 typedef struct MysqlSession
 {
 	MYSQL	   *mysql;
@@ -31,6 +39,16 @@ typedef struct MysqlSession
 	bool		used;			/* statements ran since the last COMMIT or ROLLBACK */
 	bool		reply_due;		/* the reply to a COMMIT or ROLLBACK was not read yet */
 	bool		broken;			/* not to be used again */
+
+	/* changes */
+	bool		read_only;		/* what its transactions are, unless the source is told otherwise */
+	int			level;			/* of the local transaction's nesting */
+	int			savepoints;		/* up to this level the source has savepoints; 1: none */
+	bool		changed;		/* the transaction has changed something that can be undone */
+	bool		rolled_back;	/* the source has undone the whole transaction by itself */
+	bool		spent;			/* not to be used by another transaction */
+	uint64_t	max_packet;		/* the source's max_allowed_packet; 0: not asked yet */
+	MysqlTable *tables;
 
 	/* a call under way, that waits for the server */
 	int			(*resume) (struct MysqlSession *state, int events);
@@ -129,6 +147,8 @@ typedef struct MysqlScan
 	Cell	   *cells;
 	uint32_t	ncells;
 	uint32_t	fixed_bytes;	/* of a row, those of its columns without a length */
+	bool		ended;			/* a change without rows, that is done */
+	uint64_t	rows;			/* that a change returned */
 	bool		grown;			/* a cell has a larger buffer, of which the library is told before the next row */
 } MysqlScan;
 
@@ -137,7 +157,24 @@ extern CkStatus mysql_scan_next(CkScan *scan, CkRow *row);
 extern CkStatus mysql_scan_rescan(CkScan *scan);
 extern void mysql_scan_close(CkScan *scan);
 
+/* change.c: what only changes need */
+
+/* Makes the session ready for a change; refuses what could not be undone. */
+extern CkStatus change_begin(CkScan *scan);
+/* Refuses arguments that are more than the source takes at once: it would end the connection. */
+extern CkStatus change_check_size(CkScan *scan, const MYSQL_BIND *params, uint32_t count);
+/* Whether the statement failed by a key, where that is no error. */
+extern bool change_skips(const CkScan *scan, MYSQL_STMT *stmt);
+/* The change was done: how it went. */
+extern CkStatus change_end(CkScan *scan, unsigned int warnings, unsigned int server_status);
+extern void change_forget_tables(MysqlSession *state);
+
 /* session.c */
+
+/* Sets the savepoints that the local transaction's nesting asks for. */
+extern CkStatus session_nest(CkSession *session);
+/* Finds out whether the source has undone the whole transaction, after an error of that status, which it returns. */
+extern CkStatus session_after_failure(CkSession *session, CkStatus status);
 extern CkStatus mysql_session_open(CkSession *session);
 extern bool mysql_session_alive(CkSession *session);
 extern void mysql_session_close(CkSession *session);

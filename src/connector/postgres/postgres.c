@@ -41,7 +41,7 @@ static const CkOption postgres_options[] = {
 
 static const CkConnector postgres_connector = {
 	.abi = CK_ABI,
-	.caps = CK_DISCOVER | CK_READ | CK_REMOTE | CK_AUTOCOMMIT,
+	.caps = CK_DISCOVER | CK_READ | CK_REMOTE | CK_WRITE | CK_AUTOCOMMIT,
 	.name = "postgres",
 	.title = "PostgreSQL",
 	.version = "0.1.0 (libpq " CK_LIBPQ_VERSION ")",
@@ -50,6 +50,7 @@ static const CkConnector postgres_connector = {
 	.session_size = sizeof(PgSession),
 	.scan_size = sizeof(PgScan),
 	.sql = &postgres_sql,
+	.atomicity = CK_TRANSACTIONAL,
 	.session_open = postgres_session_open,
 	.session_alive = postgres_session_alive,
 	.session_close = postgres_session_close,

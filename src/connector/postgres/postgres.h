@@ -45,7 +45,7 @@ typedef struct PgStatement
 /* Commands that go ahead of the next statement, in its round trip. */
 typedef enum PgCommandKind
 {
-	PG_BEGIN,
+	PG_BEGIN,					/* number: PG_SERIALIZABLE, PG_READ_ONLY */
 	PG_EXPORT,					/* answers with the name of the snapshot */
 	PG_JOIN,
 	PG_SAVEPOINT,				/* number: level, or GUARD */
@@ -54,6 +54,9 @@ typedef enum PgCommandKind
 	PG_DEALLOCATE,				/* number: the statement's */
 	PG_PREPARE					/* statement; NULL once it is dropped */
 } PgCommandKind;
+
+#define PG_SERIALIZABLE 1
+#define PG_READ_ONLY 2
 
 /* The savepoint in front of a statement that may be stopped, as a level: the core's own begin at 2. */
 #define PG_GUARD 1
@@ -78,6 +81,7 @@ typedef struct PgSession
 	bool		owed;			/* a command was sent whose reply nobody has read yet */
 	bool		busy;			/* a statement's results have not been read to their end */
 	bool		guarded;		/* that statement stands behind the savepoint PG_GUARD */
+	bool		changing;		/* that statement changes or locks rows: who stops it gives the transaction up */
 	CkScan	   *scan;			/* whose statement that is; NULL once nobody wants its rows */
 	char		snapshot[64];	/* exported or joined by the transaction; "" none */
 
@@ -153,6 +157,7 @@ extern CkStatus postgres_wait(CkSession *session);
 extern CkStatus postgres_result(CkSession *session, PGresult **result);
 extern CkStatus postgres_send(CkSession *session, const char *sql);
 extern CkStatus postgres_settle(CkSession *session);
+extern bool postgres_is_good(const PGresult *result);
 extern CkStatus postgres_send_cancel(CkSession *session);
 extern CkStatus postgres_lost(CkSession *session);
 extern CkStatus postgres_fail(CkSession *session, const PGresult *result);

@@ -1,5 +1,5 @@
 /*
- * scan.c: reads rows in binary: a whole result by COPY, everything else by statements with arguments.
+ * scan.c: reads rows in binary: a whole result by COPY, everything else, and changes, by statements with arguments.
  */
 #include "postgres.h"
 
@@ -158,9 +158,12 @@ postgres_scan_send(CkScan *scan)
 	bool		by_name = statement && statement->known;
 	bool		enough = true;
 	bool		sent;
+	int			unsent = 0;
+	CkStatus	status = CK_OK;
 
 	postgres_order_queue(pg);
-	if (pg->in_transaction && !(statement && statement->small))
+	pg->changing = (scan->flags & (CK_SCAN_CHANGE | CK_SCAN_LOCK)) != 0;
+	if (pg->in_transaction && !pg->changing && !(statement && statement->small))
 	{
 		enough = postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_SAVEPOINT, .number = PG_GUARD});
 		pg->guarded = enough;
@@ -188,12 +191,18 @@ postgres_scan_send(CkScan *scan)
 		sent = postgres_send_pipeline(scan, by_name);
 	else
 		sent = postgres_send_statement(scan, by_name) && postgres_set_streaming(scan);
-	if (!sent || PQflush(pg->conn) < 0)
+	if (!sent || (unsent = PQflush(pg->conn)) < 0)
 		return postgres_lost(scan->session);
 	if (statement)
 		statement->known = true;
 	scan->round_trips++;
-	return CK_OK;
+	/* much data may not fit at once; the source begins with what it has */
+	while (unsent > 0 && pg->changing && status == CK_OK)
+	{
+		status = postgres_wait(scan->session);
+		unsent = status == CK_OK ? PQflush(pg->conn) : 0;
+	}
+	return unsent < 0 ? postgres_lost(scan->session) : status;
 }
 
 /* Makes the session ready for another statement. */
@@ -217,7 +226,7 @@ postgres_scan_open(CkScan *scan)
 
 	if (status != CK_OK)
 		return status;
-	if (!(scan->flags & CK_SCAN_WHOLE) || scan->nargs > 0)
+	if (!(scan->flags & CK_SCAN_WHOLE) || (scan->flags & CK_SCAN_CHANGE) || scan->nargs > 0)
 	{
 		s->statement = postgres_statement_get(postgres_session(scan->session), scan->remote);
 		if (!s->statement)
@@ -300,7 +309,7 @@ postgres_scan_reopen(CkScan *scan)
 	PgSession  *pg = postgres_session(scan->session);
 	CkStatus	status;
 
-	if (!pg->proven || pg->done > 0 || !postgres_scan_is_fresh(pg))
+	if (!pg->proven || pg->done > 0 || !postgres_scan_is_fresh(pg) || (pg->changing && !pg->in_transaction))
 		return CK_END;
 	postgres_scan_rewind(pg);
 	status = postgres_session_reopen(scan->session);
@@ -322,7 +331,8 @@ postgres_scan_retry(CkScan *scan, const PGresult *result)
 	bool		unknown = sqlstate && strcmp(sqlstate, "26000") == 0;
 	CkStatus	status;
 
-	if (!s->statement || s->statement->prepared != pg->connection || !sqlstate || (!unknown && strcmp(sqlstate, "0A000") != 0))
+	if (!s->statement || s->stale || s->statement->prepared != pg->connection || !sqlstate ||
+		(!unknown && strcmp(sqlstate, "0A000") != 0))
 		return CK_END;
 	s->statement->prepared = 0;
 	s->stale = true;
@@ -397,6 +407,8 @@ postgres_scan_wait(CkScan *scan)
 		PQclear(s->result);
 		s->result = NULL;
 	}
+	if ((scan->flags & CK_SCAN_CHANGE) && (kind == PGRES_EMPTY_QUERY || kind == PGRES_COMMAND_OK))
+		return CK_OK;
 	if (kind == PGRES_EMPTY_QUERY || kind == PGRES_COMMAND_OK || (s->statement == NULL) != (kind == PGRES_COPY_OUT))
 		return ck_fail(scan->session, CK_ERR_QUERY, "the statement gives no rows");
 	return CK_OK;
@@ -430,6 +442,34 @@ postgres_scan_end(CkScan *scan)
 	return status == CK_OK ? CK_END : status;
 }
 
+/*
+ * Takes note of what a change has come to. The transaction and the settings of its session are not for a statement of
+ * unknown kind: where it meddled with them, the session is of no more use.
+ */
+static CkStatus
+postgres_scan_changed(CkScan *scan, PGresult *result)
+{
+	static const char *const meddling[] = {
+		"BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PREPARE", "DEALLOCATE", "SET", "RESET", "DISCARD", NULL
+	};
+	PgSession  *pg = postgres_session(scan->session);
+	const char *tag = PQcmdStatus(result);
+	const char *rows = PQcmdTuples(result);
+	size_t		length = strcspn(tag, " ");
+
+	scan->affected = *rows ? strtoll(rows, NULL, 10) : -1;
+	for (int i = 0; meddling[i]; i++)
+	{
+		if (strlen(meddling[i]) == length && strncmp(tag, meddling[i], length) == 0)
+		{
+			pg->broken = true;
+			return ck_fail(scan->session, CK_ERR_UNSUPPORTED, "%s is not possible here: transactions and settings of the "
+						   "source's session are connkit's", tag);
+		}
+	}
+	return CK_OK;
+}
+
 /* The next row of a statement. */
 static CkStatus
 postgres_statement_next(CkScan *scan, CkRow *row)
@@ -438,12 +478,15 @@ postgres_statement_next(CkScan *scan, CkRow *row)
 
 	while (!s->result || s->next >= PQntuples(s->result))
 	{
-		bool		last = s->result && PQresultStatus(s->result) == PGRES_TUPLES_OK;
-		CkStatus	status;
+		bool		last = s->result && (postgres_is_good(s->result) ||
+									PQresultStatus(s->result) == PGRES_EMPTY_QUERY);
+		CkStatus	status = last && (scan->flags & CK_SCAN_CHANGE) ? postgres_scan_changed(scan, s->result) : CK_OK;
 
 		PQclear(s->result);
 		s->result = NULL;
 		s->next = 0;
+		if (status != CK_OK)
+			return status;
 		if (last)
 			return postgres_scan_end(scan);
 		status = postgres_result(scan->session, &s->result);
@@ -459,7 +502,7 @@ postgres_statement_next(CkScan *scan, CkRow *row)
 			return postgres_refused(scan->session, result);
 		}
 	}
-	if (PQnfields(s->result) != (int) scan->ncolumns)
+	if (PQnfields(s->result) != (int) scan->ncolumns && !((scan->flags & CK_SCAN_CHANGE) && scan->ncolumns == 0))
 		return ck_fail(scan->session, CK_ERR_PROTOCOL, "the source sent %d columns where %u were asked for",
 					   PQnfields(s->result), scan->ncolumns);
 	for (uint32_t i = 0; i < scan->ncolumns; i++)

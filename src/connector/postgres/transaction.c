@@ -42,8 +42,10 @@ postgres_command_text(const PgSession *pg, const PgCommand *command, char *buffe
 	switch (command->kind)
 	{
 		case PG_BEGIN:
-			return snprintf(buffer, size, "START TRANSACTION ISOLATION LEVEL %s, READ ONLY",
-							command->number ? "SERIALIZABLE" : "REPEATABLE READ");
+			/* what may write is not said to: the source has the last word by default_transaction_read_only */
+			return snprintf(buffer, size, "START TRANSACTION ISOLATION LEVEL %s%s",
+							command->number & PG_SERIALIZABLE ? "SERIALIZABLE" : "REPEATABLE READ",
+							command->number & PG_READ_ONLY ? ", READ ONLY" : "");
 		case PG_EXPORT:
 			return snprintf(buffer, size, "SELECT pg_catalog.pg_export_snapshot()");
 		case PG_JOIN:
@@ -83,13 +85,6 @@ postgres_command_done(CkSession *session, const PGresult *result)
 		strcpy(pg->snapshot, name);
 	}
 	return CK_OK;
-}
-
-/* Whether a result says that a command was done. */
-static bool
-postgres_result_is_good(const PGresult *result)
-{
-	return PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK;
 }
 
 /*
@@ -170,7 +165,7 @@ postgres_finish(CkSession *session, bool wait)
 		}
 		else if (good && pg->done < pg->sent)
 		{
-			good = postgres_result_is_good(result);
+			good = postgres_is_good(result);
 			if (good)
 				status = postgres_command_done(session, result);
 		}
@@ -250,7 +245,7 @@ postgres_acknowledge(CkSession *session)
 			continue;
 		}
 		ended = false;
-		if (!postgres_result_is_good(result))
+		if (!postgres_is_good(result))
 			return postgres_refused(session, result);
 		status = postgres_command_done(session, result);
 		PQclear(result);
@@ -262,7 +257,8 @@ postgres_acknowledge(CkSession *session)
 
 /*
  * Stops an unfinished statement: what is left of it is read where that is little; else the source is asked to stop.
- * Where the transaction has to live on, only a statement behind a savepoint may be stopped so.
+ * Where the transaction has to live on, only a statement behind a savepoint may be stopped so. A change is stopped so always:
+ * who gives it up rolls it back, and until then the source refuses everything else.
  */
 CkStatus
 postgres_stop(CkSession *session, bool transaction_ends)
@@ -279,7 +275,7 @@ postgres_stop(CkSession *session, bool transaction_ends)
 	if (status == CK_END)
 	{
 		status = CK_OK;
-		if (transaction_ends || pg->guarded || !pg->in_transaction)
+		if (transaction_ends || pg->guarded || pg->changing || !pg->in_transaction)
 			status = postgres_send_cancel(session);
 		if (status == CK_OK)
 			status = postgres_finish(session, true);
@@ -320,6 +316,48 @@ postgres_end(CkSession *session, const char *command)
 	return status;
 }
 
+/* Ends the source's transaction well, with all that waits in the queue, and waits until the source has said so. */
+static CkStatus
+postgres_commit(CkSession *session)
+{
+	PgSession  *pg = postgres_session(session);
+	CkStatus	status = postgres_stop(session, false);
+	bool		committed = false;
+	char	   *text;
+	PGresult   *result = NULL;
+
+	if (status != CK_OK)
+		return status;
+	postgres_order_queue(pg);
+	text = postgres_queue_text(pg, "COMMIT");
+	if (!text)
+		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
+	if (!PQsendQuery(pg->conn, text))
+		status = postgres_lost(session);
+	free(text);
+	pg->length = 0;
+	pg->in_transaction = false;
+	pg->snapshot[0] = '\0';
+	do
+	{
+		PQclear(result);
+		if (status == CK_OK)
+			status = postgres_result(session, &result);
+		if (status != CK_OK)
+			break;
+		if (result && !postgres_is_good(result))
+			status = postgres_fail(session, result);
+		committed = result ? strcmp(PQcmdStatus(result), "COMMIT") == 0 : committed;
+	} while (result);
+	if (status == CK_OK && !committed)
+	{
+		status = ck_fail(session, CK_ERR_QUERY, "the source rolled the transaction back, in which a statement had failed");
+		ck_sqlstate(session, "25P02");
+	}
+	pg->broken |= status != CK_OK;
+	return status;
+}
+
 /* Whether the last command in the queue is a savepoint of that level, of which the source has not been told. */
 static bool
 postgres_unsent_savepoint(const PgSession *pg, int level)
@@ -327,6 +365,13 @@ postgres_unsent_savepoint(const PgSession *pg, int level)
 	int			last = pg->length - 1;
 
 	return last >= pg->sent && pg->queue[last].kind == PG_SAVEPOINT && pg->queue[last].number == level;
+}
+
+/* What is to be said when the session's transaction begins. */
+static int
+postgres_begin_mode(const CkSession *session)
+{
+	return (session->serializable ? PG_SERIALIZABLE : 0) | (session->read_only ? PG_READ_ONLY : 0);
 }
 
 CkStatus
@@ -341,10 +386,12 @@ postgres_transaction(CkSession *session, CkEvent event, int level)
 		case CK_BEGIN:
 			pg->in_transaction = true;
 			pg->level = 1;
-			enough = postgres_enqueue(pg, 0, (PgCommand) {.kind = PG_BEGIN, .number = session->serializable}) &&
+			enough = postgres_enqueue(pg, 0, (PgCommand) {.kind = PG_BEGIN, .number = postgres_begin_mode(session)}) &&
 				(!session->share || postgres_enqueue(pg, 1, (PgCommand) {.kind = PG_EXPORT}));
 			break;
 		case CK_COMMIT:
+			if (session->written)
+				return postgres_commit(session);
 			if (!session->serializable)
 				return postgres_end(session, "COMMIT");
 			status = postgres_end(session, "COMMIT");
@@ -487,7 +534,8 @@ postgres_session_join(CkSession *leader, CkSession *other)
 	strcpy(pg->snapshot, from->snapshot);
 	pg->in_transaction = true;
 	pg->level = 1;
-	if (!postgres_enqueue(pg, 0, (PgCommand) {.kind = PG_BEGIN, .number = other->serializable}) ||
+	/* what another session changes would not be seen by this one: it only reads */
+	if (!postgres_enqueue(pg, 0, (PgCommand) {.kind = PG_BEGIN, .number = postgres_begin_mode(other) | PG_READ_ONLY}) ||
 		!postgres_enqueue(pg, 1, (PgCommand) {.kind = PG_JOIN}))
 		return ck_fail(other, CK_ERR_MEMORY, "out of memory");
 	return CK_OK;

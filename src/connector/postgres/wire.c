@@ -17,6 +17,8 @@ static const struct
 	{"08", CK_ERR_LOST, NULL},
 	{"0A", CK_ERR_UNSUPPORTED, NULL},
 	{"22", CK_ERR_DATA, NULL},
+	{"23", CK_ERR_CONSTRAINT, NULL},
+	{"25006", CK_ERR_PRIVILEGE, NULL},
 	{"25P03", CK_ERR_LOST, "The source's idle_in_transaction_session_timeout ended the session."},
 	{"25P04", CK_ERR_LOST, "The source's transaction_timeout ended the session."},
 	{"28P01", CK_ERR_AUTH, "Check user and password of the user mapping."},
@@ -140,6 +142,13 @@ postgres_send(CkSession *session, const char *sql)
 	return CK_OK;
 }
 
+/* Whether a result says that a command was done. */
+bool
+postgres_is_good(const PGresult *result)
+{
+	return PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK;
+}
+
 /* Reads the reply of what postgres_send() sent. A session whose command failed is of no more use. */
 CkStatus
 postgres_settle(CkSession *session)
@@ -156,7 +165,7 @@ postgres_settle(CkSession *session)
 			break;
 		if (!result)
 			pg->owed = false;
-		else if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+		else if (!postgres_is_good(result))
 			status = postgres_fail(session, result);
 		PQclear(result);
 	}
