@@ -378,6 +378,7 @@ session_begin(Session *session, Session *leader, bool share)
 
 	session->pub.serializable = IsolationIsSerializable();
 	session->pub.share = share;
+	session->pub.read_only = true;
 	if (leader)
 	{
 		status = leader->pub.connector->session_join(&leader->pub, &session->pub);
