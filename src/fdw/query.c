@@ -84,7 +84,7 @@ query_request(const Request *request, TupleDesc desc)
 	for (int i = 0; i < desc->natts; i++)
 	{
 		appendStringInfo(&text, "%sc%d", i == 0 ? "SELECT " : ", ", i + 1);
-		remote_cast(&text, TupleDescAttr(desc, i)->atttypid, TupleDescAttr(desc, i)->atttypmod);
+		remote_to_local(&text, TupleDescAttr(desc, i)->atttypid, TupleDescAttr(desc, i)->atttypmod);
 	}
 	appendStringInfo(&text, " FROM %s(", as_subselect(request->text));
 	for (int i = 0; i < desc->natts; i++)

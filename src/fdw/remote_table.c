@@ -127,7 +127,7 @@ type_rounds(Oid type)
 }
 
 void
-remote_cast(StringInfo text, Oid type, int32 typmod)
+remote_to_local(StringInfo text, Oid type, int32 typmod)
 {
 	if (!value_type_is_native(type))
 	{
@@ -159,7 +159,7 @@ remote_column(StringInfo text, const RemoteTable *table, Index alias, AttrNumber
 		return;
 	/* the source converts what it holds to the local type; where it holds just that, the cast is nothing */
 	get_atttypetypmodcoll(table->relid, attnum, &type, &typmod, &collation);
-	remote_cast(text, type, typmod);
+	remote_to_local(text, type, typmod);
 }
 
 void

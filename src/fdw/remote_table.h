@@ -37,7 +37,7 @@ extern void remote_column(StringInfo text, const RemoteTable *table, Index alias
 /* The same without a cast to the local type. */
 extern void remote_bare_column(StringInfo text, const RemoteTable *table, Index alias, AttrNumber attnum);
 /* The cast to a local type, or to text, at a source that is PostgreSQL. */
-extern void remote_cast(StringInfo text, Oid type, int32 typmod);
+extern void remote_to_local(StringInfo text, Oid type, int32 typmod);
 /* A type's name without a modifier; not what SQL would take for one with a default modifier. */
 extern char *remote_type_name(Oid type);
 /* Name of a column at the source. */
