@@ -43,3 +43,17 @@ CREATE FUNCTION connkit_describe_query(source name, query text,
 		OUT "position" integer, OUT name text, OUT source_type text, OUT local_type text) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'connkit_describe_query' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION connkit_describe_query(name, text) IS 'columns of a query, which the source prepares and does not run';
+
+CREATE FUNCTION connkit.logged_requests(OUT started timestamptz, OUT source name, OUT role name, OUT pid integer, OUT request text,
+		OUT milliseconds double precision, OUT "rows" bigint, OUT bytes bigint, OUT sqlstate text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'connkit_logged_requests' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION connkit.logged_requests() IS 'requests in the ring of connkit.remote_query_log that the current role may see';
+CREATE VIEW connkit.remote_query_log WITH (security_barrier) AS SELECT * FROM connkit.logged_requests();
+COMMENT ON VIEW connkit.remote_query_log IS
+	'the last requests that took a source longer than connkit.log_remote_min_duration: own ones, and all of own sources';
+COMMENT ON COLUMN connkit.remote_query_log.role IS 'who asked';
+COMMENT ON COLUMN connkit.remote_query_log.request IS 'as EXPLAIN (VERBOSE) shows it, without values that were sent beside it; long ones are cut';
+COMMENT ON COLUMN connkit.remote_query_log.milliseconds IS 'that the source was waited for';
+COMMENT ON COLUMN connkit.remote_query_log."rows" IS 'received';
+COMMENT ON COLUMN connkit.remote_query_log.sqlstate IS 'how it failed; NULL: it did not';
+GRANT SELECT ON connkit.remote_query_log TO PUBLIC;

@@ -15,6 +15,7 @@
 #include "core/compat.h"
 #include "fdw/lookup_join.h"
 #include "core/options.h"
+#include "core/query_log.h"
 #include "core/quota.h"
 #include "core/reach.h"
 #include "core/session.h"
@@ -90,6 +91,7 @@ _PG_init(void)
 	reach_init();
 	audit_init();
 	quota_init();
+	query_log_init();
 	keyring_init();
 	secret_init();
 	worker_init();

@@ -24,6 +24,9 @@
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_publication.h"
+#if PG_VERSION_NUM >= 150000
+#include "common/pg_prng.h"
+#endif
 #include "commands/cluster.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
@@ -384,6 +387,17 @@ compat_relation_ownercheck(Oid relation, Oid role)
 #define compat_guc_malloc(elevel, size) malloc(size)
 #define compat_guc_free(p) free(p)
 #endif
+
+/* From 0 to below 1. */
+static inline double
+compat_random_fraction(void)
+{
+#if PG_VERSION_NUM >= 150000
+	return pg_prng_double(&pg_global_prng_state);
+#else
+	return (double) random() / ((double) MAX_RANDOM_VALUE + 1);
+#endif
+}
 
 /* Calls request(), in which shared memory may be asked for, while the library is preloaded: at once, or from 15 on by a hook,
  * of which the one before is returned for request() to call. */

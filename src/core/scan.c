@@ -20,11 +20,49 @@ uint64		scan_bytes = 0;
 const ScanRejecter *scan_rejecter = NULL;
 Oid			scan_unlimited_table = InvalidOid;
 
+/* An execution of the request begins. */
+static void
+scan_log_begin(SourceScan *scan)
+{
+	scan->logged = query_log_min_duration >= 0 && query_log_sample();
+	if (!scan->logged)
+		return;
+	scan->started = GetCurrentTimestamp();
+	scan->rows_before = scan->rows;
+	scan->bytes_before = scan->pub.bytes;
+	scan->time_before = scan->remote_time;
+}
+
+/* It is over, with that error or 0. Throws nothing. */
+static void
+scan_log_end(SourceScan *scan, int sqlerrcode)
+{
+	LoggedRequest request = {.role = scan->role, .started = scan->started, .sqlerrcode = sqlerrcode};
+	instr_time	waited = scan->remote_time;
+
+	if (!scan->logged)
+		return;
+	scan->logged = false;
+	/* EXPLAIN ANALYZE sets figures to 0 once it has shown them */
+	request.rows = scan->rows - Min(scan->rows_before, scan->rows);
+	request.bytes = scan->pub.bytes - Min(scan->bytes_before, scan->pub.bytes);
+	request.serverid = scan->session->serverid;
+	request.source = scan->session->pub.source;
+	request.request = scan->sql ? scan->sql : scan->pub.table_name ? scan->pub.table_name : "";
+	INSTR_TIME_SUBTRACT(waited, scan->time_before);
+	request.milliseconds = INSTR_TIME_GET_MILLISEC(waited);
+	/* what fails as it begins was not measured */
+	if (request.milliseconds <= 0)
+		request.milliseconds = (GetCurrentTimestamp() - scan->started) / 1000.0;
+	query_log_tell(&request);
+}
+
 void
 scan_detach(SourceScan *scan)
 {
 	if (!scan->open)
 		return;
+	scan_log_end(scan, 0);
 	scan->open = false;
 	scan_bytes += scan->pub.bytes - scan->bytes_told;
 	scan->bytes_told = scan->pub.bytes;
@@ -92,6 +130,7 @@ scan_check_limits(SourceScan *scan)
 		scan_lift_limits(scan);
 		return;
 	}
+	scan_log_end(scan, ERRCODE_PROGRAM_LIMIT_EXCEEDED);
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("source \"%s\": more than " UINT64_FORMAT " %s were received, which option \"%s\" does not allow",
@@ -125,6 +164,8 @@ scan_make(const CkConnector *connector, const char *remote, int ncolumns, const 
 		value_reader_init(&scan->readers[i], types[i], typmods ? typmods[i] : -1, columns[i].name);
 		scan->attributes[i] = attributes ? attributes[i] : i;
 	}
+	scan->role = GetUserId();
+	scan_log_begin(scan);
 	scan->native = connector->sql && connector->sql->native;
 	scan->converting = -1;
 	scan_lift_limits(scan);
@@ -147,6 +188,9 @@ scan_new(Oid serverid, Oid userid, List *table_options, const char *remote, int 
 
 	scan->serverid = serverid;
 	scan->userid = userid;
+	/* as a whole a request may be sent by a protocol that takes several statements, and what users wrote is in it */
+	if (remote && strchr(remote, ';'))
+		flags &= ~CK_SCAN_WHOLE;
 	scan->pub.flags = flags;
 	/* as for the session: files may be no longer allowed */
 	if (!superuser_arg(server->owner))
@@ -187,6 +231,7 @@ scan_fail(SourceScan *scan, CkStatus status)
 
 	if (status == CK_ERR_LOST || status == CK_ERR_PROTOCOL || status == CK_ERR_MEMORY || status == CK_ERR_INTERNAL)
 		session->broken = true;
+	scan_log_end(scan, session_sqlstate(status));
 	session_raise(session, status);
 }
 
@@ -391,10 +436,11 @@ scan_fetch(SourceScan *scan)
 	CkStatus	status;
 	instr_time	begin,
 				end;
+	bool		timed = scan->timed || scan->logged;
 
 	if (scan->ended)
 		return false;
-	if (scan->timed)
+	if (timed)
 		INSTR_TIME_SET_CURRENT(begin);
 	if (!scan->open)
 		scan_open(scan);
@@ -403,7 +449,7 @@ scan_fetch(SourceScan *scan)
 	scan->row.misfit = 0;
 	scan->session->pub.query_timeout_ms = scan->query_timeout_ms;
 	status = scan->session->pub.connector->scan_next(&scan->pub, &scan->row);
-	if (scan->timed)
+	if (timed)
 	{
 		INSTR_TIME_SET_CURRENT(end);
 		INSTR_TIME_ACCUM_DIFF(scan->remote_time, end, begin);
@@ -418,6 +464,7 @@ scan_fetch(SourceScan *scan)
 	}
 	if (status != CK_END)
 		scan_fail(scan, status);
+	scan_log_end(scan, 0);
 	scan->ended = true;
 	/* the connection is free for others; the connector's state waits for scan_restart or scan_end */
 	if (scan->session->busy == scan)
@@ -527,6 +574,7 @@ scan_restart(SourceScan *scan, const CkValue *args, int nargs)
 	if (!scan->open)
 	{
 		scan->ended = false;
+		scan_log_begin(scan);
 		return;
 	}
 	/* only a scan at its end whose connection nobody else took can go on where it is */
@@ -536,6 +584,7 @@ scan_restart(SourceScan *scan, const CkValue *args, int nargs)
 		if (!(session->pub.connector->caps & CK_MULTI))
 			session->busy = scan;
 		scan->ended = false;
+		scan_log_begin(scan);
 		session->progress_ms = 0;
 		session->pub.query_timeout_ms = scan->query_timeout_ms;
 		status = session->pub.connector->scan_rescan(&scan->pub);
@@ -545,6 +594,7 @@ scan_restart(SourceScan *scan, const CkValue *args, int nargs)
 	}
 	scan_close(scan);
 	scan->ended = false;
+	scan_log_begin(scan);
 	if (session->pub.connector->scan_size > 0)
 		memset(scan->pub.state, 0, session->pub.connector->scan_size);
 	else

@@ -11,6 +11,7 @@
 #include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
+#include "query_log.h"
 #include "session.h"
 #include "value.h"
 
@@ -40,7 +41,13 @@ typedef struct SourceScan
 	int		   *attributes;		/* 0-based place of each column in the caller's arrays */
 	uint64		rows;
 	uint64		bytes_told;		/* of pub.bytes, into scan_bytes */
+	Oid			role;			/* who made the scan */
 	bool		timed;			/* count the time spent waiting for the connector */
+	bool		logged;			/* the execution at hand is for the query log */
+	TimestampTz started;		/* when that one began, if so, and the figures before it */
+	uint64		rows_before;
+	uint64		bytes_before;
+	instr_time	time_before;
 	instr_time	remote_time;
 	Oid			table;			/* the foreign table that is read; set by who made the scan, or invalid */
 	const char *relation;		/* name for errors, or NULL */

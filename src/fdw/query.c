@@ -148,7 +148,6 @@ connkit_query(PG_FUNCTION_ARGS)
 	int32	   *typmods;
 	SourceScan *scan;
 	int			count;
-	bool		whole;
 
 	result_begin(fcinfo);
 	desc = rsinfo->setDesc;
@@ -172,10 +171,8 @@ connkit_query(PG_FUNCTION_ARGS)
 		typmods[i] = attribute->atttypmod;
 		remote_describe(&columns[i], request.sql, NameStr(attribute->attname), types[i], typmods[i]);
 	}
-	/* as a whole a text may be sent by a protocol that takes several statements */
-	whole = request.nargs == 0 && strchr(request.text, ';') == NULL;
 	scan = scan_new(request.server->serverid, GetUserId(), NIL, query_request(&request, desc), count, columns, types, typmods,
-					NULL, whole ? CK_SCAN_WHOLE : 0);
+					NULL, request.nargs == 0 ? CK_SCAN_WHOLE : 0);
 	scan_restart(scan, request.args, request.nargs);
 	read_rows(scan, rsinfo->setResult, desc);
 	scan_end(scan);

@@ -116,9 +116,10 @@ BEGIN
 	END LOOP;
 END $$;
 
--- sync_progress, of what is under way, needs connkit in shared_preload_libraries
+-- sync_progress, of what is under way, and remote_query_log need connkit in shared_preload_libraries
 CREATE FUNCTION readable() RETURNS SETOF text LANGUAGE sql AS
-	$$SELECT oid::regclass::text FROM member_relation WHERE relkind IN ('r', 'v') AND relname NOT IN ('secret_store', 'secret_use', 'sync_progress', 'home')$$;
+	$$SELECT oid::regclass::text FROM member_relation WHERE relkind IN ('r', 'v') AND relname NOT IN ('secret_store', 'secret_use', 'sync_progress', 'remote_query_log',
+		'home')$$;
 SET LOCAL ROLE canary_anna;
 SELECT set_eq($$SELECT relation FROM look(false) WHERE seen = 'canary'$$,
 	$$SELECT r FROM readable() AS r WHERE r NOT LIKE 'connkit.connector%'$$, 'who has the owner''s role finds canaries wherever he may read');
@@ -244,6 +245,7 @@ INSERT INTO attempt VALUES
 	('connkit_schedule', $$connkit_schedule('canary_sync', '1 hour')$$, '55000'),
 	('connkit_resume_schedules', $$connkit_resume_schedules()$$, '42501'),
 	('connkit_next_times', $$connkit_next_times('never', 'UTC', now(), 1)$$, '22023'),
+	('logged_requests', $$connkit.logged_requests()$$, '55000'),
 	('running_syncs', $$connkit.running_syncs()$$, '55000'),
 	('wake_launcher', $$connkit.wake_launcher()$$, '42501'),
 	('wake', $$(SELECT connkit.wake() IS NULL)$$, '42501'),
