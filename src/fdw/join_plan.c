@@ -155,6 +155,21 @@ place_conditions(RelOptInfo *joinrel, RelPlan *plan, const RelPlan *outer, const
 	}
 }
 
+/* True where what is left to check reads nothing but columns that the rows have. */
+static bool
+can_recheck(const RelPlan *plan)
+{
+	List	   *columns = list_concat(pull_var_clause((Node *) extract_actual_clauses(plan->local, false), PVC_RECURSE_PLACEHOLDERS),
+									 pull_var_clause((Node *) extract_actual_clauses(plan->superset, false),
+													 PVC_RECURSE_PLACEHOLDERS));
+	ListCell   *lc;
+
+	foreach(lc, columns)
+		if (lfirst_node(Var, lc)->varattno <= 0 || !bms_is_member(lfirst_node(Var, lc)->varno, plan->visible))
+			return false;
+	return true;
+}
+
 /* True where the whole can be written, and holds no value of a later moment that the source may not take. */
 static bool
 can_write(PlannerInfo *root, RelOptInfo *joinrel, RelPlan *plan)
@@ -212,6 +227,7 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 	plan->visible = visible;
 	plan->rechecked = left->rechecked || right->rechecked;
 	if (!sort_conditions(root, joinrel, plan, extra->restrictlist) || !place_conditions(joinrel, plan, left, right) ||
+		!can_recheck(plan) ||
 		(root->qual_security_level > 0 && (plan->superset != NIL || plan->local != NIL)))
 		return;
 	joinrel->fdw_private = plan;

@@ -4,9 +4,9 @@ SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION';
 
 CREATE TABLE words (
 	id		int PRIMARY KEY,
-	w		varchar(80) COLLATE utf8mb4_general_ci,
-	wt		text COLLATE utf8mb4_unicode_ci,
-	wc		text COLLATE utf8mb4_bin,
+	w		varchar(80) COLLATE :one,
+	wt		text COLLATE :two,
+	wc		text COLLATE :three,
 	wf		text,
 	KEY (w)
 ) DEFAULT CHARSET utf8mb4;
@@ -22,10 +22,10 @@ CREATE TABLE t (
 	n		decimal(40,12),
 	m		decimal(12,2),
 	b		tinyint(1),
-	s		varchar(80) COLLATE utf8mb4_general_ci,
-	x		longtext COLLATE utf8mb4_unicode_ci,
-	xc		text COLLATE utf8mb4_bin,
-	c		char(10) COLLATE utf8mb4_general_ci,
+	s		varchar(80) COLLATE :one,
+	x		longtext COLLATE :two,
+	xc		text COLLATE :three,
+	c		char(10) COLLATE :one,
 	d		date,
 	tm		time(6),
 	ts		datetime(6),
@@ -39,8 +39,8 @@ CREATE TABLE u (
 	id		int PRIMARY KEY,
 	t_id	int,
 	k8		bigint,
-	ks		varchar(80) COLLATE utf8mb4_general_ci,
-	kc		text COLLATE utf8mb4_bin,
+	ks		varchar(80) COLLATE :one,
+	kc		text COLLATE :three,
 	kn		bigint unsigned,
 	kd		date,
 	kz		timestamp(6) NULL,

@@ -1,14 +1,19 @@
 -- postgres.source.sql: makes a PostgreSQL source's tables unlike the judge's: collations, indexes, column types.
 
-CREATE COLLATION ignores_case (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
-ALTER TABLE t ALTER s TYPE varchar(80) COLLATE ignores_case, ALTER x TYPE text COLLATE "en-US-x-icu",
-	ALTER xc TYPE text COLLATE ignores_case, ALTER c TYPE char(10) COLLATE "en-US-x-icu";
-ALTER TABLE words ALTER w TYPE varchar(80) COLLATE ignores_case, ALTER wt TYPE text COLLATE "en-US-x-icu";
-ALTER TABLE u ALTER ks TYPE varchar(80) COLLATE "en-US-x-icu";
+CREATE COLLATION ignores_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE COLLATION ignores_accents (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+CREATE COLLATION ignores_blanks (provider = icu, locale = 'und-u-ka-shifted-ks-level1', deterministic = false);
+ALTER TABLE t ALTER s TYPE varchar(80) COLLATE :one, ALTER x TYPE text COLLATE :two,
+	ALTER xc TYPE text COLLATE :three, ALTER c TYPE char(10) COLLATE :one;
+ALTER TABLE words ALTER w TYPE varchar(80) COLLATE :one, ALTER wt TYPE text COLLATE :two, ALTER wc TYPE text COLLATE :three,
+	ALTER wf TYPE text COLLATE :two;
+ALTER TABLE u ALTER ks TYPE varchar(80) COLLATE :one, ALTER kc TYPE text COLLATE :three;
 CREATE INDEX ON t (i4);
 CREATE INDEX ON t (s);
 CREATE INDEX ON t (d);
+CREATE INDEX ON t (xc);
 CREATE INDEX ON words (w);
+CREATE INDEX ON words (wc);
 CREATE INDEX ON u (t_id);
 ALTER TABLE v ALTER wide TYPE int, ALTER shown TYPE int USING shown::int, ALTER digits TYPE varchar(20),
 	ALTER narrow TYPE float8 USING narrow::text::float8, ALTER day TYPE timestamp, ALTER flag TYPE int USING flag::int,

@@ -2,9 +2,9 @@
 
 CREATE TABLE words (
 	id		integer PRIMARY KEY,
-	w		varchar(80),
-	wt		text COLLATE NOCASE,
-	wc		text COLLATE RTRIM,
+	w		varchar(80) COLLATE :one,
+	wt		text COLLATE :two,
+	wc		text COLLATE :three,
 	wf		text
 );
 CREATE INDEX words_w ON words (w);
@@ -20,10 +20,10 @@ CREATE TABLE t (
 	n		numeric,
 	m		decimal(12,2),
 	b		boolean,
-	s		varchar(80) COLLATE NOCASE,
-	x		text,
-	xc		text COLLATE RTRIM,
-	c		char(10),
+	s		varchar(80) COLLATE :one,
+	x		text COLLATE :two,
+	xc		text COLLATE :three,
+	c		char(10) COLLATE :one,
 	d		date,
 	tm		time,
 	ts		timestamp,
@@ -39,8 +39,8 @@ CREATE TABLE u (
 	id		integer PRIMARY KEY,
 	t_id	int,
 	k8		bigint,
-	ks		varchar(80) COLLATE NOCASE,
-	kc		text,
+	ks		varchar(80) COLLATE :one,
+	kc		text COLLATE :three,
 	kn		numeric,
 	kd		date,
 	kz		timestamptz,
@@ -64,7 +64,7 @@ CREATE TABLE v (
 
 CREATE TABLE p (
 	id		integer PRIMARY KEY,
-	anyc,
+	anyc	COLLATE :three,
 	txt		text,
 	num		numeric,
 	vnum	varchar(40),
@@ -85,6 +85,6 @@ CREATE INDEX p_num ON p (num);
 CREATE INDEX p_vnum ON p (vnum);
 
 CREATE TABLE k (
-	k		text PRIMARY KEY COLLATE NOCASE,
+	k		text PRIMARY KEY COLLATE :two,
 	id		int
 ) WITHOUT ROWID;
