@@ -159,12 +159,10 @@ place_conditions(RelOptInfo *joinrel, RelPlan *plan, const RelPlan *outer, const
 static bool
 can_recheck(const RelPlan *plan)
 {
-	List	   *columns = list_concat(pull_var_clause((Node *) extract_actual_clauses(plan->local, false), PVC_RECURSE_PLACEHOLDERS),
-									 pull_var_clause((Node *) extract_actual_clauses(plan->superset, false),
-													 PVC_RECURSE_PLACEHOLDERS));
+	List	   *conditions = extract_actual_clauses(list_concat_copy(plan->superset, plan->local), false);
 	ListCell   *lc;
 
-	foreach(lc, columns)
+	foreach(lc, pull_var_clause((Node *) conditions, PVC_RECURSE_PLACEHOLDERS))
 		if (lfirst_node(Var, lc)->varattno <= 0 || !bms_is_member(lfirst_node(Var, lc)->varno, plan->visible))
 			return false;
 	return true;

@@ -415,9 +415,8 @@ WITH a AS (SELECT id, i4 FROM t WHERE b) SELECT x.id, y.id FROM a AS x JOIN a AS
 WITH a AS MATERIALIZED (SELECT id, i4, s FROM t) SELECT count(*) FROM a JOIN u ON u.t_id = a.id WHERE a.s = 'abc' OR a.i4 > 0;
 WITH a AS NOT MATERIALIZED (SELECT id, s FROM t) SELECT id FROM a WHERE s = 'ABC' UNION ALL SELECT id FROM a WHERE s = 'abc';
 WITH a AS (SELECT i4, count(*) AS n FROM t GROUP BY i4), b AS (SELECT max(n) AS m FROM a) SELECT i4 FROM a, b WHERE n = m;
-WITH RECURSIVE r (id, t_id, depth) AS (SELECT id, t_id, 0 FROM u WHERE id < 10 UNION SELECT u.id, u.t_id, depth + 1 FROM r JOIN u ON u.id = r.t_id WHERE depth < 8)
-	SELECT * FROM r ORDER BY id, t_id, depth;
-WITH RECURSIVE r (n) AS (SELECT min(id) FROM t UNION ALL SELECT (SELECT min(id) FROM t WHERE id > n) FROM r WHERE n < 20) SELECT n, (SELECT s FROM t WHERE id = n) FROM r ORDER BY n;
+WITH RECURSIVE r (id, t_id, depth) AS (SELECT id, t_id, 0 FROM u WHERE id < 10 UNION SELECT u.id, u.t_id, depth + 1 FROM r JOIN u ON u.id = r.t_id WHERE depth < 8) SELECT * FROM r ORDER BY id, t_id, depth;
+WITH RECURSIVE r (k) AS (SELECT min(id) FROM t UNION ALL SELECT (SELECT min(id) FROM t WHERE id > k) FROM r WHERE k < 20) SELECT k, (SELECT s FROM t WHERE id = k) FROM r ORDER BY k;
 WITH RECURSIVE r (id) AS (VALUES (1) UNION ALL SELECT t.i4 FROM r JOIN t ON t.id = r.id WHERE t.i4 BETWEEN 2 AND 499) SELECT * FROM r;
 
 -- Windows.

@@ -117,6 +117,10 @@ for my $i (1 .. @tests)
 	{
 		push @found, 'the judge did not run it';
 	}
+	elsif (($near_err->{$i} // '') =~ /ERROR:  57014:/)
+	{
+		push @found, 'the judge did not come to an end';
+	}
 	elsif (!exists $far_out->{$i + 1})
 	{
 		push @found, exists $far_out->{$i} ? 'the session was lost: ' . short($far_err->{$i}) : 'the session was lost before';

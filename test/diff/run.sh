@@ -21,6 +21,13 @@ work=$CK_TMP/diff
 mkdir -p "$work"
 : "${CK_DIFF:=postgres mysql sqlite}" "${CK_DIFF_SETTINGS:=accent case binary}"
 
+# The collation of MariaDB or MySQL that looks at accents, and not at case.
+case_collation()
+{
+	ck_mysql mysql -N -e "SELECT COLLATION_NAME FROM information_schema.COLLATIONS
+		WHERE COLLATION_NAME IN ('uca1400_as_ci', 'utf8mb4_0900_as_ci')" | sed 's/^uca/utf8mb4_uca/'
+}
+
 # The collations of a source in a setting, for :one, :two and :three in the files that make its tables: source, setting.
 collations()
 {
@@ -29,15 +36,13 @@ collations()
 		postgres_case) set -- ignores_case '"en-US-x-icu"' ignores_case ;;
 		postgres_accent) set -- ignores_accents ignores_blanks ignores_accents ;;
 		mysql_binary) set -- utf8mb4_bin utf8mb4_bin utf8mb4_bin ;;
-		mysql_case) set -- $(ck_mysql mysql -N -e "SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE
-			COLLATION_NAME IN ('uca1400_as_ci', 'utf8mb4_0900_as_ci')" | sed 's/^uca/utf8mb4_uca/') utf8mb4_swedish_ci utf8mb4_bin
-			[ $# -eq 3 ] || set -- utf8mb4_general_ci utf8mb4_general_ci utf8mb4_bin ;;
+		mysql_case) set -- "$(case_collation)" utf8mb4_swedish_ci utf8mb4_bin ;;
 		mysql_accent) set -- utf8mb4_general_ci utf8mb4_unicode_ci utf8mb4_unicode_ci ;;
 		sqlite_binary) set -- BINARY BINARY BINARY ;;
 		sqlite_case) set -- NOCASE BINARY NOCASE ;;
 		sqlite_accent) set -- RTRIM NOCASE RTRIM ;;
 	esac
-	one=$1 two=$2 three=$3
+	one=${1:-utf8mb4_general_ci} two=$2 three=$3
 }
 
 # Writes the rows of near in a source's dialect: database, source.
@@ -49,7 +54,8 @@ rows()
 # What makes the tables at a source that is no PostgreSQL: database, source.
 script()
 {
-	sed "s/:one\b/$one/; s/:two\b/$two/; s/:three\b/$three/" "$here/$2.tables.sql" && echo "BEGIN;" && rows "$1" "$2" && cat "$here/$2.source.sql" && echo "COMMIT;"
+	sed "s/:one\b/$one/; s/:two\b/$two/; s/:three\b/$three/" "$here/$2.tables.sql" && echo "BEGIN;" && rows "$1" "$2" &&
+		cat "$here/$2.source.sql" && echo "COMMIT;"
 }
 
 # Makes the tables at each source, and the foreign servers; leaves the schema that they are in there.
