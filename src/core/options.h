@@ -18,6 +18,7 @@ typedef struct CommonOptions
 	int64		max_rows;			/* that a scan may receive; 0: any number */
 	int64		max_bytes;
 	bool		use_remote_estimate;
+	bool		async_capable;
 	bool		password_required;
 	char	   *schema_name;
 	char	   *table_name;

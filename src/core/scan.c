@@ -507,6 +507,36 @@ scan_next(SourceScan *scan, Datum *values, bool *isnull)
 }
 
 void
+scan_start(SourceScan *scan)
+{
+	if (!scan->open && !scan->ended)
+		scan_open(scan);
+}
+
+bool
+scan_pending(SourceScan *scan, int *socket)
+{
+	const CkConnector *connector = scan->session ? scan->session->pub.connector : NULL;
+
+	*socket = -1;
+	if (!scan->open || scan->ended || scan->spool || scan->failed || scan->session->broken || connector->scan_pending == NULL)
+		return false;
+	return connector->scan_pending(&scan->pub, socket);
+}
+
+void
+scan_expire(SourceScan *scan, int socket)
+{
+	CkSession  *session = &scan->session->pub;
+	CkStatus	status;
+
+	session->query_timeout_ms = 1;
+	status = session->host->wait(session, socket, CK_READABLE);
+	if (status != CK_OK)
+		scan_fail(scan, status);
+}
+
+void
 scan_spool(SourceScan *scan)
 {
 	MemoryContext caller = MemoryContextSwitchTo(scan->context);

@@ -73,6 +73,13 @@ extern SourceScan *scan_new_on(Session *session, const char *remote, int ncolumn
 /* The next row: values and isnull of the columns' attributes are set, in the current memory context. False: no more. */
 extern bool scan_next(SourceScan *scan, Datum *values, bool *isnull);
 
+/* Sends the request, if that was not done. */
+extern void scan_start(SourceScan *scan);
+/* Whether a scan that was started waits for its first row still. *socket: where its bytes come from, or -1. */
+extern bool scan_pending(SourceScan *scan, int *socket);
+/* ERROR unless the socket has something at once: query_timeout has passed. */
+extern void scan_expire(SourceScan *scan, int socket);
+
 /* From the first row again, with args if the request has placeholders; args are borrowed until the next call. */
 extern void scan_restart(SourceScan *scan, const CkValue *args, int nargs);
 

@@ -544,6 +544,26 @@ session_get_alone(Oid serverid, Oid userid)
 	return session_idle(serverid, userid, false);
 }
 
+bool
+session_is_free(Oid serverid, Oid userid, bool share)
+{
+	int			count = 0;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &sessions)
+	{
+		Session    *s = dlist_container(Session, node, iter.cur);
+
+		if (s->serverid != serverid || s->userid != userid || !s->in_transaction)
+			continue;
+		if (s->busy == NULL)
+			return true;
+		share = share && s->pub.connector->session_join;
+		count++;
+	}
+	return count == 0 || (share && count < SESSIONS_PER_SOURCE);
+}
+
 void
 session_put(Session *session)
 {

@@ -110,6 +110,9 @@ extern Session *session_get(Oid serverid, Oid userid, bool share);
 /* The same for a scan that will be the only one of the local transaction: none is begun at the source, unless one was. */
 extern Session *session_get_alone(Oid serverid, Oid userid);
 
+/* True where a scan could run now without another one being read ahead. */
+extern bool session_is_free(Oid serverid, Oid userid, bool share);
+
 /* Gives back a session whose scan ended; closes it when it is broken. */
 extern void session_put(Session *session);
 

@@ -349,6 +349,27 @@ start_scan(ForeignScanState *node)
 	MemoryContextSwitchTo(caller);
 }
 
+bool
+fdw_start(ForeignScanState *node, bool forced)
+{
+	TableScan  *state = node->fdw_state;
+
+	if (state->started)
+		return true;
+	if (!forced && !session_is_free(state->table.serverid, state->table.userid, state->share))
+		return false;
+	start_scan(node);
+	memset(node->ss.ss_ScanTupleSlot->tts_isnull, true, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor->natts);
+	scan_start(state->scan);
+	return true;
+}
+
+SourceScan *
+fdw_scan(ForeignScanState *node)
+{
+	return ((TableScan *) node->fdw_state)->scan;
+}
+
 TupleTableSlot *
 fdw_iterate(ForeignScanState *node)
 {
@@ -358,10 +379,8 @@ fdw_iterate(ForeignScanState *node)
 
 	if (!state->started)
 	{
-		int			natts = slot->tts_tupleDescriptor->natts;
-
 		start_scan(node);
-		memset(slot->tts_isnull, true, natts);
+		memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts);
 	}
 	for (;;)
 	{

@@ -22,6 +22,10 @@ connkit_handler(PG_FUNCTION_ARGS)
 	routine->IterateForeignScan = fdw_iterate;
 	routine->ReScanForeignScan = fdw_rescan;
 	routine->EndForeignScan = fdw_end;
+	routine->IsForeignPathAsyncCapable = fdw_is_async_capable;
+	routine->ForeignAsyncRequest = fdw_async_request;
+	routine->ForeignAsyncConfigureWait = fdw_async_wait;
+	routine->ForeignAsyncNotify = fdw_async_notify;
 	routine->ExplainForeignScan = fdw_explain;
 	routine->AnalyzeForeignTable = fdw_analyze;
 	routine->ImportForeignSchema = fdw_import_schema;

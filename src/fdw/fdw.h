@@ -83,6 +83,15 @@ extern void fdw_begin(ForeignScanState *node, int eflags);
 extern TupleTableSlot *fdw_iterate(ForeignScanState *node);
 extern void fdw_rescan(ForeignScanState *node);
 extern void fdw_end(ForeignScanState *node);
+/* Whether a scan of the path can be waited for together with others. */
+extern bool fdw_is_async_capable(ForeignPath *path);
+extern void fdw_async_request(AsyncRequest *areq);
+extern void fdw_async_wait(AsyncRequest *areq);
+extern void fdw_async_notify(AsyncRequest *areq);
+/* For async.c. Starts the scan; false, where not forced to, if another scan of the source would have to be read ahead. */
+extern bool fdw_start(ForeignScanState *node, bool forced);
+/* The scan of a node that was started. */
+extern struct SourceScan *fdw_scan(ForeignScanState *node);
 extern void fdw_explain(ForeignScanState *node, ExplainState *es);
 
 extern List *fdw_import_schema(ImportForeignSchemaStmt *stmt, Oid serverid);

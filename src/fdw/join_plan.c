@@ -37,7 +37,7 @@ has_settings(const RelPlan *side)
 		const char *name = lfirst_node(DefElem, lc)->defname;
 
 		if (strcmp(name, "schema_name") != 0 && strcmp(name, "table_name") != 0 && strcmp(name, "query") != 0 &&
-			strcmp(name, "use_remote_estimate") != 0)
+			strcmp(name, "use_remote_estimate") != 0 && strcmp(name, "async_capable") != 0)
 			return true;
 	}
 	return false;
@@ -217,6 +217,7 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 	plan->table.serverid = left->table.serverid;
 	plan->table.userid = left->table.userid;
 	plan->table.sql = left->table.sql;
+	plan->table.common.async_capable = left->table.common.async_capable && right->table.common.async_capable;
 	plan->connector = left->connector;
 	plan->has_sql = true;
 	plan->outer = outer;

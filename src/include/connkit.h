@@ -452,6 +452,9 @@ struct CkConnector
 	CkStatus	(*scan_open) (CkScan *scan);
 	/* Required with CK_READ. Puts the next row: CK_OK, or CK_END. */
 	CkStatus	(*scan_next) (CkScan *scan, CkRow *row);
+	/* Optional, for who has several scans to wait for. Whether scan_next would wait for the first row of an open scan, and
+	 * for which socket. Never waits itself; errors are left to scan_next. */
+	bool		(*scan_pending) (CkScan *scan, int *socket);
 	/* Optional. From the first row again, with the scan's new args; the scan was read to its end or cancelled. Absent:
 	 * close and open. */
 	CkStatus	(*scan_rescan) (CkScan *scan);

@@ -61,6 +61,7 @@ static const CkConnector postgres_connector = {
 	.describe = postgres_describe,
 	.scan_open = postgres_scan_open,
 	.scan_next = postgres_scan_next,
+	.scan_pending = postgres_scan_pending,
 	.scan_rescan = postgres_scan_rescan,
 	.scan_close = postgres_scan_close,
 };

@@ -168,6 +168,7 @@ extern CkStatus postgres_tell(CkSession *session, const char *sqlstate, const ch
 extern void postgres_statement_drop(void *owner, void *stmt);
 extern CkStatus postgres_scan_open(CkScan *scan);
 extern CkStatus postgres_scan_next(CkScan *scan, CkRow *row);
+extern bool postgres_scan_pending(CkScan *scan, int *socket);
 extern CkStatus postgres_scan_rescan(CkScan *scan);
 extern void postgres_scan_close(CkScan *scan);
 

@@ -522,6 +522,17 @@ postgres_statement_next(CkScan *scan, CkRow *row)
 	return CK_OK;
 }
 
+bool
+postgres_scan_pending(CkScan *scan, int *socket)
+{
+	PgScan	   *s = scan->state;
+	PgSession  *pg = postgres_session(scan->session);
+
+	*socket = PQsocket(pg->conn);
+	return pg->scan == scan && !s->started && !pg->broken && PQflush(pg->conn) >= 0 && PQconsumeInput(pg->conn) &&
+		PQisBusy(pg->conn);
+}
+
 CkStatus
 postgres_scan_next(CkScan *scan, CkRow *row)
 {
