@@ -19,9 +19,11 @@
 #define TO(margin) "%1 < coalesce(date(substr(%2, 1, 10), '+" margin " days'), x'')"
 
 static const CkSqlRule rules[] = {
-	/* CAST lends its affinity: in a column of texts they are compared as numbers */
-	{"= <> < <= > >=", "integer,integer", "(%1 %o CAST(%2 AS INTEGER))", CK_SUPERSET, CK_NO_LOCALE,
+	/* CAST lends its affinity: in a column of texts they are compared as numbers. Equality is written both ways round, so that
+	 * the index of either side serves a join */
+	{"=", "integer,integer", "(%1 = CAST(%2 AS INTEGER) AND %2 = CAST(%1 AS INTEGER))", CK_SUPERSET, CK_NO_LOCALE,
 	"a column may hold other than integers, which are an error when they are read"},
+	{"<> < <= > >=", "integer,integer", "(%1 %o CAST(%2 AS INTEGER))", CK_SUPERSET},
 	{"in", "integer", "(%1 IN (%2) OR %1 >= '')", CK_SUPERSET},
 	{"= <> < <= > >=", "float8,float8", "(%1 %o CAST(%2 AS REAL))", CK_SUPERSET, CK_NO_LOCALE,
 	"a column may hold other than numbers, which are an error when they are read"},
