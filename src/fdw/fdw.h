@@ -35,6 +35,7 @@ typedef struct RelPlan
 
 	double		tuples;			/* in the table at the source */
 	double		sent_rows;		/* that the source lets through */
+	double		passing;		/* the part of them that passes what is checked only here */
 	double		width;
 } RelPlan;
 

@@ -225,8 +225,11 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 	plan->join_type = type;
 	plan->visible = visible;
 	plan->rechecked = left->rechecked || right->rechecked;
-	if (!sort_conditions(root, joinrel, plan, extra->restrictlist) || !place_conditions(joinrel, plan, left, right) ||
-		!can_recheck(plan) ||
+	if (!sort_conditions(root, joinrel, plan, extra->restrictlist))
+		return;
+	plan->passing = left->passing * right->passing *
+		clauselist_selectivity(root, plan->local, 0, JOIN_INNER, extra->sjinfo);
+	if (!place_conditions(joinrel, plan, left, right) || !can_recheck(plan) ||
 		(root->qual_security_level > 0 && (plan->superset != NIL || plan->local != NIL)))
 		return;
 	joinrel->fdw_private = plan;
@@ -236,7 +239,7 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 		return;
 	}
 	plan->tuples = left->tuples + right->tuples;
-	plan->sent_rows = clamp_row_est(joinrel->rows / Max(clauselist_selectivity(root, plan->local, 0, JOIN_INNER, NULL), 1e-6));
+	plan->sent_rows = clamp_row_est(joinrel->rows / Max(plan->passing, 1e-6));
 	plan->width = joinrel->reltarget->width;
 	fdw_add_paths(root, joinrel);
 }

@@ -114,6 +114,7 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 	}
 	estimate_table(rel, plan);
 	set_baserel_size_estimates(root, rel);
+	plan->passing = clauselist_selectivity(root, plan->local, 0, JOIN_INNER, NULL);
 	plan->sent_rows = clamp_row_est(plan->tuples * clauselist_selectivity(root, sent, 0, JOIN_INNER, NULL));
 	plan->width = rel->reltarget->width;
 }
