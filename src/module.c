@@ -87,6 +87,10 @@ _PG_init(void)
 							   "Folders and files that sources of users who are no superusers may name.",
 							   "Absolute paths divided by commas; links are resolved before they are compared.",
 							   &options_allowed_paths, "", PGC_SUSET, 0, NULL, options_assign_paths, NULL);
+	DefineCustomStringVariable("connkit.writable_paths",
+							   "Folders and files that sources of users who are no superusers may change.",
+							   "As connkit.allowed_paths, which must allow them too.",
+							   &options_writable_paths, "", PGC_SUSET, 0, NULL, options_assign_paths, NULL);
 	lookup_join_init();
 	reach_init();
 	audit_init();

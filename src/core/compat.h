@@ -147,6 +147,21 @@ compat_scan_tables(ForeignScan *plan)
 #endif
 }
 
+/* The role whose user mapping serves for changes of the relation; a partition that rows are routed into is its root's. */
+static inline Oid
+compat_result_user(ResultRelInfo *info, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	Oid			user = ExecGetResultRelCheckAsUser(info, estate);
+#else
+	Index		place = info->ri_RangeTableIndex > 0 ? info->ri_RangeTableIndex :
+		info->ri_RootResultRelInfo->ri_RangeTableIndex;
+	Oid			user = exec_rt_fetch(place, estate)->checkAsUser;
+#endif
+
+	return OidIsValid(user) ? user : GetUserId();
+}
+
 /* Custom scans that project say so from 15 on; before, all do. */
 #if PG_VERSION_NUM >= 150000
 #define COMPAT_CUSTOMPATH_PROJECTION CUSTOMPATH_SUPPORT_PROJECTION

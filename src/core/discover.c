@@ -187,7 +187,7 @@ catalog_read(CkCatalog *catalog, Oid serverid, Oid userid, const char *query, in
 	bool		nulls[CATALOG_COLUMNS];
 	char	   *texts[CATALOG_COLUMNS];
 
-	catalog->session = session_get(serverid, userid, false);
+	catalog->session = session_get(serverid, userid, SESSION_READ);
 	scan = scan_new_on(catalog->session, catalog_query(catalog, query, ncolumns), ncolumns, columns, types);
 	MemoryContextSwitchTo(rows);
 	while (scan_next(scan, values, nulls))
@@ -293,7 +293,7 @@ walk_check(Session *session, CkStatus status)
 static void
 walk_callback(CkCatalog *catalog, const CkConnector *connector, Oid serverid, Oid userid)
 {
-	Session    *session = session_get(serverid, userid, false);
+	Session    *session = session_get(serverid, userid, SESSION_READ);
 
 	catalog->session = session;
 	session->progress_ms = 0;
@@ -310,7 +310,7 @@ discover_query(CkCatalog *catalog, Oid serverid, Oid userid, const char *query)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("connector \"%s\" takes no queries", connector->name)));
-	session = session_get(serverid, userid, false);
+	session = session_get(serverid, userid, SESSION_READ);
 	catalog->context = CurrentMemoryContext;
 	catalog->types = discover_text_table("connkit types", sizeof(KnownType));
 	catalog->sql = connector->sql;

@@ -322,7 +322,8 @@ count_rows(const CkSql *sql, Oid serverid, const char *schema, const char *table
 		Datum		value;
 		bool		isnull;
 
-		scan = scan_new_on(session_get(serverid, GetUserId(), false), count_request(sql, schema, table), 1, &column, &type);
+		scan = scan_new_on(session_get(serverid, GetUserId(), SESSION_READ), count_request(sql, schema, table), 1, &column,
+						   &type);
 		if (scan_next(scan, &value, &isnull) && !isnull)
 			rows = DatumGetInt64(value);
 		scan_end(scan);

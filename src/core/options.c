@@ -28,6 +28,7 @@
 #include "session.h"
 
 char	   *options_allowed_paths = NULL;
+char	   *options_writable_paths = NULL;
 
 /* Options that every connector has; offsets are into CommonOptions. Timeouts are written in seconds. */
 static const CkOption common_options[] = {
@@ -47,6 +48,12 @@ static const CkOption common_options[] = {
 	"let the source begin its work while others are read, where a query puts the rows of several together"},
 	{"password_required", CK_OPT_BOOLEAN, CK_ON_USER, offsetof(CommonOptions, password_required), "true", 0, 0, NULL,
 	"false lets this user connect without a credential of his own; superusers may set it"},
+	{"updatable", CK_OPT_BOOLEAN, CK_ON_SERVER | CK_ON_TABLE, offsetof(CommonOptions, updatable), NULL, 0, 0, NULL,
+	"whether rows may be changed; of a server that is a file only where it says so"},
+	{"truncatable", CK_OPT_BOOLEAN, CK_ON_SERVER | CK_ON_TABLE, offsetof(CommonOptions, truncatable), "true", 0, 0, NULL,
+	"whether TRUNCATE is allowed"},
+	{"batch_size", CK_OPT_INTEGER, CK_ON_SERVER | CK_ON_TABLE, offsetof(CommonOptions, batch_size), "1000", 1, 65535, NULL,
+	"rows that one INSERT at the source takes at most"},
 	{"disabled", CK_OPT_BOOLEAN, CK_ON_SERVER, offsetof(CommonOptions, disabled), "false", 0, 0, NULL,
 	"true lets nobody use the source; connkit_drop_source() and connkit_restore_source() set it"},
 	{"schema_name", CK_OPT_STRING, CK_ON_TABLE, offsetof(CommonOptions, schema_name), NULL, 0, 0, NULL,
@@ -57,8 +64,38 @@ static const CkOption common_options[] = {
 	"SELECT of the source to read instead of a table"},
 	{"column_name", CK_OPT_STRING, CK_ON_COLUMN, 0, NULL, 0, 0, NULL,
 	"name of the column at the source; default: the local name"},
+	{"key", CK_OPT_BOOLEAN, CK_ON_COLUMN, 0, NULL, 0, 0, NULL,
+	"the column is of the key by which a row that is to be changed is found at the source"},
 	{NULL}
 };
+
+/* Whether a server of the connector is a file here. */
+static bool
+source_is_file(const CkConnector *connector)
+{
+	for (const CkOption *o = connector->options; o->name; o++)
+		if (o->type == CK_OPT_FILE && (o->where & CK_REQUIRED) && (o->where & CK_ON_SERVER))
+			return true;
+	return false;
+}
+
+/* Whether a list says that it is updatable, or says nothing and initial is so. */
+static bool
+list_is_updatable(List *options, bool initial)
+{
+	char	   *value = options_get(options, "updatable");
+
+	if (value)
+		(void) parse_bool(value, &initial);
+	return initial;
+}
+
+bool
+options_updatable(const CkConnector *connector, List *server_options, List *table_options)
+{
+	return (connector->caps & CK_WRITE) && list_is_updatable(server_options, !source_is_file(connector)) &&
+		list_is_updatable(table_options, true);
+}
 
 static const char *
 where_name(uint32 where)
@@ -372,9 +409,9 @@ path_is_of_server(const char *path)
  * another file opened. Pipes and devices are no files: opening them may wait for ever.
  */
 static bool
-path_allowed(const char *path, char real[PATH_MAX])
+path_allowed(const char *path, const char *setting, char real[PATH_MAX])
 {
-	char	   *list = pstrdup(options_allowed_paths ? options_allowed_paths : "");
+	char	   *list = pstrdup(setting ? setting : "");
 	List	   *folders;
 	ListCell   *lc;
 	struct stat status;
@@ -415,13 +452,37 @@ options_check_paths(const CkConnector *connector, List *options)
 
 		if (option == NULL || option->type != CK_OPT_FILE || value_is_choice(option, defGetString(def)))
 			continue;
-		if (!path_allowed(defGetString(def), real))
+		if (!path_allowed(defGetString(def), options_allowed_paths, real))
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("the file named by option \"%s\" may not be used", option->name),
 					 errdetail("It does not exist, or lies outside connkit.allowed_paths."),
 					 errhint("Have an administrator add its folder to the setting connkit.allowed_paths.")));
 		def->arg = (Node *) makeString(pstrdup(real));
+	}
+}
+
+void
+options_check_writable(const CkConnector *connector, List *options)
+{
+	ListCell   *lc;
+
+	if (!source_is_file(connector))
+		return;
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+		const CkOption *option = manifest_find(connector->options, def->defname, CK_ON_SERVER);
+		char		real[PATH_MAX];
+
+		if (option && option->type == CK_OPT_FILE && !value_is_choice(option, defGetString(def)) &&
+			!path_allowed(defGetString(def), options_writable_paths, real))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("the file named by option \"%s\" may not be opened for writing", option->name),
+					 errdetail("It lies outside connkit.writable_paths."),
+					 errhint("Have an administrator add its folder to the setting connkit.writable_paths, or set the server's "
+							 "option updatable to false.")));
 	}
 }
 

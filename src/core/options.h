@@ -24,10 +24,14 @@ typedef struct CommonOptions
 	char	   *table_name;
 	char	   *query;
 	bool		disabled;
+	bool		updatable;		/* as written; see options_updatable() */
+	bool		truncatable;
+	int64		batch_size;
 } CommonOptions;
 
-/* The setting connkit.allowed_paths, and its assign hook. */
+/* The settings connkit.allowed_paths and connkit.writable_paths, and their assign hook. */
 extern char *options_allowed_paths;
+extern char *options_writable_paths;
 extern void options_assign_paths(const char *value, void *extra);
 
 /* Checks a list of DefElem as the options of one object (CK_ON_*), as DDL does. ERROR for what is wrong. */
@@ -38,6 +42,9 @@ extern void options_check(const CkConnector *connector, List *options, uint32 wh
  * memory context, and into *common. With complete, ERROR where a required option is missing.
  */
 extern void *options_parse(const CkConnector *connector, List *lists, CommonOptions *common, bool complete);
+
+/* Whether rows may be changed: server and table, of which both must allow it. */
+extern bool options_updatable(const CkConnector *connector, List *server_options, List *table_options);
 
 /* Value of the option of that name in a list of DefElem, or NULL. */
 extern char *options_get(List *options, const char *name);
@@ -68,6 +75,9 @@ extern void options_wipe(const CkConnector *connector, void *parsed);
  * links, in the place of what the user wrote.
  */
 extern void options_check_paths(const CkConnector *connector, List *options);
+
+/* ERROR unless the files of a server that is a file may be changed by who is no superuser. */
+extern void options_check_writable(const CkConnector *connector, List *options);
 
 /* Replaces values of secret options that stand in text by stars; returns text itself or a palloc'd copy. */
 extern const char *options_redact(const CkConnector *connector, const void *parsed, const char *text);

@@ -5,6 +5,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
@@ -192,6 +193,7 @@ scan_new(Oid serverid, Oid userid, List *table_options, const char *remote, int 
 	if (remote && strchr(remote, ';'))
 		flags &= ~CK_SCAN_WHOLE;
 	scan->pub.flags = flags;
+	scan->command = InvalidCommandId;
 	/* as for the session: files may be no longer allowed */
 	if (!superuser_arg(server->owner))
 	{
@@ -216,6 +218,7 @@ scan_new_on(Session *session, const char *remote, int ncolumns, const CkColumn *
 	SourceScan *scan = scan_make(session->pub.connector, remote, ncolumns, columns, types, NULL, NULL);
 
 	scan->session = session;
+	scan->command = InvalidCommandId;
 	scan->query_timeout_ms = session->common.query_timeout_ms;
 	scan->pub.session = &session->pub;
 	scan->pub.options = session->pub.options;
@@ -235,6 +238,34 @@ scan_fail(SourceScan *scan, CkStatus status)
 	session_raise(session, status);
 }
 
+/* What a scan of these flags wants a session for. */
+static SessionUse
+scan_use(const SourceScan *scan)
+{
+	return (scan->pub.flags & CK_SCAN_CHANGE) ? SESSION_CHANGE : (scan->pub.flags & CK_SCAN_LOCK) ? SESSION_LOCK :
+		scan->share ? SESSION_SHARE : SESSION_READ;
+}
+
+/*
+ * Takes the session that the scan has, before a request is sent. A query sees nothing of what has been changed since it began:
+ * ERROR where the source would show that.
+ */
+static void
+scan_take_session(SourceScan *scan)
+{
+	Session    *session = scan->session;
+
+	if (scan->pub.flags & CK_SCAN_CHANGE)
+		session_change(session, scan->command);
+	else if (session->pub.written && scan->command <= session->written_by)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("source \"%s\" was changed since this query began, which must not see the change", session->pub.source),
+				 errhint("Read what the query needs of the source into a temporary table first.")));
+	if (!(session->pub.connector->caps & CK_MULTI))
+		session->busy = scan;
+}
+
 static void
 scan_open(SourceScan *scan)
 {
@@ -243,11 +274,10 @@ scan_open(SourceScan *scan)
 	if (scan->session == NULL)
 	{
 		scan->session = scan->alone ? session_get_alone(scan->serverid, scan->userid) :
-			session_get(scan->serverid, scan->userid, scan->share);
+			session_get(scan->serverid, scan->userid, scan_use(scan));
 		scan->pub.session = &scan->session->pub;
 	}
-	if (!(scan->session->pub.connector->caps & CK_MULTI))
-		scan->session->busy = scan;
+	scan_take_session(scan);
 	scan->owner = CurrentResourceOwner;
 	scan->open = true;
 	dlist_push_tail(&scan->session->scans, &scan->node);
@@ -501,6 +531,7 @@ scan_next(SourceScan *scan, Datum *values, bool *isnull)
 	{
 		if (!scan_fetch(scan))
 			return false;
+		scan->begun = true;
 	}
 	while (!scan_convert_or_reject(scan, scan->attributes, values, isnull));
 	return true;
@@ -543,6 +574,7 @@ scan_spool(SourceScan *scan)
 	int			ncolumns = scan->row.ncolumns;
 	ResourceOwner owner = CurrentResourceOwner;
 	Tuplestorestate *spool;
+	bool		whole = !scan->begun;
 	Datum	   *values = palloc(sizeof(Datum) * Max(ncolumns, 1));
 	bool	   *isnull = palloc(sizeof(bool) * Max(ncolumns, 1));
 	int		   *places = palloc(sizeof(int) * Max(ncolumns, 1));
@@ -552,6 +584,7 @@ scan_spool(SourceScan *scan)
 	/* another query asks for this, but the files belong to the one that will read them */
 	CurrentResourceOwner = scan->owner;
 	spool = tuplestore_begin_heap(false, false, work_mem);
+	tuplestore_set_eflags(spool, EXEC_FLAG_REWIND);
 	CurrentResourceOwner = owner;
 	scan->spool_desc = CreateTemplateTupleDesc(ncolumns);
 	for (int i = 0; i < ncolumns; i++)
@@ -575,8 +608,27 @@ scan_spool(SourceScan *scan)
 		MemoryContextReset(scan->row_context);
 	}
 	scan->spool = spool;
+	scan->spooled_whole = whole;
 	scan->failed = false;
 	MemoryContextSwitchTo(caller);
+}
+
+bool
+scan_rewind(SourceScan *scan)
+{
+	if (scan->spool == NULL || !scan->spooled_whole)
+		return false;
+	tuplestore_rescan(scan->spool);
+	return true;
+}
+
+int64
+scan_change(SourceScan *scan, const CkValue *args, int nargs)
+{
+	scan_restart(scan, args, nargs);
+	while (scan_fetch(scan))
+		CHECK_FOR_INTERRUPTS();
+	return scan->pub.affected;
 }
 
 /* Forgets the spool. */
@@ -598,7 +650,8 @@ scan_restart(SourceScan *scan, const CkValue *args, int nargs)
 	CkStatus	status;
 
 	scan_drop_spool(scan);
-	scan->failed = false;
+	scan->failed = scan->begun = false;
+	scan->pub.affected = -1;
 	scan->pub.args = args;
 	scan->pub.nargs = nargs;
 	if (!scan->open)
@@ -611,8 +664,7 @@ scan_restart(SourceScan *scan, const CkValue *args, int nargs)
 	if (scan->ended && session->opened && !session->broken && session->busy == NULL &&
 		session->pub.connector->scan_rescan && session->level >= GetCurrentTransactionNestLevel())
 	{
-		if (!(session->pub.connector->caps & CK_MULTI))
-			session->busy = scan;
+		scan_take_session(scan);
 		scan->ended = false;
 		scan_log_begin(scan);
 		session->progress_ms = 0;

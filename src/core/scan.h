@@ -33,7 +33,9 @@ typedef struct SourceScan
 	bool		failed;			/* spooling it failed: rows are lost, and it must not be read on */
 	ResourceOwner owner;		/* of the query that reads, for the spool's files */
 	bool		open;			/* scan_open was called, scan_close not yet */
+	bool		begun;			/* a row was given to who reads */
 	bool		ended;			/* the source gave its last row */
+	CommandId	command;		/* a change: that makes it; else the first whose changes the reader must not see, or invalid */
 	bool		native;			/* values come in PostgreSQL's binary form */
 	CkRow		row;
 	const char *sql;			/* the request in the server's encoding */
@@ -57,6 +59,7 @@ typedef struct SourceScan
 	Tuplestorestate *spool;
 	TupleDesc	spool_desc;
 	TupleTableSlot *spool_slot;
+	bool		spooled_whole;	/* from its first row */
 } SourceScan;
 
 /*
@@ -82,6 +85,13 @@ extern void scan_expire(SourceScan *scan, int socket);
 
 /* From the first row again, with args if the request has placeholders; args are borrowed until the next call. */
 extern void scan_restart(SourceScan *scan, const CkValue *args, int nargs);
+
+/* From the first row again, without asking the source; false where not all rows are here. */
+extern bool scan_rewind(SourceScan *scan);
+
+/* Runs a change that returns no rows, or none that are wanted; the rows affected, -1 where the source does not say. A change
+ * that returns rows is begun by scan_restart() and read to its end by scan_next(). */
+extern int64 scan_change(SourceScan *scan, const CkValue *args, int nargs);
 
 /* Ends the scan, stops the source's work on it, and frees it. */
 extern void scan_end(SourceScan *scan);

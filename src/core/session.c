@@ -59,6 +59,8 @@ session_new(const CkConnector *connector, const char *source, List *server_optio
 		session->pub.query_timeout_ms = session->common.query_timeout_ms;
 		if (connector->session_size > 0)
 			session->pub.state = palloc0(connector->session_size);
+		session->updatable = options_updatable(connector, server_options, NIL);
+		session->pub.read_only = !session->updatable;
 		session->trace = trace;
 		foreach(lc, lists)
 			options_wipe_list(connector, lfirst(lc));
@@ -241,6 +243,8 @@ session_prepare(Oid serverid, Oid userid, bool fresh, bool *cached)
 	/* the file was allowed when it was written; the setting may have been narrowed since, or a link been laid */
 	if (bounded)
 		options_check_paths(connector, server->options);
+	if (bounded && options_updatable(connector, server->options, NIL))
+		options_check_writable(connector, server->options);
 	/* a mapping for PUBLIC may be the work of the server's owner */
 	if (!trusted)
 		options_check_paths(connector, user_options);
@@ -378,7 +382,9 @@ session_begin(Session *session, Session *leader, bool share)
 
 	session->pub.serializable = IsolationIsSerializable();
 	session->pub.share = share;
-	session->pub.read_only = true;
+	/* one that joins another's snapshot is never changed */
+	session->pub.read_only = leader || XactReadOnly || !session->updatable;
+	session->pub.written = false;
 	if (leader)
 	{
 		status = leader->pub.connector->session_join(&leader->pub, &session->pub);
@@ -478,8 +484,16 @@ session_is_busy(Oid serverid, Oid userid)
 	return busy;
 }
 
+/* Frees the session's connection from the scan that holds it. */
+static void
+session_vacate(Session *session)
+{
+	if (session->busy)
+		scan_spool(session->busy);
+}
+
 Session *
-session_get(Oid serverid, Oid userid, bool share)
+session_get(Oid serverid, Oid userid, SessionUse use)
 {
 	Session    *leader = NULL,
 			   *session = NULL;
@@ -509,9 +523,14 @@ session_get(Oid serverid, Oid userid, bool share)
 		CkStatus	status;
 
 		session = session_idle(serverid, userid, false);
-		status = session_begin(session, NULL, share);
+		status = session_begin(session, NULL, use == SESSION_SHARE);
 		if (status != CK_OK)
 			session_raise(session, status);
+	}
+	else if (use == SESSION_LOCK || use == SESSION_CHANGE || leader->pub.written)
+	{
+		session = leader;
+		session_vacate(session);
 	}
 	else if (session == NULL)
 	{
@@ -519,8 +538,7 @@ session_get(Oid serverid, Oid userid, bool share)
 		if (session == NULL)
 		{
 			session = leader;
-			if (session->busy)
-				scan_spool(session->busy);
+			session_vacate(session);
 		}
 	}
 	session_nest(session);
@@ -533,13 +551,13 @@ session_get_alone(Oid serverid, Oid userid)
 	dlist_iter	iter;
 
 	if (!(registry_connector_of_server(serverid)->caps & CK_AUTOCOMMIT))
-		return session_get(serverid, userid, false);
+		return session_get(serverid, userid, SESSION_READ);
 	dlist_foreach(iter, &sessions)
 	{
 		Session    *s = dlist_container(Session, node, iter.cur);
 
 		if (s->serverid == serverid && s->userid == userid && s->in_transaction)
-			return session_get(serverid, userid, false);
+			return session_get(serverid, userid, SESSION_READ);
 	}
 	return session_idle(serverid, userid, false);
 }
@@ -556,12 +574,49 @@ session_is_free(Oid serverid, Oid userid, bool share)
 
 		if (s->serverid != serverid || s->userid != userid || !s->in_transaction)
 			continue;
-		if (s->busy == NULL)
-			return true;
+		/* what a transaction has changed is seen on one session alone */
+		if (s->busy == NULL || s->pub.written)
+			return s->busy == NULL;
 		share = share && s->pub.connector->session_join;
 		count++;
 	}
 	return count == 0 || (share && count < SESSIONS_PER_SOURCE);
+}
+
+/* ERROR for a change in a transaction that began as one that only reads. */
+static void
+session_refuse_change(Session *session)
+{
+	if (!session->updatable)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("source \"%s\" may not be changed", session->pub.source),
+				 errhint("Its owner sets the server's option updatable to true.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+			 errmsg("source \"%s\" was first read while the transaction was read-only", session->pub.source),
+			 errhint("Change it in a transaction that is READ WRITE from its beginning.")));
+}
+
+void
+session_change(Session *session, CommandId command)
+{
+	dlist_mutable_iter iter;
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (session->pub.read_only)
+		session_refuse_change(session);
+	dlist_foreach_modify(iter, &session->scans)
+	{
+		SourceScan *scan = dlist_container(SourceScan, node, iter.cur);
+
+		if (!scan->ended && !(scan->pub.flags & CK_SCAN_CHANGE))
+			scan_spool(scan);
+	}
+	if (!session->pub.written || session->written_level > level)
+		session->written_level = level;
+	session->pub.written = true;
+	session->written_by = command;
 }
 
 void
@@ -610,6 +665,7 @@ sessions_end_transaction(CkEvent event)
 		if (session->in_transaction && !session->lost)
 			session_event(session, event, 1);
 		session->in_transaction = false;
+		session->pub.written = false;
 		session->level = 0;
 		session->busy = NULL;
 		if (session->broken || session->invalid || session->lost)
@@ -617,8 +673,25 @@ sessions_end_transaction(CkEvent event)
 	}
 }
 
+/* The changes of the transaction are gone, or nobody knows whether they are. */
+static void
+session_raise_lost(Session *session, bool committing)
+{
+	if (committing)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN),
+				 errmsg("source \"%s\": it is unknown whether the changes were committed", session->pub.source),
+				 session->message ? errdetail("While it committed: %s.", session->message) : 0,
+				 errhint("Look at the source before the transaction is tried again.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_CONNECTION_FAILURE),
+			 errmsg("source \"%s\": the connection was lost, and with it the changes of this transaction", session->pub.source),
+			 errhint("Try the transaction again.")));
+}
+
 /*
- * What a serializable transaction has read is true only when its commit succeeds, so that is waited for.
+ * Commits, before the local transaction does, where that may fail: what was changed, and what a serializable transaction has
+ * read, which is true only when its commit succeeds.
  */
 static void
 sessions_confirm(void)
@@ -628,17 +701,24 @@ sessions_confirm(void)
 	dlist_foreach(iter, &sessions)
 	{
 		Session    *session = dlist_container(Session, node, iter.cur);
+		bool		written = session->pub.written;
 		CkStatus	status;
 
-		if (!session->in_transaction || session->lost || session->pub.connector->transaction == NULL)
+		if (!session->in_transaction || session->pub.connector->transaction == NULL ||
+			(!written && !IsolationIsSerializable()))
+			continue;
+		if (written && (session->lost || session->broken || !session->opened))
+			session_raise_lost(session, false);
+		if (session->lost)
 			continue;
 		status = session->pub.connector->transaction(&session->pub, CK_COMMIT, 1);
 		session->in_transaction = false;
-		if (status != CK_OK)
-		{
-			session->broken = true;
-			session_raise(session, status);
-		}
+		if (status == CK_OK)
+			continue;
+		session->broken = true;
+		if (written && (session->interrupt || status == CK_ERR_LOST || status == CK_ERR_TIMEOUT || status == CK_ERR_PROTOCOL))
+			session_raise_lost(session, true);
+		session_raise(session, status);
 	}
 }
 
@@ -659,8 +739,7 @@ sessions_xact_callback(XactEvent event, void *arg)
 				break;
 			}
 		case XACT_EVENT_PRE_COMMIT:
-			if (IsolationIsSerializable())
-				sessions_confirm();
+			sessions_confirm();
 			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:
@@ -691,9 +770,15 @@ sessions_subxact_callback(SubXactEvent event, SubTransactionId mine, SubTransact
 			continue;
 		session->level = level - 1;
 		if (event == SUBXACT_EVENT_ABORT_SUB)
+		{
 			session_event(session, CK_ROLLBACK_TO, level);
+			if (session->pub.written && session->written_level >= level)
+				session->pub.written = false;
+		}
 		else if (session->busy == NULL)
 			session_event(session, CK_RELEASE, level);	/* else the savepoint stays, shadowed by its next namesake */
+		if (event == SUBXACT_EVENT_COMMIT_SUB)
+			session->written_level = Min(session->written_level, level - 1);
 		if (session->broken && session->busy == NULL)
 			session_put(session);
 	}

@@ -78,6 +78,9 @@ typedef struct Session
 	bool		invalid;		/* server or mapping changed: not to be used in another transaction */
 	bool		broken;			/* to be closed as soon as nothing uses it */
 	bool		lost;			/* closed within a transaction that had used it */
+	bool		updatable;		/* by the server's option: sources that are not have read-only transactions */
+	int			written_level;	/* nesting level whose end undoes all changes of the transaction; with pub.written */
+	CommandId	written_by;		/* the last command that changed something; with pub.written */
 	dlist_head	scans;			/* scans whose state the connector holds */
 	struct SourceScan *busy;	/* the scan that holds the connection, unless the connector has CK_MULTI */
 
@@ -101,11 +104,24 @@ typedef struct Session
 	ErrorData  *interrupt;		/* the interrupt that a wait ran into */
 } Session;
 
+/* What a session is wanted for. What a transaction changes, it changes on its first session to the source, and from then on
+ * nobody reads on another, which would not see the changes. */
+typedef enum SessionUse
+{
+	SESSION_READ,
+	SESSION_SHARE,				/* to read, and others will want to join the snapshot of the transaction that it begins */
+	SESSION_LOCK,				/* to read rows that will be changed */
+	SESSION_CHANGE
+} SessionUse;
+
 /*
  * A session to run a scan on now, in the transaction and subtransaction at hand. ERROR where there is none to be had.
- * With share, others will want to join the snapshot of the transaction it begins.
  */
-extern Session *session_get(Oid serverid, Oid userid, bool share);
+extern Session *session_get(Oid serverid, Oid userid, SessionUse use);
+
+/* Before each change on such a session: reads what scans have open there, whose rows must not change under them, and notes
+ * what the end of the transaction has to wait for. ERROR where the transaction is read-only. */
+extern void session_change(Session *session, CommandId command);
 
 /* The same for a scan that will be the only one of the local transaction: none is begun at the source, unless one was. */
 extern Session *session_get_alone(Oid serverid, Oid userid);

@@ -18,6 +18,7 @@
 
 #include "compat.h"
 #include "fdw.h"
+#include "row_id.h"
 #include "scan.h"
 
 typedef struct TableScan
@@ -34,6 +35,14 @@ typedef struct TableScan
 	uint32		flags;
 	bool		share;
 	bool		timed;
+	CommandId	command;		/* the first whose changes the query must not see */
+	RowIds	   *row_ids;		/* where rows are told apart by them, or NULL */
+
+	/* scans that have begun and not ended, for fdw_settle() */
+	dlist_node	node;
+	ForeignScanState *scan_state;
+	ResourceOwner owner;
+	MemoryContextCallback gone;
 
 	/* arguments */
 	int			nargs;
@@ -58,6 +67,8 @@ typedef struct TableScan
 	uint64		executions;
 	double		remote_ms;
 } TableScan;
+
+static dlist_head table_scans = DLIST_STATIC_INIT(table_scans);
 
 static List *
 private_list(ForeignScan *plan, int which)
@@ -107,6 +118,28 @@ begin_join(ForeignScanState *node, TableScan *state)
 	state->columns = columns;
 }
 
+/* The scan goes, with its query's memory, whether it was ended or not. */
+static void
+table_scan_gone(void *arg)
+{
+	dlist_delete(&((TableScan *) arg)->node);
+}
+
+/* Lists the scan among those that have begun. */
+static void
+table_scan_enlist(ForeignScanState *node, TableScan *state)
+{
+	EState	   *estate = node->ss.ps.state;
+
+	state->command = estate->es_snapshot ? estate->es_snapshot->curcid : InvalidCommandId;
+	state->scan_state = node;
+	state->owner = CurrentResourceOwner;
+	state->gone.func = table_scan_gone;
+	state->gone.arg = state;
+	dlist_push_tail(&table_scans, &state->node);
+	MemoryContextRegisterResetCallback(estate->es_query_cxt, &state->gone);
+}
+
 void
 fdw_begin(ForeignScanState *node, int eflags)
 {
@@ -129,6 +162,9 @@ fdw_begin(ForeignScanState *node, int eflags)
 	}
 	else
 		begin_join(node, state);
+	if (plan->scan.scanrelid > 0 && plan->fdw_scan_tlist != NIL)
+		state->row_ids = row_ids_begin(node);
+	table_scan_enlist(node, state);
 	state->flags = intVal(list_nth(plan->fdw_private, PRIVATE_FLAGS)) & ~FLAG_SHARE;
 	state->share = (intVal(list_nth(plan->fdw_private, PRIVATE_FLAGS)) & FLAG_SHARE) != 0;
 	state->timed = (node->ss.ps.state->es_instrument & INSTRUMENT_TIMER) != 0;
@@ -337,6 +373,7 @@ start_scan(ForeignScanState *node)
 							   state->typmods, state->places, state->flags);
 		state->scan->timed = state->timed;
 		state->scan->share = state->share;
+		state->scan->command = state->command;
 		/* the text of a query may change something: a read-only transaction sees to it that it does not */
 		state->scan->alone = state->table.query == NULL && is_alone(node);
 		if (node->ss.ss_currentRelation)
@@ -376,11 +413,18 @@ fdw_iterate(ForeignScanState *node)
 	TableScan  *state = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+	Datum	   *values = slot->tts_values;
+	bool	   *isnull = slot->tts_isnull;
 
 	if (!state->started)
 	{
 		start_scan(node);
 		memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts);
+	}
+	if (state->row_ids)
+	{
+		values = state->row_ids->values;
+		isnull = state->row_ids->isnull;
 	}
 	for (;;)
 	{
@@ -389,7 +433,9 @@ fdw_iterate(ForeignScanState *node)
 
 		ExecClearTuple(slot);
 		caller = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-		found = scan_next(state->scan, slot->tts_values, slot->tts_isnull);
+		found = scan_next(state->scan, values, isnull);
+		if (found && state->row_ids)
+			row_ids_fill(state->row_ids, slot);
 		MemoryContextSwitchTo(caller);
 		if (!found)
 			return slot;
@@ -410,7 +456,36 @@ fdw_rescan(ForeignScanState *node)
 {
 	TableScan  *state = node->fdw_state;
 
+	/* what was read before it was changed is not asked for again */
+	if (state->started && state->scan && node->ss.ps.chgParam == NULL && scan_rewind(state->scan))
+		return;
 	state->started = false;
+}
+
+/*
+ * A parameter of the executor may belong to a row that is still to come, so that such scans cannot be read now; one that begins
+ * after the change is an error (scan_take_session()).
+ */
+void
+fdw_settle(Oid serverid, Oid userid, CommandId command)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &table_scans)
+	{
+		TableScan  *state = dlist_container(TableScan, node, iter.cur);
+		ForeignScanState *node = state->scan_state;
+
+		if (state->started || state->command > command || state->table.serverid != serverid ||
+			state->table.userid != userid || !bms_is_empty(node->ss.ps.plan->allParam))
+			continue;
+		CurrentResourceOwner = state->owner;
+		start_scan(node);
+		memset(node->ss.ss_ScanTupleSlot->tts_isnull, true, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor->natts);
+		scan_spool(state->scan);
+		CurrentResourceOwner = owner;
+	}
 }
 
 void

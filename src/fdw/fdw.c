@@ -27,6 +27,17 @@ connkit_handler(PG_FUNCTION_ARGS)
 	routine->ForeignAsyncConfigureWait = fdw_async_wait;
 	routine->ForeignAsyncNotify = fdw_async_notify;
 	routine->ExplainForeignScan = fdw_explain;
+	routine->AddForeignUpdateTargets = fdw_add_update_targets;
+	routine->PlanForeignModify = fdw_plan_modify;
+	routine->BeginForeignModify = fdw_begin_modify;
+	routine->ExecForeignInsert = fdw_insert;
+	routine->ExecForeignBatchInsert = fdw_insert_batch;
+	routine->GetForeignModifyBatchSize = fdw_batch_size;
+	routine->ExecForeignUpdate = fdw_update;
+	routine->ExecForeignDelete = fdw_delete;
+	routine->EndForeignModify = fdw_end_modify;
+	routine->IsForeignRelUpdatable = fdw_updatable;
+	routine->ExplainForeignModify = fdw_explain_modify;
 	routine->AnalyzeForeignTable = fdw_analyze;
 	routine->ImportForeignSchema = fdw_import_schema;
 	PG_RETURN_POINTER(routine);

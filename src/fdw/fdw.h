@@ -95,6 +95,24 @@ extern bool fdw_start(ForeignScanState *node, bool forced);
 extern struct SourceScan *fdw_scan(ForeignScanState *node);
 extern void fdw_explain(ForeignScanState *node, ExplainState *es);
 
+/* Reads what scans of the source, for queries that must not see what this command changes, have not begun to read. */
+extern void fdw_settle(Oid serverid, Oid userid, CommandId command);
+
+/* modify.c */
+extern void fdw_add_update_targets(PlannerInfo *root, Index rtindex, RangeTblEntry *target_rte, Relation target_relation);
+extern List *fdw_plan_modify(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_index);
+extern void fdw_begin_modify(ModifyTableState *mtstate, ResultRelInfo *info, List *private, int subplan_index, int eflags);
+extern TupleTableSlot *fdw_insert(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTableSlot *plan_slot);
+extern TupleTableSlot **fdw_insert_batch(EState *estate, ResultRelInfo *info, TupleTableSlot **slots,
+										 TupleTableSlot **plan_slots, int *count);
+extern int	fdw_batch_size(ResultRelInfo *info);
+extern TupleTableSlot *fdw_update(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTableSlot *plan_slot);
+extern TupleTableSlot *fdw_delete(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTableSlot *plan_slot);
+extern void fdw_end_modify(EState *estate, ResultRelInfo *info);
+extern int	fdw_updatable(Relation relation);
+extern void fdw_explain_modify(ModifyTableState *mtstate, ResultRelInfo *info, List *private, int subplan_index,
+							   ExplainState *es);
+
 extern List *fdw_import_schema(ImportForeignSchemaStmt *stmt, Oid serverid);
 extern bool fdw_analyze(Relation relation, AcquireSampleRowsFunc *function, BlockNumber *pages);
 

@@ -7,6 +7,7 @@
 
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "catalog/pg_type.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -15,6 +16,7 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
+#include "optimizer/prep.h"
 #include "optimizer/restrictinfo.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
@@ -526,6 +528,41 @@ plan_join(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist, Pl
 	return make_foreignscan(tlist, recheck, 0, exprs, private, columns, NIL, outer_plan);
 }
 
+/*
+ * The columns of a scan whose rows are told apart by row ids, as a list of targets: these have no place among the table's
+ * columns. NIL where there are no row ids; their numbers go behind the attributes.
+ */
+static List *
+row_id_columns(RelOptInfo *rel, List *local_exprs, List **attributes)
+{
+	List	   *vars = pull_var_clause((Node *) rel->reltarget->exprs, 0);
+	List	   *row_ids = NIL;
+	ListCell   *lc;
+
+	foreach(lc, vars)
+		if (lfirst_node(Var, lc)->varattno < 0 && lfirst_node(Var, lc)->vartype == TEXTOID)
+			row_ids = lappend_int(row_ids, lfirst_node(Var, lc)->varattno);
+	if (row_ids == NIL)
+		return NIL;
+	*attributes = list_concat(*attributes, row_ids);
+	return add_to_flat_tlist(add_to_flat_tlist(NIL, vars), pull_var_clause((Node *) local_exprs, 0));
+}
+
+/* True where the rows of the relation are read to be changed, or locked. */
+static bool
+rows_are_locked(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan)
+{
+	PlanRowMark *mark = get_plan_rowmark(root->rowMarks, rel->relid);
+
+	if (!plan->table.updatable)
+		return false;
+	if (root->parse->commandType != CMD_SELECT && bms_is_member(rel->relid, root->all_result_relids))
+		return true;
+	if (mark == NULL && rel->top_parent_relids)
+		mark = get_plan_rowmark(root->rowMarks, bms_singleton_member(rel->top_parent_relids));
+	return mark && mark->strength != LCS_NONE;
+}
+
 ForeignScan *
 fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *path, List *tlist, List *clauses,
 		 Plan *outer_plan)
@@ -539,6 +576,7 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 			   *exprs,
 			   *attributes,
 			   *limits = list_make3_int(0, 0, 0),
+			   *columns,
 			   *private;
 	ListCell   *lc;
 	RemoteSql	sql,
@@ -566,6 +604,7 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 			local = lappend(local, info->clause);
 	}
 	attributes = needed_attributes(rel, foreigntableid, list_concat_copy(local, exact));
+	columns = row_id_columns(rel, list_concat_copy(local, exact), &attributes);
 	memset(&sql, 0, sizeof(sql));
 	initStringInfo(&pushed);
 	if (plan->has_sql)
@@ -578,6 +617,7 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 		if (!sql.parameters || plan->table.sql->native)
 		{
 			attributes = needed_attributes(rel, foreigntableid, local);
+			columns = row_id_columns(rel, local, &attributes);
 			text = make_sql(root, rel, plan, attributes, sent, keys, path->path.pathkeys, true, &sql);
 		}
 		else
@@ -597,6 +637,15 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 		text = sql.text->data;
 		appendStringInfoString(&pushed, ", limit");
 	}
+	if (plan->has_sql && rows_are_locked(root, rel, plan))
+	{
+		flags |= CK_SCAN_LOCK;
+		if (plan->table.sql->row_lock)
+		{
+			text = psprintf("%s%s", text, plan->table.sql->row_lock);
+			unfiltered = unfiltered[0] ? psprintf("%s%s", unfiltered, plan->table.sql->row_lock) : "";
+		}
+	}
 	if (sql.places == NIL && !limited && path->path.param_info == NULL)
 		flags |= CK_SCAN_WHOLE;
 	if (query_shares_source(root, plan->table.serverid))
@@ -605,5 +654,5 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 	private = lappend(private, makeString(pushed.len > 0 ? pushed.data + 2 : ""));
 	private = lappend(private, makeInteger(flags));
 	private = lappend(private, makeInteger(sql.keys));
-	return make_foreignscan(tlist, local, rel->relid, exprs, private, NIL, exact, outer_plan);
+	return make_foreignscan(tlist, local, rel->relid, exprs, private, columns, exact, outer_plan);
 }

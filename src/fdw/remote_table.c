@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/heap.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
@@ -65,6 +66,8 @@ remote_table_init(RemoteTable *table, Oid relid, Oid userid)
 							&table->common, false);
 	if (connector->caps & CK_REMOTE)
 		table->sql = connector->dialect ? connector->dialect(options) : connector->sql;
+	table->updatable = table->common.query == NULL &&
+		options_updatable(connector, GetForeignServer(foreign->serverid)->options, foreign->options);
 	table->schema = table->common.schema_name;
 	table->query = table->common.query;
 	table->table = table->common.table_name ? table->common.table_name : get_rel_name(relid);
@@ -84,6 +87,17 @@ remote_identifier(StringInfo text, const CkSql *sql, const char *name)
 }
 
 void
+remote_name(StringInfo text, const RemoteTable *table)
+{
+	if (table->schema && !table->sql->no_schema)
+	{
+		remote_identifier(text, table->sql, table->schema);
+		appendStringInfoChar(text, '.');
+	}
+	remote_identifier(text, table->sql, table->table);
+}
+
+void
 remote_from(StringInfo text, const RemoteTable *table, Index alias)
 {
 	if (table->query)
@@ -93,12 +107,7 @@ remote_from(StringInfo text, const RemoteTable *table, Index alias)
 		appendStringInfo(text, alias > 0 ? "t%u" : "q", alias);
 		return;
 	}
-	if (table->schema && !table->sql->no_schema)
-	{
-		remote_identifier(text, table->sql, table->schema);
-		appendStringInfoChar(text, '.');
-	}
-	remote_identifier(text, table->sql, table->table);
+	remote_name(text, table);
 	if (alias > 0)
 		appendStringInfo(text, " AS t%u", alias);
 }
@@ -116,6 +125,20 @@ char *
 remote_type_name(Oid type)
 {
 	return format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN);
+}
+
+/* The table's columns, with those that were dropped. */
+static int
+count_columns(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	int			count;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	count = ((Form_pg_class) GETSTRUCT(tuple))->relnatts;
+	ReleaseSysCache(tuple);
+	return count;
 }
 
 /* True where a cast to the type with a modifier rounds just as reading the value here does; others would cut it. */
@@ -173,7 +196,11 @@ remote_select_list(StringInfo text, const RemoteTable *table, List *attributes)
 	foreach(lc, attributes)
 	{
 		appendStringInfoString(text, first ? " " : ", ");
-		remote_column(text, table, 0, (AttrNumber) lfirst_int(lc));
+		if (lfirst_int(lc) < 0)
+			appendStringInfo(text, "%s%s", remote_row_id_name(table->sql, (AttrNumber) lfirst_int(lc)),
+							 table->sql->native ? "::text" : "");
+		else
+			remote_column(text, table, 0, (AttrNumber) lfirst_int(lc));
 		first = false;
 	}
 }
@@ -200,9 +227,78 @@ remote_columns(const RemoteTable *table, List *attributes, Oid **types, int32 **
 		AttrNumber	attnum = (AttrNumber) list_nth_int(attributes, i);
 		Oid			collation;
 
+		if (attnum < 0)
+		{
+			(*types)[i] = TEXTOID;
+			(*typmods)[i] = -1;
+			(*places)[i] = count_columns(table->relid) - attnum - 1;
+			remote_describe(&columns[i], table->sql, remote_row_id_name(table->sql, attnum), TEXTOID, -1);
+			continue;
+		}
 		get_atttypetypmodcoll(table->relid, attnum, &(*types)[i], &(*typmods)[i], &collation);
 		remote_describe(&columns[i], table->sql, remote_column_name(table->relid, attnum), (*types)[i], (*typmods)[i]);
 		(*places)[i] = attnum - 1;
 	}
 	return columns;
+}
+
+List *
+remote_keys(Oid relid)
+{
+	List	   *keys = NIL;
+	int			natts = count_columns(relid);
+
+	for (AttrNumber i = 1; i <= natts; i++)
+	{
+		char	   *value = get_attname(relid, i, true) ? options_get(GetForeignColumnOptions(relid, i), "key") : NULL;
+		bool		on;
+
+		if (value && parse_bool(value, &on) && on)
+			keys = lappend_int(keys, i);
+	}
+	return keys;
+}
+
+/* The number of the row id's column at that place, from 0 on. */
+static AttrNumber
+row_id_number(const char *name, int place)
+{
+	const FormData_pg_attribute *system = SystemAttributeByName(name);
+
+	return system ? system->attnum : (AttrNumber) (-1 - place);
+}
+
+/* The names in CkSql.row_id. */
+static List *
+row_id_names(const CkSql *sql)
+{
+	List	   *names = NIL;
+	char	   *save;
+
+	for (char *name = sql->row_id ? strtok_r(pstrdup(sql->row_id), ", ", &save) : NULL; name;
+		 name = strtok_r(NULL, ", ", &save))
+		names = lappend(names, name);
+	return names;
+}
+
+List *
+remote_row_ids(const CkSql *sql)
+{
+	List	   *numbers = NIL;
+	ListCell   *lc;
+
+	foreach(lc, row_id_names(sql))
+		numbers = lappend_int(numbers, row_id_number(lfirst(lc), foreach_current_index(lc)));
+	return numbers;
+}
+
+char *
+remote_row_id_name(const CkSql *sql, AttrNumber number)
+{
+	ListCell   *lc;
+
+	foreach(lc, row_id_names(sql))
+		if (row_id_number(lfirst(lc), foreach_current_index(lc)) == number)
+			return lfirst(lc);
+	elog(ERROR, "no column of the row id has the number %d", number);
 }

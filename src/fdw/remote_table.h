@@ -23,6 +23,7 @@ typedef struct RemoteTable
 	char	   *query;			/* instead of a table, or NULL */
 	List	   *options;		/* of the foreign table */
 	CommonOptions common;		/* server's and table's */
+	bool		updatable;		/* rows may be changed, as far as options tell */
 } RemoteTable;
 
 /* ERROR where the table's owner may not use its server. userid is whose user mapping serves. */
@@ -30,6 +31,8 @@ extern void remote_table_init(RemoteTable *table, Oid relid, Oid userid);
 
 /* Identifier in the dialect's quotes. */
 extern void remote_identifier(StringInfo text, const CkSql *sql, const char *name);
+/* The quoted name, with the schema's before it. */
+extern void remote_name(StringInfo text, const RemoteTable *table);
 /* What stands behind FROM: the quoted table, or the query in parentheses; called t<alias>, but for 0. */
 extern void remote_from(StringInfo text, const RemoteTable *table, Index alias);
 /* A column as a value of the local type; of table t<alias>, but for 0. */
@@ -44,8 +47,15 @@ extern char *remote_type_name(Oid type);
 extern char *remote_column_name(Oid relid, AttrNumber attnum);
 /* Describes a column of a request for a scan. */
 extern void remote_describe(CkColumn *column, const CkSql *sql, const char *name, Oid type, int32 typmod);
-/* The list behind SELECT, and the columns as a scan wants them (palloc'd). */
+/* The list behind SELECT, and the columns as a scan wants them (palloc'd), which puts those of a row id behind the table's. */
 extern CkColumn *remote_columns(const RemoteTable *table, List *attributes, Oid **types, int32 **typmods, int **places);
 extern void remote_select_list(StringInfo text, const RemoteTable *table, List *attributes);
+
+/* The columns with the option key, as attribute numbers. */
+extern List *remote_keys(Oid relid);
+/* The numbers of CkSql.row_id's columns, which are read as text: negative ones, those of system columns of their names. */
+extern List *remote_row_ids(const CkSql *sql);
+/* The name of one of them. */
+extern char *remote_row_id_name(const CkSql *sql, AttrNumber number);
 
 #endif							/* CONNKIT_REMOTE_TABLE_H */

@@ -206,9 +206,10 @@ struct CkSession
 										 * credential was what let him in */
 	bool		serializable;	/* the local transaction is SERIALIZABLE (for CK_BEGIN) */
 	bool		share;			/* CK_BEGIN: other sessions may want to join this one's snapshot */
-	bool		read_only;		/* CK_BEGIN: nothing will be changed in this transaction, and nothing may be */
-	bool		written;		/* the transaction has changed something: CK_COMMIT waits for the reply and tells what went
-								 * wrong, CK_ROLLBACK_TO undoes */
+	bool		read_only;		/* session_open: the source is not to be changed, by the option updatable; CK_BEGIN: nor
+								 * in this transaction: nothing will be changed, and nothing may be */
+	bool		written;		/* the transaction may have changed something: CK_COMMIT waits for the reply and tells what
+								 * went wrong, CK_ROLLBACK_TO undoes. Set before the first scan with CK_SCAN_CHANGE opens */
 };
 
 typedef enum CkEvent
@@ -237,7 +238,8 @@ typedef enum CkEvent
 /* With CK_SCAN_CHANGE: it may be one that no rollback undoes, for it stands alone or the user wants it so
  * (connkit.allow_best_effort_writes); else a connector that is CK_TRANSACTIONAL refuses what it cannot undo. */
 #define CK_SCAN_BEST_EFFORT	0x08u
-/* The request locks the rows that it reads (row_lock). It is read to its end, or the transaction is rolled back. */
+/* The rows are read to be changed in this transaction, or to be locked: the request ends in row_lock, where the dialect has that,
+ * and a source that is locked as a whole is locked from now on. It is read to its end, or the transaction is rolled back. */
 #define CK_SCAN_LOCK	0x10u
 
 struct CkScan

@@ -154,7 +154,6 @@ EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM chosen WHERE twice = 8;
 SELECT * FROM chosen WHERE twice = 8;
 
 -- what it cannot do
-INSERT INTO ft (id) VALUES (0);
 PREPARE TRANSACTION 'p';
 BEGIN;
 SELECT count(*) FROM ft;

@@ -10,6 +10,12 @@
 
 #define SECOND INT64_C(1000000)
 
+#if SQLITE_VERSION_NUMBER >= 3035000
+#define SQLITE_RETURNING (CK_INSERT | CK_UPDATE | CK_DELETE)
+#else
+#define SQLITE_RETURNING 0
+#endif
+
 /* Bounds of a number: wider than what is lost between decimals and doubles, and without any for decimals as text. */
 #define LOW "CASE typeof(%2) WHEN 'text' THEN -9e999 ELSE min(%2 * 0.999999999999999, %2 * 1.000000000000001) END"
 #define HIGH "CASE typeof(%2) WHEN 'text' THEN 9e999 ELSE max(%2 * 0.999999999999999, %2 * 1.000000000000001) END"
@@ -106,6 +112,9 @@ const CkSql sqlite_dialect = {
 	.quote = '`',				/* what stands in " is a string, where there is no such column */
 	.nulls_order = true,
 	.no_schema = true,
+	.returning = SQLITE_RETURNING,
+	.max_args = 32766,
+	.on_conflict = true,
 	.literal_prefix = "",
 	.sample = " WHERE abs(random() % 1000000) < 1000000 * %f",
 	.rules = rules,

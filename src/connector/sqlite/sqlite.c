@@ -1,5 +1,5 @@
 /*
- * sqlite.c: SQLite database files, read in this process by libsqlite3, always read-only.
+ * sqlite.c: SQLite database files, read and, where the server is updatable, changed in this process by libsqlite3.
  */
 #include <errno.h>
 #include <sys/stat.h>
@@ -33,11 +33,35 @@ static const CkOption sqlite_options[] = {
 typedef struct SqliteSession
 {
 	sqlite3    *db;
+	bool		begun;			/* a transaction was told of: it begins with its first statement */
+	int			level;			/* so were the savepoints up to this one */
+	int			level_set;		/* that are set */
 	CkStmtCache *cache;
 	struct stat file;			/* as it was when it was opened */
 	CkStatus	interrupt;		/* what made a callback stop SQLite, already told */
 	int64_t		busy_since_ms;
 } SqliteSession;
+
+/* Tells that a key or a condition of the table forbids a change. */
+static CkStatus
+sqlite_fail_constraint(CkSession *session, const char *message)
+{
+	static const struct
+	{
+		int			code;
+		const char *sqlstate;
+	}			states[] = {
+		{SQLITE_CONSTRAINT_PRIMARYKEY, "23505"}, {SQLITE_CONSTRAINT_ROWID, "23505"}, {SQLITE_CONSTRAINT_UNIQUE, "23505"},
+		{SQLITE_CONSTRAINT_NOTNULL, "23502"}, {SQLITE_CONSTRAINT_FOREIGNKEY, "23503"}, {SQLITE_CONSTRAINT_CHECK, "23514"}
+	};
+	SqliteSession *sqlite = session->state;
+	CkStatus	status = ck_fail(session, CK_ERR_CONSTRAINT, "%s", message);
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		if (sqlite3_extended_errcode(sqlite->db) == states[i].code)
+			ck_sqlstate(session, states[i].sqlstate);
+	return status;
+}
 
 /* Tells the error that SQLite has at hand, in its class. */
 static CkStatus
@@ -52,9 +76,20 @@ sqlite_fail(CkSession *session)
 		return status;
 	switch (sqlite3_errcode(sqlite->db))
 	{
+		case SQLITE_CONSTRAINT:
+			return sqlite_fail_constraint(session, message);
 		case SQLITE_BUSY:
 		case SQLITE_LOCKED:
+			/* what was read is no longer so: waiting does not help, only a new transaction does */
+			if (sqlite3_extended_errcode(sqlite->db) == SQLITE_BUSY_SNAPSHOT)
+			{
+				status = ck_fail(session, CK_ERR_BUSY, "another process has changed the database since it was read");
+				ck_sqlstate(session, "40001");
+				ck_hint(session, "Run the transaction again.");
+				return status;
+			}
 			status = ck_fail(session, CK_ERR_BUSY, "%s", message);
+			ck_sqlstate(session, "55P03");
 			ck_hint(session, "Another process is changing the database; try again, or raise the option busy_timeout.");
 			return status;
 		case SQLITE_CANTOPEN:
@@ -173,8 +208,9 @@ sqlite_session_open(CkSession *session)
 	sqlite->cache = ck_stmt_cache_new(sqlite_drop_statement, NULL);
 	if (sqlite->cache == NULL)
 		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
-	if (sqlite3_open_v2(options->path, &sqlite->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
-						NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(options->path, &sqlite->db,
+						(session->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOFOLLOW |
+						SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return sqlite_fail(session);
 	sqlite_harden(sqlite->db);
 	sqlite3_progress_handler(sqlite->db, STEPS_PER_POLL, sqlite_poll, session);
@@ -223,17 +259,87 @@ sqlite_session_check(CkSession *session)
 	return CK_OK;
 }
 
-/* One read transaction of SQLite's for one of PostgreSQL's; savepoints mean nothing to who only reads. */
+static CkStatus
+sqlite_run(CkSession *session, const char *sql)
+{
+	SqliteSession *sqlite = session->state;
+
+	return sqlite3_exec(sqlite->db, sql, NULL, NULL, NULL) == SQLITE_OK ? CK_OK : sqlite_fail(session);
+}
+
+/*
+ * Begins the transaction that was told of, and its savepoints. Before a change, or before rows are read that will be changed, it
+ * takes the lock that only one may have: who has read already might have to wait for ever for those who read beside him.
+ */
+static CkStatus
+sqlite_begin(CkSession *session, uint32_t flags)
+{
+	SqliteSession *sqlite = session->state;
+	bool		changes = (flags & (CK_SCAN_CHANGE | CK_SCAN_LOCK)) && !session->read_only;
+	char		sql[64];
+	CkStatus	status = CK_OK;
+
+	if (sqlite->begun && sqlite3_get_autocommit(sqlite->db))
+		status = sqlite_run(session, changes ? "BEGIN IMMEDIATE" : "BEGIN");
+	/* savepoints mean nothing to who only reads */
+	while (status == CK_OK && !session->read_only && sqlite->level_set < sqlite->level)
+	{
+		sqlite3_snprintf(sizeof(sql), sql, "SAVEPOINT s%d", sqlite->level_set + 1);
+		status = sqlite_run(session, sql);
+		if (status == CK_OK)
+			sqlite->level_set++;
+	}
+	return status;
+}
+
+/* Releases the savepoint, after a rollback to it where that is what happens. */
+static CkStatus
+sqlite_savepoint_end(CkSession *session, CkEvent event, int level)
+{
+	SqliteSession *sqlite = session->state;
+	char		sql[64];
+	CkStatus	status = CK_OK;
+
+	if (sqlite->level_set >= level)
+	{
+		if (event == CK_ROLLBACK_TO)
+		{
+			sqlite3_snprintf(sizeof(sql), sql, "ROLLBACK TO s%d", level);
+			status = sqlite_run(session, sql);
+		}
+		sqlite3_snprintf(sizeof(sql), sql, "RELEASE s%d", level);
+		if (status == CK_OK)
+			status = sqlite_run(session, sql);
+		sqlite->level_set = level - 1;
+	}
+	sqlite->level = level - 1;
+	return status;
+}
+
+/* One transaction of SQLite's for one of PostgreSQL's. */
 static CkStatus
 sqlite_transaction(CkSession *session, CkEvent event, int level)
 {
 	SqliteSession *sqlite = session->state;
-	bool		begins = event == CK_BEGIN;
 
-	if ((begins || event == CK_COMMIT || event == CK_ABORT) && (sqlite3_get_autocommit(sqlite->db) != 0) == begins &&
-		sqlite3_exec(sqlite->db, begins ? "BEGIN" : "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
-		return sqlite_fail(session);
-	return CK_OK;
+	switch (event)
+	{
+		case CK_BEGIN:
+			sqlite->begun = true;
+			sqlite->level = sqlite->level_set = 1;
+			return CK_OK;
+		case CK_SAVEPOINT:
+			sqlite->level = level;
+			return CK_OK;
+		case CK_COMMIT:
+		case CK_ABORT:
+			sqlite->begun = false;
+			if (sqlite3_get_autocommit(sqlite->db))
+				return CK_OK;
+			return sqlite_run(session, event == CK_COMMIT && session->written ? "COMMIT" : "ROLLBACK");
+		default:
+			return sqlite_savepoint_end(session, event, level);
+	}
 }
 
 /* Hands the arguments to the statement, for which reading begins with the first sqlite3_step(). */
@@ -284,9 +390,12 @@ static CkStatus
 sqlite_scan_open(CkScan *scan)
 {
 	SqliteSession *sqlite = scan->session->state;
-	sqlite3_stmt *stmt = ck_stmt_cache_get(sqlite->cache, scan->remote);
-	CkStatus	status;
+	sqlite3_stmt *stmt;
+	CkStatus	status = sqlite_begin(scan->session, scan->flags);
 
+	if (status != CK_OK)
+		return status;
+	stmt = ck_stmt_cache_get(sqlite->cache, scan->remote);
 	if (stmt == NULL)
 	{
 		status = sqlite_prepare_scan(scan, &stmt);
@@ -306,6 +415,8 @@ sqlite_scan_next(CkScan *scan, CkRow *row)
 		case SQLITE_ROW:
 			return sqlite_put_row(scan, scan->state, row);
 		case SQLITE_DONE:
+			if (scan->flags & CK_SCAN_CHANGE)
+				scan->affected = sqlite3_changes(sqlite3_db_handle(scan->state));
 			return CK_END;
 		default:
 			return sqlite_fail(scan->session);
@@ -337,7 +448,8 @@ sqlite_scan_close(CkScan *scan)
 
 static const CkConnector sqlite_connector = {
 	.abi = CK_ABI,
-	.caps = CK_DISCOVER | CK_READ | CK_REMOTE | CK_MULTI,
+	.caps = CK_DISCOVER | CK_READ | CK_REMOTE | CK_MULTI | CK_WRITE,
+	.atomicity = CK_TRANSACTIONAL,
 	.name = "sqlite",
 	.title = "SQLite",
 	.version = "1.0, built with SQLite " SQLITE_VERSION,

@@ -5,6 +5,7 @@
  * pushdown rules rely on it.
  */
 #include <math.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -294,18 +295,73 @@ sqlite_put_row(CkScan *scan, sqlite3_stmt *stmt, CkRow *row)
 	return status;
 }
 
-/* Binds the day of a date or timestamp: the rules compare by days, and PostgreSQL looks at the rest. */
+/*
+ * Binds a date or a timestamp in the form in which it is read. One with time zone is written in UTC, as SQLite's own functions
+ * do. The rules for filters look at the day alone.
+ */
 static int
-bind_day(sqlite3_stmt *stmt, int i, int64_t days)
+bind_time(sqlite3_stmt *stmt, int i, CkType type, int64_t value)
 {
-	time_t		seconds = (time_t) (days * 86400);
+	int64_t		days = type == CK_DATE ? value : value / DAY_US - (value % DAY_US < 0);
+	int64_t		us = type == CK_DATE ? 0 : value - days * DAY_US;
+	time_t		seconds = (time_t) (days * 86400 + us / 1000000);
 	struct tm	tm;
 	char		text[64];
+	int			size;
 
-	if (gmtime_r(&seconds, &tm) == NULL ||
-		snprintf(text, sizeof(text), "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) != 10)
+	if (gmtime_r(&seconds, &tm) == NULL || tm.tm_year < 1 - 1900 || tm.tm_year > 9999 - 1900)
 		return SQLITE_RANGE;
-	return sqlite3_bind_text(stmt, i, text, 10, SQLITE_TRANSIENT);
+	size = snprintf(text, sizeof(text), "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+	if (type != CK_DATE)
+		size += snprintf(text + size, sizeof(text) - (size_t) size, " %02d:%02d:%02d", tm.tm_hour, tm.tm_min, tm.tm_sec);
+	if (us % 1000000 != 0)
+		size += snprintf(text + size, sizeof(text) - (size_t) size, ".%06d", (int) (us % 1000000));
+	return sqlite3_bind_text(stmt, i, text, size, SQLITE_TRANSIENT);
+}
+
+/* Binds a time of day. */
+static int
+bind_time_of_day(sqlite3_stmt *stmt, int i, int64_t us)
+{
+	char		text[64];
+	int			second = (int) (us / 1000000);
+	int			size = snprintf(text, sizeof(text), "%02d:%02d:%02d", second / 3600, second / 60 % 60, second % 60);
+
+	if (us % 1000000 != 0)
+		size += snprintf(text + size, sizeof(text) - (size_t) size, ".%06d", (int) (us % 1000000));
+	return sqlite3_bind_text(stmt, i, text, size, SQLITE_TRANSIENT);
+}
+
+/* Binds a decimal. What is stored is to be read as the same again: an integer, or a number that a double holds. */
+static int
+bind_numeric(sqlite3_stmt *stmt, int i, const CkValue *arg, bool stored)
+{
+	char		number[256];
+	int			digits = 0;
+	char	   *point,
+			   *end;
+
+	if (arg->size >= sizeof(number))
+		return SQLITE_RANGE;
+	memcpy(number, arg->u.p, arg->size);
+	number[arg->size] = '\0';
+	point = strchr(number, '.');
+	if (point && strspn(point + 1, "0") == strlen(point + 1))
+		*point = '\0';
+	if (strspn(number, "-0123456789") == strlen(number))
+	{
+		long long	integer;
+
+		errno = 0;
+		integer = strtoll(number, &end, 10);
+		if (errno == 0)
+			return sqlite3_bind_int64(stmt, i, integer);
+	}
+	for (const char *c = number + strspn(number, "-0."); *c; c++)
+		digits += *c != '.';
+	if (stored && digits > 15)
+		return SQLITE_RANGE;
+	return sqlite3_bind_double(stmt, i, strtod(number, NULL));
 }
 
 int
@@ -318,7 +374,6 @@ sqlite_bind(const CkScan *scan, sqlite3_stmt *stmt)
 		const CkValue *arg = &scan->args[n];
 		const char *p = arg->u.p;
 		int			i = (int) n + 1;
-		char		number[128];
 
 		switch (arg->type)
 		{
@@ -334,12 +389,9 @@ sqlite_bind(const CkScan *scan, sqlite3_stmt *stmt)
 				rc = sqlite3_bind_double(stmt, i, arg->u.f);
 				break;
 			case CK_NUMERIC:
-				if (arg->size >= sizeof(number))
-					return SQLITE_RANGE;
-				memcpy(number, p, arg->size);
-				number[arg->size] = '\0';
-				rc = sqlite3_bind_double(stmt, i, strtod(number, NULL));
+				rc = bind_numeric(stmt, i, arg, (scan->flags & CK_SCAN_CHANGE) != 0);
 				break;
+			case CK_JSON:
 			case CK_TEXT:
 				rc = sqlite3_bind_text64(stmt, i, arg->size ? p : "", arg->size, SQLITE_STATIC, SQLITE_UTF8);
 				break;
@@ -347,11 +399,12 @@ sqlite_bind(const CkScan *scan, sqlite3_stmt *stmt)
 				rc = sqlite3_bind_blob64(stmt, i, arg->size ? p : "", arg->size, SQLITE_STATIC);
 				break;
 			case CK_DATE:
-				rc = bind_day(stmt, i, arg->u.i);
-				break;
 			case CK_TIMESTAMP:
 			case CK_TIMESTAMPTZ:
-				rc = bind_day(stmt, i, arg->u.i / DAY_US - (arg->u.i % DAY_US < 0));
+				rc = bind_time(stmt, i, arg->type, arg->u.i);
+				break;
+			case CK_TIME:
+				rc = bind_time_of_day(stmt, i, arg->u.i);
 				break;
 			default:
 				return SQLITE_MISMATCH;

@@ -1,0 +1,167 @@
+/*
+ * modify_sql.c: what the statements that change rows at a source have in common.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "foreign/foreign.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "fdw.h"
+#include "modify.h"
+#include "registry.h"
+#include "value.h"
+
+void
+modify_check(const RemoteTable *table)
+{
+	const CkConnector *connector = registry_connector_of_server(table->serverid);
+
+	if (table->updatable)
+		return;
+	if (!(connector->caps & CK_WRITE))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("connector \"%s\" cannot change rows", connector->name)));
+	if (table->query)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("foreign table \"%s\" is a query, whose rows cannot be changed", get_rel_name(table->relid)),
+				 errhint("Make a foreign table with the option table_name.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("foreign table \"%s\" may not be changed", get_rel_name(table->relid)),
+			 errhint("Its owner, and that of source \"%s\", set the option updatable.",
+					 GetForeignServer(table->serverid)->servername)));
+}
+
+const RemoteTable *
+modify_target(PlannerInfo *root, Index varno)
+{
+	RelOptInfo *rel = varno < root->simple_rel_array_size ? root->simple_rel_array[varno] : NULL;
+	RangeTblEntry *rte = planner_rt_fetch(varno, root);
+	RelPlan    *plan;
+
+	if (rel && rel->fdw_private)
+		return fdw_table(root, varno);
+	/* what is inserted into is not read, and what is known to be empty was not planned */
+	plan = palloc0(sizeof(RelPlan));
+	remote_table_init(&plan->table, rte->relid, GetUserId());
+	if (rel)
+		rel->fdw_private = plan;
+	return &plan->table;
+}
+
+List *
+modify_returned(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_index)
+{
+	Oid			relid = planner_rt_fetch(varno, root)->relid;
+	Relation	relation = table_open(relid, NoLock);
+	TriggerDesc *triggers = relation->trigdesc;
+	TupleDesc	desc = RelationGetDescr(relation);
+	Bitmapset  *used = NULL;
+	List	   *returned = NIL;
+	bool		whole;
+
+	if (plan->returningLists)
+		pull_varattnos(list_nth(plan->returningLists, subplan_index), varno, &used);
+	if (plan->withCheckOptionLists)
+		pull_varattnos(list_nth(plan->withCheckOptionLists, subplan_index), varno, &used);
+	/* what a row was, triggers learn from the row that was read */
+	whole = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used) ||
+		(triggers && ((plan->operation == CMD_INSERT && triggers->trig_insert_after_row) ||
+					  (plan->operation == CMD_UPDATE && triggers->trig_update_after_row)));
+	for (int i = 1; i <= desc->natts; i++)
+		if (!TupleDescAttr(desc, i - 1)->attisdropped &&
+			(whole || bms_is_member(i - FirstLowInvalidHeapAttributeNumber, used)))
+			returned = lappend_int(returned, i);
+	table_close(relation, NoLock);
+	return returned;
+}
+
+void
+modify_check_returning(const RemoteTable *table, CmdType operation, List *returned)
+{
+	uint32		bit = operation == CMD_INSERT ? CK_INSERT : operation == CMD_UPDATE ? CK_UPDATE : CK_DELETE;
+
+	if (returned == NIL || (table->sql->returning & bit))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("source \"%s\" returns no rows from %s", GetForeignServer(table->serverid)->servername,
+					operation == CMD_INSERT ? "INSERT" : operation == CMD_UPDATE ? "UPDATE" : "DELETE"),
+			 errdetail("RETURNING, WITH CHECK OPTION or a trigger AFTER each row of \"%s\" needs them.",
+					   get_rel_name(table->relid))));
+}
+
+void
+modify_returning(StringInfo text, const RemoteTable *table, List *returned)
+{
+	if (returned == NIL)
+		return;
+	appendStringInfoString(text, " RETURNING");
+	remote_select_list(text, table, returned);
+}
+
+bool
+modify_as_text(const CkSql *sql, Oid type)
+{
+	char		category;
+	bool		preferred;
+
+	if (!sql->native)
+		return false;
+	get_type_category_preferred(getBaseType(type), &category, &preferred);
+	return category == TYPCATEGORY_STRING || !value_type_is_native(type);
+}
+
+void
+modify_placeholder(StringInfo text, const RemoteTable *table, AttrNumber attnum, int n)
+{
+	Oid			type = get_atttype(table->relid, attnum);
+
+	if (!table->sql->numbered)
+		appendStringInfoChar(text, '?');
+	else
+		appendStringInfo(text, "$%d", n);
+	/* what is text here may be of any type there, and is read by that type's own rules */
+	if (table->sql->native && !modify_as_text(table->sql, type))
+		appendStringInfo(text, "::%s", remote_type_name(getBaseType(type)));
+}
+
+/* The kind of a value that a source may not hold, for errors. */
+static const char *
+value_kind(const CkValue *value)
+{
+	switch (value->type)
+	{
+		case CK_FLOAT32:
+		case CK_FLOAT64:
+			return "NaN or an infinity";
+		case CK_NUMERIC:
+			return "NaN, an infinity, or a number of too many digits";
+		default:
+			return "an infinity, or a time too far away";
+	}
+}
+
+void
+modify_value(CkValue *value, const RemoteTable *table, AttrNumber attnum, Oid type, Datum datum, bool isnull)
+{
+	value_from_datum(value, type, datum, isnull, table->sql->native && !modify_as_text(table->sql, type));
+	if (value_within(value, &table->sql->limits))
+		return;
+	ereport(ERROR,
+			(errcode(value->type == CK_DATE || value->type == CK_TIMESTAMP || value->type == CK_TIMESTAMPTZ ?
+					 ERRCODE_DATETIME_VALUE_OUT_OF_RANGE : ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("source \"%s\" cannot hold the value for column \"%s\"",
+					GetForeignServer(table->serverid)->servername, get_attname(table->relid, attnum, false)),
+			 errdetail("It is %s.", value_kind(value))));
+}
