@@ -37,6 +37,33 @@ COMMENT ON COLUMN connkit.connector_option.places IS 'objects that take the opti
 COMMENT ON COLUMN connkit.connector_option.secret IS 'taken in user mappings only, and never shown';
 COMMENT ON COLUMN connkit.connector_option.alias IS 'another name that is taken for it';
 
+CREATE FUNCTION connkit.connector_rules(connector text)
+	RETURNS TABLE (number integer, what text, args text, remote text, fidelity text, collation text, reason text,
+		overrides boolean)
+	AS 'MODULE_PATHNAME', 'connkit_connector_rules' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION connkit.connector_rules(text) IS 'operators, functions and casts that a connector may send to its source';
+
+CREATE VIEW connkit.pushdown_rule AS
+	SELECT c.name AS connector, r.*
+	FROM connkit.connector AS c CROSS JOIN LATERAL connkit.connector_rules(c.name) AS r;
+COMMENT ON VIEW connkit.pushdown_rule IS
+	'operators, functions and casts that may be sent to a source; the first that fits serves';
+COMMENT ON COLUMN connkit.pushdown_rule.what IS
+	'names, or a form: order (a sort key), in (a list), keys (of a join), bool (a boolean column as a condition), isnull, '
+	'notnull, branch (a result of CASE, COALESCE or NULLIF), cast (its args are the types from and to)';
+COMMENT ON COLUMN connkit.pushdown_rule.args IS
+	'types of the arguments; integer is any of smallint, integer and bigint, float any of real and double precision; in '
+	'quotes or a number: that constant; pattern: a constant that does not end in a backslash';
+COMMENT ON COLUMN connkit.pushdown_rule.remote IS
+	'what is written: %1, %2 … are the arguments, %o the name, %n1 digits and scale of a numeric argument; NULL: as here';
+COMMENT ON COLUMN connkit.pushdown_rule.fidelity IS
+	'exact: PostgreSQL''s own answer; filter: the right rows, but maybe false for NULL; superset: all the right rows and '
+	'maybe more, checked again here';
+COMMENT ON COLUMN connkit.pushdown_rule.collation IS
+	'collations of the comparison here for which it holds; NULL: it has none, or any will do';
+COMMENT ON COLUMN connkit.pushdown_rule.reason IS 'why it is written so';
+COMMENT ON COLUMN connkit.pushdown_rule.overrides IS 'goes before the others because of a server''s default options';
+
 CREATE VIEW connkit.source WITH (security_barrier) AS
 	SELECT s.srvname AS name, c.name AS connector, pg_get_userbyid(s.srvowner) AS owner,
 		(SELECT coalesce(jsonb_object_agg(o.option_name, o.option_value), '{}') FROM pg_options_to_table(s.srvoptions) AS o)

@@ -146,3 +146,54 @@ connkit_connector_options(PG_FUNCTION_ARGS)
 		options_visit(connector, option_row, rsinfo);
 	return (Datum) 0;
 }
+
+static void
+rule_row(ReturnSetInfo *rsinfo, const CkSqlRule *rule, int number, bool overrides)
+{
+	static const char *const fidelities[] = {[CK_EXACT] = "exact", [CK_FILTER] = "filter", [CK_SUPERSET] = "superset"};
+	static const char *const collations[] = {[CK_NO_LOCALE] = NULL, [CK_ANY_LOCALE] = "deterministic", [CK_C_LOCALE] = "C"};
+	Datum		values[8];
+	bool		nulls[8] = {false};
+
+	values[0] = Int32GetDatum(number);
+	values[1] = CStringGetTextDatum(rule->what);
+	values[2] = CStringGetTextDatum(rule->args);
+	nulls[3] = rule->remote == NULL;
+	if (rule->remote)
+		values[3] = CStringGetTextDatum(rule->remote);
+	values[4] = CStringGetTextDatum(fidelities[rule->fidelity]);
+	nulls[5] = collations[rule->locale] == NULL;
+	if (!nulls[5])
+		values[5] = CStringGetTextDatum(collations[rule->locale]);
+	nulls[6] = rule->reason == NULL;
+	if (rule->reason)
+		values[6] = CStringGetTextDatum(rule->reason);
+	values[7] = BoolGetDatum(overrides);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+PG_FUNCTION_INFO_V1(connkit_connector_rules);
+
+/*
+ * What a connector may send, with the default options of a server; none where it sends nothing or is not available.
+ */
+Datum
+connkit_connector_rules(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = compat_materialize(fcinfo);
+	char	   *reason = NULL;
+	const CkConnector *connector = registry_connector(text_to_cstring(PG_GETARG_TEXT_PP(0)), &reason);
+	const CkSql *sql = connector && (connector->caps & CK_REMOTE) ? connector->sql : NULL;
+	CommonOptions common;
+	int			number = 0;
+
+	if (sql == NULL)
+		return (Datum) 0;
+	if (connector->dialect)
+		sql = connector->dialect(options_parse(connector, NIL, &common, false));
+	for (const CkSqlRule *rule = sql->overrides; rule && rule->what; rule++)
+		rule_row(rsinfo, rule, ++number, true);
+	for (const CkSqlRule *rule = sql->rules; rule->what; rule++)
+		rule_row(rsinfo, rule, ++number, false);
+	return (Datum) 0;
+}

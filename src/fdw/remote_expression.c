@@ -262,7 +262,7 @@ remote_value(RemoteSql *sql, Node *node)
 		case T_FuncExpr:
 			return remote_function(sql, (FuncExpr *) node, PLACE_VALUE);
 		case T_CoerceViaIO:
-			return remote_cast(sql, (Node *) ((CoerceViaIO *) node)->arg, type, InvalidOid, PLACE_VALUE);
+			return remote_conversion(sql, (Node *) ((CoerceViaIO *) node)->arg, type, InvalidOid, PLACE_VALUE);
 		case T_CaseExpr:
 			return sql_case(sql, (CaseExpr *) node);
 		case T_CoalesceExpr:

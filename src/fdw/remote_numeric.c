@@ -48,7 +48,7 @@ shape_of_operator(const OpExpr *op, NumericShape *shape)
 		return false;
 	*shape = left;
 	if (list_length(op->args) == 1)
-		return strcmp(name, "-") == 0 || strcmp(name, "+") == 0;
+		return strcmp(name, "-") == 0 || strcmp(name, "+") == 0 || strcmp(name, "@") == 0;
 	if (!remote_numeric_shape(lsecond(op->args), &right))
 		return false;
 	if (strcmp(name, "*") == 0)

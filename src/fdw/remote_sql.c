@@ -317,7 +317,7 @@ remote_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, Place place
 }
 
 bool
-remote_cast(RemoteSql *sql, Node *arg, Oid type, Oid collation, Place place)
+remote_conversion(RemoteSql *sql, Node *arg, Oid type, Oid collation, Place place)
 {
 	const CkSqlRule *rule = rules_find_cast(sql->dialect, getBaseType(exprType(arg)), type);
 
@@ -359,12 +359,11 @@ remote_function(RemoteSql *sql, FuncExpr *func, Place place)
 	if (rule)
 		return remote_rule_usable(sql, rule, func->inputcollid, place) &&
 			remote_template(sql, rule->remote, name, func->args, NULL);
-	if (sql->dialect->native)
-		return native_function(sql, func);
 	if (list_length(func->args) == 1 &&
-		(func->funcformat == COERCE_EXPLICIT_CAST || func->funcformat == COERCE_IMPLICIT_CAST))
-		return remote_cast(sql, linitial(func->args), func->funcresulttype, func->inputcollid, place);
-	return false;
+		(func->funcformat == COERCE_EXPLICIT_CAST || func->funcformat == COERCE_IMPLICIT_CAST) &&
+		rules_find_cast(sql->dialect, getBaseType(exprType(linitial(func->args))), func->funcresulttype))
+		return remote_conversion(sql, linitial(func->args), func->funcresulttype, func->inputcollid, place);
+	return sql->dialect->native && native_function(sql, func);
 }
 
 /* True for an = of which the dialect knows, and no user's operator of that name. */

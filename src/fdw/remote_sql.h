@@ -79,7 +79,7 @@ extern bool remote_test(RemoteSql *sql, Node *node, Place place);
 /* An operator, a function, a cast, or an operator over an array by the dialect's rules. */
 extern bool remote_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, Place place);
 extern bool remote_function(RemoteSql *sql, FuncExpr *func, Place place);
-extern bool remote_cast(RemoteSql *sql, Node *arg, Oid type, Oid collation, Place place);
+extern bool remote_conversion(RemoteSql *sql, Node *arg, Oid type, Oid collation, Place place);
 extern bool remote_array_operator(RemoteSql *sql, ScalarArrayOpExpr *expr, Place place);
 /* True for an operator that needs no rule, since the source is PostgreSQL; where it has a collation, that is to be looked at. */
 extern bool remote_native_operator(RemoteSql *sql, Oid opno, List *args);

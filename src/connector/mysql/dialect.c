@@ -16,13 +16,47 @@
 #define NUMBER(x) "CAST(" x " AS SIGNED)"
 #define IN_NUMBERS "(%1 IN (%2) AND " NUMBER("%1") " IN (%2))"
 
-/* PostgreSQL has an error for a pattern that ends in a lone backslash. */
-#define LIKE(operator) "(CONVERT(%1 USING utf8mb4) COLLATE utf8mb4_bin " operator \
-	" CONVERT(%2 USING utf8mb4) ESCAPE '\\' OR RIGHT(%2, 1) = '\\')"
+/* Text by its characters, whatever the column's character set and collation are. */
+#define BIN(x) "CONVERT(" x " USING utf8mb4) COLLATE utf8mb4_bin"
+#define LIKE(operator) BIN("%1") " " operator " " BIN("%2") " ESCAPE '\\'"
+/* PostgreSQL has an error for a pattern that ends in a lone backslash, if it comes so far. */
+#define LIKE_ANY(operator) "(" LIKE(operator) " OR RIGHT(%2, 1) = '\\')"
+
+/*
+ * Integers are computed in eight bytes, whose overflow is an error. What belongs into two or four bytes is shifted to both ends
+ * of these and back, and so an error where it does not fit.
+ */
+#define SHIFTED(x, shift) "(" x " + " shift " - " shift " - " shift " + " shift ")"
+#define FIT_INT2(x) SHIFTED(x, "9223372036854743040")
+#define FIT_INT4(x) SHIFTED(x, "9223372034707292160")
+#define FIT_INT8(x) "(" x ")"
+/* An error, where x is not below 0. */
+#define ERROR_AT(x) x " + 9223372036854775807 + 1"
+#define CHECKED(operator) "IF(" NUMBER("%2") " = 0 AND %1 IS NOT NULL, " ERROR_AT(NUMBER("%2")) ", " \
+	NUMBER("%1") " " operator " " NUMBER("%2") ")"
+
+#define DIFFERENCE "IF(" NUMBER("%2") " = -9223372036854775807 - 1 AND %1 >= 0, " ERROR_AT(NUMBER("%1")) ", " \
+	NUMBER("%1") " - " NUMBER("%2") ")"
+
+#define INTEGER_RULES(args, fit) \
+	{"+ *", args, fit(NUMBER("%1") " %o " NUMBER("%2")), CK_EXACT, CK_NO_LOCALE, "what overflows is an error, as here"}, \
+	{"-", args, fit(DIFFERENCE), CK_EXACT, CK_NO_LOCALE, "as above; but MariaDB misses it where nothing is taken from"}, \
+	{"/ div", args, fit(CHECKED("DIV")), CK_EXACT, CK_NO_LOCALE, "division by zero is an error, as here"}, \
+	{"% mod", args, fit(CHECKED("%%")), CK_EXACT, CK_NO_LOCALE, "as above"}, \
+	{"& |", args, "CAST(" NUMBER("%1") " %o " NUMBER("%2") " AS SIGNED)", CK_EXACT, CK_NO_LOCALE, NULL}, \
+	{"#", args, "CAST(" NUMBER("%1") " ^ " NUMBER("%2") " AS SIGNED)", CK_EXACT, CK_NO_LOCALE, NULL}
+#define INTEGER_RULES_OF_ONE(type, fit) \
+	{"-", type, fit("- " NUMBER("%1")), CK_EXACT, CK_NO_LOCALE, "what overflows is an error, as here"}, \
+	{"@ abs", type, fit("ABS(" NUMBER("%1") ")"), CK_EXACT, CK_NO_LOCALE, "as above"}, \
+	{"~", type, "CAST(~ " NUMBER("%1") " AS SIGNED)", CK_EXACT, CK_NO_LOCALE, NULL}
+
+/* A column may be of another type there: BIGINT UNSIGNED, or a float. */
+#define DECIMAL(x) "CAST(%" x " AS DECIMAL(%n" x "))"
 
 /* Dates that do not exist are read as NULL or an error, so they pass no filter. */
-#define ZERO_DATE(x) "MONTH(" x ") * DAYOFMONTH(" x ") = 0"
-#define REAL_DATE(x) "MONTH(" x ") * DAYOFMONTH(" x ") <> 0"
+#define ZERO(x) "MONTH(" x ") * DAYOFMONTH(" x ")"
+#define ZERO_DATE(x) ZERO(x) " = 0"
+#define REAL_DATE(x) ZERO(x) " <> 0"
 #define REAL_DATES "(%1 %o %2 AND " REAL_DATE("%1") " AND " REAL_DATE("%2") ")"
 
 #define DATE_RULES(type) \
@@ -37,11 +71,36 @@
 	{"=", type "," type, NULL, CK_SUPERSET, CK_NO_LOCALE, "an index is searched for the value rounded"}, \
 	{"in", type, NULL, CK_SUPERSET, CK_NO_LOCALE, "as above"}
 
+/* What is made of a date that does not exist: zero of them is 0 there. */
+#define NULL_THERE(zero) "NULL"
+#define OF_DATE(x, no_date) "IF(" ZERO_DATE("%2") ", " no_date(ZERO("%2")) ", " x ")"
+#define FIELD(field, type, x, no_date) \
+	{"extract date_part", "'" field "'," type, OF_DATE(x, no_date), CK_EXACT, CK_NO_LOCALE, NULL}
+#define FIELDS_OF_DAY(type, no_date) \
+	FIELD("year", type, "YEAR(%2)", no_date), \
+	FIELD("month", type, "MONTH(%2)", no_date), \
+	FIELD("day", type, "DAYOFMONTH(%2)", no_date), \
+	FIELD("quarter", type, "QUARTER(%2)", no_date), \
+	FIELD("doy", type, "DAYOFYEAR(%2)", no_date), \
+	FIELD("dow", type, "(DAYOFWEEK(%2) - 1)", no_date), \
+	FIELD("isodow", type, "(WEEKDAY(%2) + 1)", no_date)
+#define RULES_OF_DATES(no_date, date) \
+	FIELDS_OF_DAY("date", no_date), \
+	FIELDS_OF_DAY("timestamp", no_date), \
+	FIELD("hour", "timestamp", "HOUR(%2)", no_date), \
+	FIELD("minute", "timestamp", "MINUTE(%2)", no_date), \
+	{"-", "date,date", "IF(" ZERO_DATE("%1") " OR " ZERO_DATE("%2") ", " no_date(ZERO("%1") " * " ZERO("%2")) \
+	", DATEDIFF(%1, %2))", CK_EXACT, CK_NO_LOCALE, NULL}, \
+	{"branch", "date", date, CK_EXACT, CK_NO_LOCALE, "a zero date is NULL or an error here"}, \
+	{"branch", "timestamp", date, CK_EXACT, CK_NO_LOCALE, "as above"}, \
+	{"branch", "timestamptz", date, CK_EXACT, CK_NO_LOCALE, "as above"}
+
 /* With zero_date 'error' who sorts by a date reads it as well, so that the order of zero dates need not be right. */
 static const CkSqlRule rules_without_zero_dates[] = {
 	{"order", "date", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{"order", "timestamp", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{"order", "timestamptz", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	RULES_OF_DATES(ERROR_AT, NULL),
 	{NULL}
 };
 
@@ -56,24 +115,60 @@ static const CkSqlRule rules[] = {
 	{"in", "int8", IN_NUMBERS, CK_EXACT, CK_NO_LOCALE, "as above"},
 	{"keys", "integer", "%1 IN (%2)", CK_SUPERSET, CK_NO_LOCALE, "a list is searched by index, an OR of many is slow to plan"},
 	{"order", "integer", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	INTEGER_RULES("int2,int2", FIT_INT2),
+	INTEGER_RULES("int2,int4", FIT_INT4),
+	INTEGER_RULES("int4,int2", FIT_INT4),
+	INTEGER_RULES("int4,int4", FIT_INT4),
+	INTEGER_RULES("int8,integer", FIT_INT8),
+	INTEGER_RULES("integer,int8", FIT_INT8),
+	INTEGER_RULES_OF_ONE("int2", FIT_INT2),
+	INTEGER_RULES_OF_ONE("int4", FIT_INT4),
+	INTEGER_RULES_OF_ONE("int8", FIT_INT8),
+	{"cast", "int2,int4", NUMBER("%1"), CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "int2,int8", NUMBER("%1"), CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "int4,int8", NUMBER("%1"), CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "int4,int2", FIT_INT2(NUMBER("%1")), CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "int8,int2", FIT_INT2(NUMBER("%1")), CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "int8,int4", FIT_INT4(NUMBER("%1")), CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "integer,numeric", "CAST(%1 AS DECIMAL(20,0))", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "integer,float8", "(" NUMBER("%1") " + 0e0)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "integer,text", "CAST(" NUMBER("%1") " AS CHAR)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"branch", "integer", NUMBER("%1"), CK_EXACT, CK_NO_LOCALE, NULL},
 
 	{"= <> < <= > >=", "numeric,numeric", "(%1 %o CAST(%2 AS DECIMAL(65,30)))", CK_EXACT, CK_NO_LOCALE,
 	"without the cast an index on an integer column is searched for the rounded value"},
 	{"order", "numeric", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"+ - *", "numeric,numeric", "(" DECIMAL("1") " %o %2)", CK_EXACT, CK_NO_LOCALE,
+	"where the declared types show that the result has at most 35 digits before the point and 30 behind it"},
+	{"-", "numeric", "(- " DECIMAL("1") ")", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"@ abs", "numeric", "ABS(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"ceil ceiling floor", "numeric", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"sign", "numeric", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"round", "numeric,0", "ROUND(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"trunc", "numeric,0", "TRUNCATE(%1, 0)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"branch", "numeric", NULL, CK_EXACT, CK_NO_LOCALE, "where all have as many digits behind the point"},
 
 	{"=", "float,float", NULL, CK_SUPERSET, CK_NO_LOCALE, "an index is searched for the value rounded"},
 	{"<> < <= > >=", "float,float", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{"order", "float", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"+ -", "float8,float8", NULL, CK_EXACT, CK_NO_LOCALE, "products are 0 there where they are an error here"},
+	{"@ abs", "float8", "ABS(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "float4,float8", "(%1 + 0e0)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"branch", "float8", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 
 	{"bool", "bool", "(%1 <> 0)", CK_EXACT, CK_NO_LOCALE, "any number but 0 is true"},
 	{"= <>", "bool,bool", "((%1 <> 0) %o (%2 <> 0))", CK_EXACT, CK_NO_LOCALE, NULL},
 	{"order", "bool", "(%1 <> 0)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"branch", "bool", "(%1 <> 0)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "bool,int4", "(%1 <> 0)", CK_EXACT, CK_NO_LOCALE, NULL},
 
 	DATE_RULES("date"),
 	{"=", "date,date", REAL_DATES, CK_FILTER, CK_NO_LOCALE, "a zero date is NULL or an error here"},
 	{"in", "date", NULL, CK_SUPERSET, CK_NO_LOCALE, NULL},
 	MOMENT_RULES("timestamp"),
 	MOMENT_RULES("timestamptz"),
+	RULES_OF_DATES(NULL_THERE, "IF(" ZERO_DATE("%1") ", NULL, %1)"),
+	{"cast", "date,timestamp", "CAST(%1 AS DATETIME(6))", CK_EXACT, CK_NO_LOCALE, NULL},
 	{"= <> < <= > >=", "date,timestamp", NULL, CK_SUPERSET, CK_NO_LOCALE, NULL},
 	{"= <> < <= > >=", "timestamp,date", NULL, CK_SUPERSET, CK_NO_LOCALE, NULL},
 
@@ -88,9 +183,28 @@ static const CkSqlRule rules[] = {
 	{"keys", "text", "(" INDEXED("%1 IN (%2)") "1 = 1)", CK_SUPERSET, CK_ANY_LOCALE, "by collation"},
 	{"<>", "text,text", "(" BYTES("%1") " <> " BYTES("%2") ")", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"< <= > >=", "text,text", "(" BYTES("%1") " %o " BYTES("%2") ")", CK_EXACT, CK_C_LOCALE, NULL},
-	{"~~", "text,text", LIKE("LIKE"), CK_SUPERSET, CK_ANY_LOCALE,
+	{"~~", "text,pattern", "(" LIKE("LIKE") ")", CK_EXACT, CK_ANY_LOCALE,
 	"never by index: MariaDB misses values with characters below the blank there"},
-	{"!~~", "text,text", LIKE("NOT LIKE"), CK_SUPERSET, CK_ANY_LOCALE, NULL},
+	{"!~~", "text,pattern", "(" LIKE("NOT LIKE") ")", CK_EXACT, CK_ANY_LOCALE, NULL},
+	{"~~", "text,text", LIKE_ANY("LIKE"), CK_SUPERSET, CK_ANY_LOCALE,
+	"a pattern that ends in a lone backslash is an error here"},
+	{"!~~", "text,text", LIKE_ANY("NOT LIKE"), CK_SUPERSET, CK_ANY_LOCALE, NULL},
+	{"length char_length character_length", "text", "CHAR_LENGTH(%1)", CK_EXACT, CK_NO_LOCALE, "characters"},
+	{"substr substring", "text,int4", "SUBSTRING(%1, GREATEST(%2, 1))", CK_EXACT, CK_NO_LOCALE,
+	"a position before the first character counts from the end there"},
+	{"substr substring", "text,int4,int4",
+		"SUBSTRING(%1, GREATEST(%2, 1), GREATEST(%2 + %3 - GREATEST(%2, 1), 0) + "
+		"IF(%3 < 0 AND %1 IS NOT NULL AND %2 IS NOT NULL, " ERROR_AT("- %3") ", 0))", CK_EXACT, CK_NO_LOCALE, "as above; a negative length is an error, as here"},
+	{"left", "text,int4", "LEFT(%1, IF(%2 < 0, GREATEST(CHAR_LENGTH(%1) + %2, 0), %2))", CK_EXACT, CK_NO_LOCALE,
+	"all but the last characters where the number is negative"},
+	{"right", "text,int4", "RIGHT(%1, IF(%2 < 0, GREATEST(CHAR_LENGTH(%1) + %2, 0), %2))", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"btrim", "text", "TRIM(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"ltrim rtrim", "text", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"reverse", "text", "REVERSE(" BIN("%1") ")", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"strpos position", "text,text", "LOCATE(" BIN("%2") ", " BIN("%1") ")", CK_EXACT, CK_ANY_LOCALE, NULL},
+	{"starts_with ^@", "text,text", "(LOCATE(" BIN("%2") ", " BIN("%1") ") = 1)", CK_EXACT, CK_ANY_LOCALE, NULL},
+	{"branch", "text", BIN("%1"), CK_EXACT, CK_NO_LOCALE, "their collations might conflict"},
+	{"cast", "bpchar,text", "RTRIM(%1)", CK_EXACT, CK_NO_LOCALE, "trailing blanks do not count"},
 
 	{"=", "bpchar,bpchar",
 		"(" INDEXED("%1 = RTRIM(%2)") BYTES("RTRIM(%1)") " = " BYTES("RTRIM(%2)") ")",
@@ -99,6 +213,8 @@ static const CkSqlRule rules[] = {
 
 	{"= <> < <= > >=", "bytea,bytea", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{"in", "bytea", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"length octet_length", "bytea", "LENGTH(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"branch", "bytea", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{NULL}
 };
 

@@ -3,6 +3,12 @@
  */
 #include "postgres.h"
 
+/* Up to 13 extract() yields double precision, whose digits do for these. */
+#define FIELD_OF(field, type) \
+	{"extract", "'" field "', " type, "EXTRACT(" field " FROM %2)::numeric", CK_EXACT, CK_NO_LOCALE, NULL}
+#define FIELD_OF_TIME(field) FIELD_OF(field, "timestamp"), FIELD_OF(field, "interval"), FIELD_OF(field, "time")
+#define FIELD(field) FIELD_OF(field, "date"), FIELD_OF(field, "timestamp")
+
 /*
  * What has no collation needs no rule. Text is compared at the source by the column's own collation unless told
  * otherwise, and that may be one that the local server does not have: it is told to compare bytes.
@@ -20,10 +26,13 @@ static const CkSqlRule postgres_rules[] = {
 	{"order", "bpchar", "%1 COLLATE \"C\"", CK_EXACT, CK_C_LOCALE, NULL},
 	{"in", "text", "(%1 IN (%2) AND %1 COLLATE \"C\" IN (%2))", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"in", "bpchar", "(%1 IN (%2) AND %1 COLLATE \"C\" IN (%2))", CK_EXACT, CK_ANY_LOCALE, NULL},
-	{"~~ !~~", "text, text", "(%1 COLLATE \"C\" %o %2)", CK_EXACT, CK_ANY_LOCALE,
-	"LIKE compares characters, in every deterministic collation the same; ILIKE and regular expressions do not"},
+	{"~~ !~~", "text, text", "(%1 COLLATE \"default\" %o %2 COLLATE \"default\")", CK_EXACT, CK_ANY_LOCALE,
+	"LIKE compares characters, in every deterministic collation the same, as the default one of a database is; ILIKE and "
+	"regular expressions do not"},
 	{"^@", "text, text", "(%1 COLLATE \"C\" %o %2)", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"starts_with", "text, text", "starts_with(%1 COLLATE \"C\", %2)", CK_EXACT, CK_ANY_LOCALE, NULL},
+	{"@> <@ &&", "anyarray, anyarray", "(%1 %o %2 AND %1 COLLATE \"C\" %o %2)", CK_EXACT, CK_ANY_LOCALE,
+	"arrays of text; the first part finds an index, as with ="},
 	{"||", "text, text", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{"length char_length character_length", "text", NULL, CK_EXACT, CK_NO_LOCALE, "characters, in every encoding"},
 	{"length char_length character_length", "bpchar", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
@@ -41,6 +50,34 @@ static const CkSqlRule postgres_rules[] = {
 	{"strpos", "text, text", "strpos(%1 COLLATE \"C\", %2)", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"position", "text, text", "strpos(%1 COLLATE \"C\", %2)", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"replace", "text, text, text", "replace(%1 COLLATE \"C\", %2, %3)", CK_EXACT, CK_ANY_LOCALE, NULL},
+	{"split_part", "text, text, int4", "split_part(%1 COLLATE \"C\", %2, %3)", CK_EXACT, CK_ANY_LOCALE, NULL},
+	{"translate", "text, text, text", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"overlay", "text, text, int4", "overlay(%1 PLACING %2 FROM %3)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"overlay", "text, text, int4, int4", "overlay(%1 PLACING %2 FROM %3 FOR %4)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"encode", "bytea, text", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+
+	/* the name of a field or a key is text, but not compared by a collation */
+	FIELD("year"), FIELD("month"), FIELD("day"), FIELD("quarter"), FIELD("week"), FIELD("isoyear"), FIELD("doy"), FIELD("dow"),
+	FIELD("isodow"), FIELD_OF_TIME("hour"), FIELD_OF_TIME("minute"),
+	{"date_part", "text, timestamp", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"date_part", "text, interval", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"date_trunc", "text, timestamp", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"date_trunc", "text, interval", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"-> ->> ?", "jsonb, text", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"-", "jsonb, text", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"#> #>> ?| ?&", "jsonb, _text", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"-> ->>", "json, text", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"#> #>>", "json, _text", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"->>", "jsonb, int4", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"->>", "json, int4", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+
+	{"cast", "integer, text", "%1::text", CK_EXACT, CK_NO_LOCALE,
+	"other casts to and from text depend on settings or the version"},
+	{"cast", "integer, varchar", "%1::text", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "numeric, text", "%1::text", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "uuid, text", "%1::text", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "bpchar, text", "%1::text", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "bool, text", "%1::text", CK_EXACT, CK_NO_LOCALE, NULL},
 	{.what = NULL}
 };
 
