@@ -44,6 +44,7 @@ typedef struct Import
 	bool		generated;
 	bool		collate;
 	bool		views;
+	bool		keys;			/* rows are found again by their keys: the source tells them apart by nothing else */
 	bool		lower;
 	List	   *types;			/* TypeOverride */
 
@@ -60,9 +61,25 @@ typedef struct ImportTable
 	char	   *local_name;
 	char	   *schema;
 	HTAB	   *taken;			/* local names of columns */
-	StringInfo	columns;
-	int			ncolumns;
+	List	   *columns;		/* ImportColumn */
+	List	   *keys;			/* ImportKey: primary and unique ones */
 } ImportTable;
+
+typedef struct ImportColumn
+{
+	const char *name;			/* at the source */
+	char	   *definition;		/* local name and type */
+	char	   *options;		/* in parentheses, or NULL */
+	char	   *constraints;
+	bool		not_null;
+} ImportColumn;
+
+typedef struct ImportKey
+{
+	const char *name;
+	bool		primary;
+	List	   *columns;		/* String: names at the source */
+} ImportKey;
 
 static HTAB *
 taken_names_create(MemoryContext context, long size)
@@ -248,8 +265,7 @@ import_table(CkCatalog *catalog, const CatalogTable *t)
 			table->local_name = local;
 			table->schema = pstrdup(t->schema);
 			table->taken = NULL;
-			table->columns = makeStringInfo();
-			table->ncolumns = 0;
+			table->columns = table->keys = NIL;
 			import->order = lappend(import->order, table);
 		}
 	}
@@ -309,7 +325,8 @@ import_column(CkCatalog *catalog, const CatalogColumn *column)
 	Import	   *import = catalog->arg;
 	MemoryContext caller;
 	ImportTable *table = hash_search(import->tables, &column->table, HASH_FIND, NULL);
-	StringInfo	text;
+	ImportColumn *imported;
+	StringInfoData text;
 	char	   *local;
 	const char *type;
 	bool		overridden;
@@ -320,21 +337,85 @@ import_column(CkCatalog *catalog, const CatalogColumn *column)
 	if (table->taken == NULL)
 		table->taken = taken_names_create(import->context, 16);
 	local = local_name(import, column->name, table->taken, "column", column->position);
-	MemoryContextSwitchTo(caller);
 	type = column_type(import, column, &overridden);
-
-	text = table->columns;
-	appendStringInfo(text, "%s\n\t%s %s", table->ncolumns++ > 0 ? "," : "", quote_identifier(local), type);
+	imported = palloc0(sizeof(ImportColumn));
+	imported->name = pstrdup(column->name);
+	imported->definition = psprintf("%s %s", quote_identifier(local), type);
+	imported->not_null = column->not_null;
 	if (strcmp(local, column->name) != 0)
-		appendStringInfo(text, " OPTIONS (column_name %s)", quote_literal_cstr(column->name));
+		imported->options = psprintf("column_name %s", quote_literal_cstr(column->name));
+	initStringInfo(&text);
 	if (import->collate && import->native && column->collation && !overridden)
-		append_collation(text, column, type);
+		append_collation(&text, column, type);
 	if (import->defaults && column->initial && column->generated == NULL)
-		append_expression(text, "DEFAULT", column->initial, "");
+		append_expression(&text, "DEFAULT", column->initial, "");
 	if (import->generated && import->native && column->generated)
-		append_expression(text, "GENERATED ALWAYS AS", column->generated, " STORED");
+		append_expression(&text, "GENERATED ALWAYS AS", column->generated, " STORED");
 	if (import->not_null && column->not_null)
-		appendStringInfoString(text, " NOT NULL");
+		appendStringInfoString(&text, " NOT NULL");
+	imported->constraints = text.data;
+	table->columns = lappend(table->columns, imported);
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+import_key(CkCatalog *catalog, const CatalogKey *key)
+{
+	Import	   *import = catalog->arg;
+	ImportTable *table = hash_search(import->tables, &key->table, HASH_FIND, NULL);
+	ImportKey  *last = table && table->keys ? llast(table->keys) : NULL;
+	MemoryContext caller;
+
+	if (table == NULL || key->kind == 'f')
+		return;
+	caller = MemoryContextSwitchTo(import->context);
+	if (last == NULL || strcmp(last->name, key->name) != 0)
+	{
+		last = palloc0(sizeof(ImportKey));
+		last->name = pstrdup(key->name);
+		last->primary = key->kind == 'p';
+		table->keys = lappend(table->keys, last);
+	}
+	last->columns = lappend(last->columns, makeString(pstrdup(key->column)));
+	MemoryContextSwitchTo(caller);
+}
+
+/* True where the columns of the key are all there and, but for a primary key, which SQLite lets be NULL, never NULL. */
+static bool
+key_identifies(ImportTable *table, ImportKey *key)
+{
+	int			found = 0;
+	ListCell   *lc;
+
+	foreach(lc, table->columns)
+	{
+		ImportColumn *column = lfirst(lc);
+
+		if ((key->primary || column->not_null) && list_member(key->columns, makeString((char *) column->name)))
+			found++;
+	}
+	return found == list_length(key->columns);
+}
+
+/* The columns by which a row is found again: of the primary key, else of a unique one. */
+static List *
+identifying_columns(ImportTable *table)
+{
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	foreach(lc, table->keys)
+	{
+		ImportKey  *key = lfirst(lc);
+
+		if (!key_identifies(table, key))
+			continue;
+		if (key->primary)
+			return key->columns;
+		if (columns == NIL)
+			columns = key->columns;
+	}
+	return columns;
 }
 
 static void
@@ -407,15 +488,28 @@ static char *
 table_command(Import *import, ImportTable *table)
 {
 	StringInfoData text;
+	List	   *keys = import->keys ? identifying_columns(table) : NIL;
+	ListCell   *lc;
 
-	if (table->ncolumns == 0)
+	if (table->columns == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_SCHEMA_NOT_FOUND),
 				 errmsg("table \"%s\" of the source has no columns that the account may read", table->name),
 				 errhint("Leave it out with EXCEPT.")));
 	initStringInfo(&text);
-	appendStringInfo(&text, "CREATE FOREIGN TABLE %s (%s\n) SERVER %s\nOPTIONS (", quote_identifier(table->local_name),
-					 table->columns->data, quote_identifier(import->stmt->server_name));
+	appendStringInfo(&text, "CREATE FOREIGN TABLE %s (", quote_identifier(table->local_name));
+	foreach(lc, table->columns)
+	{
+		ImportColumn *column = lfirst(lc);
+		bool		key = list_member(keys, makeString((char *) column->name));
+
+		appendStringInfo(&text, "%s\n\t%s", lc == list_head(table->columns) ? "" : ",", column->definition);
+		if (column->options || key)
+			appendStringInfo(&text, " OPTIONS (%s%s%s)", column->options ? column->options : "",
+							 column->options && key ? ", " : "", key ? "key 'true'" : "");
+		appendStringInfoString(&text, column->constraints);
+	}
+	appendStringInfo(&text, "\n) SERVER %s\nOPTIONS (", quote_identifier(import->stmt->server_name));
 	if (table->schema[0])
 		appendStringInfo(&text, "schema_name %s, ", quote_literal_cstr(table->schema));
 	appendStringInfo(&text, "table_name %s);", quote_literal_cstr(table->name));
@@ -452,6 +546,9 @@ fdw_import_schema(ImportForeignSchemaStmt *stmt, Oid serverid)
 	ListCell   *lc;
 
 	import.native = connector->sql && connector->sql->native;
+	import.keys = (connector->caps & CK_WRITE) && connector->sql->row_id == NULL;
+	if (import.keys)
+		catalog.key = import_key;
 	parse_options(&import, stmt->options);
 	import.tables = discover_text_table("connkit tables", sizeof(ImportTable));
 	import.taken = taken_names_create(CurrentMemoryContext, 256);

@@ -654,5 +654,8 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 	private = lappend(private, makeString(pushed.len > 0 ? pushed.data + 2 : ""));
 	private = lappend(private, makeInteger(flags));
 	private = lappend(private, makeInteger(sql.keys));
+	/* what is never rechecked may speak of columns that are not read */
+	if (columns && unfiltered[0] == '\0')
+		exact = NIL;
 	return make_foreignscan(tlist, local, rel->relid, exprs, private, columns, exact, outer_plan);
 }
