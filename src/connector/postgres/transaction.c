@@ -296,7 +296,7 @@ postgres_session_cancel(CkSession *session)
 	return postgres_stop(session, false);
 }
 
-/* Ends the source's transaction without waiting for the reply. */
+/* Ends the source's transaction, in which nothing is to stay changed, without waiting for the reply. */
 static CkStatus
 postgres_end(CkSession *session, const char *command)
 {
@@ -305,6 +305,9 @@ postgres_end(CkSession *session, const char *command)
 
 	for (int i = pg->length - 1; i >= 0; i--)
 	{
+		/* what had to be undone and was not yet must not be committed */
+		if (pg->queue[i].kind == PG_ROLLBACK_TO)
+			command = "ROLLBACK";
 		if (pg->queue[i].kind != PG_DEALLOCATE)
 			postgres_dequeue(pg, i);
 	}
@@ -390,12 +393,10 @@ postgres_transaction(CkSession *session, CkEvent event, int level)
 				(!session->share || postgres_enqueue(pg, 1, (PgCommand) {.kind = PG_EXPORT}));
 			break;
 		case CK_COMMIT:
-			if (session->written)
+			if (session->written ||
+				(session->serializable && !pg->owed && PQtransactionStatus(pg->conn) != PQTRANS_IDLE))
 				return postgres_commit(session);
-			if (!session->serializable)
-				return postgres_end(session, "COMMIT");
-			status = postgres_end(session, "COMMIT");
-			return status == CK_OK ? postgres_settle(session) : status;
+			return postgres_end(session, "COMMIT");
 		case CK_ABORT:
 			return postgres_end(session, "ROLLBACK");
 		case CK_SAVEPOINT:
