@@ -14,14 +14,14 @@ case $1 in
 		echo "server host localhost"
 		echo "server port $CK_MYSQL_PORT"
 		echo "server dbname contract"
-		echo "user user ck_reader"
+		[ "${2:-}" = write ] && echo "user user ck_writer" || echo "user user ck_reader"
 		echo "user password $CK_PASSWORD" ;;
 	sql) { echo "SET time_zone = '+00:00';"; cat; } | ck_mysql contract --binary-mode ;;
 	busy)
 		ck_mysql contract -N -e "SELECT count(*) FROM information_schema.processlist
-			WHERE user = 'ck_reader' AND command IN ('Query', 'Execute')" ;;
+			WHERE user IN ('ck_reader', 'ck_writer') AND command IN ('Query', 'Execute')" ;;
 	sessions)
-		ck_mysql contract -N -e "SELECT count(*) FROM information_schema.processlist WHERE user = 'ck_reader'" ;;
+		ck_mysql contract -N -e "SELECT count(*) FROM information_schema.processlist WHERE user IN ('ck_reader', 'ck_writer')" ;;
 	kill) ck_stop mysql KILL ;;
 	freeze) kill -STOP "$process" ;;
 	thaw) kill -CONT "$process" ;;

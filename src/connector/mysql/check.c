@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <strings.h>
 
-/* Privileges by which an account changes the source, as SHOW GRANTS writes them. */
-static const char *const writing[] = {
-	"ALL PRIVILEGES", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "TRIGGER", "EVENT", "SUPER",
-	"FILE", "SHUTDOWN", "GRANT OPTION", "CREATE USER", NULL
+/* Privileges by which an account changes rows, as SHOW GRANTS writes them, and those by which it changes more. */
+static const char *const writing[] = {"INSERT", "UPDATE", "DELETE", NULL};
+static const char *const ruling[] = {
+	"ALL PRIVILEGES", "CREATE", "DROP", "ALTER", "INDEX", "TRIGGER", "EVENT", "SUPER", "FILE", "SHUTDOWN", "GRANT OPTION",
+	"CREATE USER", NULL
 };
 
 /* Adds a word to a list divided by commas, once, as far as there is room. */
@@ -37,7 +38,7 @@ check_has(const char *grants, const char *privilege)
 
 /* Adds to the lists what one line of SHOW GRANTS tells. */
 static void
-check_grant(char *line, char *places, size_t places_size, char *writes, size_t writes_size)
+check_grant(char *line, bool may_write, char *places, size_t places_size, char *writes, size_t writes_size)
 {
 	char	   *on = strstr(line, " ON ");
 	char	   *to = on ? strstr(on, " TO ") : NULL;
@@ -49,8 +50,11 @@ check_grant(char *line, char *places, size_t places_size, char *writes, size_t w
 		return;
 	check_add(places, places_size, on + 4);
 	for (int i = 0; writing[i]; i++)
-		if (check_has(line + 6, writing[i]))
+		if (!may_write && check_has(line + 6, writing[i]))
 			check_add(writes, writes_size, writing[i]);
+	for (int i = 0; ruling[i]; i++)
+		if (check_has(line + 6, ruling[i]))
+			check_add(writes, writes_size, ruling[i]);
 }
 
 /* The stage PRIVILEGES: what the account may do. */
@@ -70,14 +74,16 @@ check_privileges(CkSession *session)
 		return status;
 	while ((row = mysql_fetch_row(rows)) != NULL)
 		if (row[0])
-			check_grant(row[0], places, sizeof(places), writes, sizeof(writes));
+			check_grant(row[0], !session->read_only, places, sizeof(places), writes, sizeof(writes));
 	mysql_free_result(rows);
 	snprintf(text, sizeof(text), places[0] ? "may read %s" : "may read nothing%s", places);
 	ck_stage(session, CK_STAGE_PRIVILEGES, text);
 	if (writes[0])
 	{
-		snprintf(text, sizeof(text), "the account may change the source: %s", writes);
-		ck_warn(session, text, "connkit reads only. Give it an account with no more than SELECT and SHOW VIEW.");
+		snprintf(text, sizeof(text), "the account may do more than it has to: %s", writes);
+		ck_warn(session, text, session->read_only
+				? "Use an account that may only read: no more than SELECT and SHOW VIEW."
+				: "Use an account that may change the rows of the tables that are to be written, and nothing else.");
 	}
 	return CK_OK;
 }

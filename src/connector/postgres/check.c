@@ -43,7 +43,7 @@ postgres_query(CkSession *session, const char *sql, PGresult **row)
 	return status == CK_OK ? postgres_finish(session, true) : status;
 }
 
-/* Tells what the account may do, and warns where that is more than reading. */
+/* Tells what the account may do, and warns where that is more than it has to. */
 static void
 postgres_tell_privileges(CkSession *session, const PGresult *row)
 {
@@ -54,11 +54,14 @@ postgres_tell_privileges(CkSession *session, const PGresult *row)
 	bool		creates = PQgetvalue(row, 0, 4)[0] == 't' || strcmp(schemas, "0") != 0;
 	char		text[256];
 
-	snprintf(text, sizeof(text), "may read %s tables", readable);
+	if (session->read_only)
+		snprintf(text, sizeof(text), "may read %s tables", readable);
+	else
+		snprintf(text, sizeof(text), "may read %s tables and write to %s", readable, writable);
 	ck_stage(session, CK_STAGE_PRIVILEGES, text);
 	if (superuser)
 		snprintf(text, sizeof(text), "the account is a superuser of the source");
-	else if (strcmp(writable, "0") != 0)
+	else if (session->read_only && strcmp(writable, "0") != 0)
 		snprintf(text, sizeof(text), "the account may write to %s tables", writable);
 	else if (creates)
 		snprintf(text, sizeof(text), "the account may create objects in the source");
@@ -69,7 +72,9 @@ postgres_tell_privileges(CkSession *session, const PGresult *row)
 	}
 	else
 		return;
-	ck_warn(session, text, "Use an account that may only read: GRANT USAGE on the schemas and SELECT on their tables.");
+	ck_warn(session, text, session->read_only
+			? "Use an account that may only read: GRANT USAGE on the schemas and SELECT on their tables."
+			: "Use an account that may change the rows of the tables that are to be written, and nothing else.");
 }
 
 CkStatus

@@ -38,10 +38,10 @@ add 'connkit_test() of options that are not saved', [], sub {
 	is($session->ok("SELECT count(*) FROM pg_foreign_server WHERE srvname LIKE '%saved%'"), '0', 'nothing is saved');
 };
 
-add 'an account that could write is warned of', ['writer'], sub {
+add 'an account that could write is warned of where the source is only read', ['writer'], sub {
 	my ($source) = @_;
 	my $session = $source->session;
-	my $server = $source->server($session, user => {user => 'ck_writer'});
+	my $server = $source->server($session, server => {updatable => 'false'}, user => {user => 'ck_writer'});
 
 	like($session->ok("SELECT stage, outcome, hint FROM connkit_test('$server') WHERE outcome = 'warning'"),
 		qr/^privileges\|warning\|.*read/m, 'the warning');
