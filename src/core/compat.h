@@ -88,6 +88,20 @@ compat_foreign_join_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost s
 #endif
 }
 
+/* create_foreign_upper_path: the same */
+static inline ForeignPath *
+compat_foreign_upper_path(PlannerInfo *root, RelOptInfo *rel, PathTarget *target, double rows, Cost startup_cost,
+						  Cost total_cost, List *pathkeys, List *fdw_private)
+{
+#if PG_VERSION_NUM >= 180000
+	return create_foreign_upper_path(root, rel, target, rows, 0, startup_cost, total_cost, pathkeys, NULL, NIL, fdw_private);
+#elif PG_VERSION_NUM >= 170000
+	return create_foreign_upper_path(root, rel, target, rows, startup_cost, total_cost, pathkeys, NULL, NIL, fdw_private);
+#else
+	return create_foreign_upper_path(root, rel, target, rows, startup_cost, total_cost, pathkeys, NULL, fdw_private);
+#endif
+}
+
 /* An ascending or descending sort key: 18 speaks of compare types. */
 static inline bool
 compat_pathkey_descends(const PathKey *pathkey)

@@ -12,8 +12,10 @@
 #include "nodes/nodeFuncs.h"
 #include "tcop/pquery.h"
 #include "utils/array.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 #include "utils/rel.h"
 
 #include "compat.h"
@@ -32,6 +34,7 @@ typedef struct TableScan
 	Oid		   *types;
 	int32	   *typmods;
 	int		   *places;
+	List	   *quotients;		/* see GroupPlan */
 	uint32		flags;
 	bool		share;
 	bool		timed;
@@ -82,38 +85,47 @@ private_string(ForeignScan *plan, int which)
 	return strVal(list_nth(plan->fdw_private, which));
 }
 
-/* What a join reads: columns of several tables. Each of them must still be open to its owner. */
+/* The name of a column of joined or grouped rows, for errors. */
+static const char *
+column_name(ForeignScanState *node, Expr *expr)
+{
+	if (IsA(expr, Var))
+		return remote_column_name(exec_rt_fetch(((Var *) expr)->varno, node->ss.ps.state)->relid, ((Var *) expr)->varattno);
+	return IsA(expr, Aggref) ? get_func_name(((Aggref *) expr)->aggfnoid) : "?column?";
+}
+
+/* What a join or a grouping reads: columns of several tables. Each of them must still be open to its owner. */
 static void
-begin_join(ForeignScanState *node, TableScan *state)
+begin_rows(ForeignScanState *node, TableScan *state)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	int			n = list_length(plan->fdw_scan_tlist);
+	List	   *tables = private_list(plan, PRIVATE_TABLES);
+	int			n = list_length(state->attributes);
 	CkColumn   *columns = palloc0(sizeof(CkColumn) * Max(n, 1));
 	char	   *query = NULL;
-	int			table = -1;
 	ListCell   *lc;
 
-	while ((table = bms_next_member(compat_scan_tables(plan), table)) >= 0)
+	foreach(lc, tables)
 	{
-		remote_table_init(&state->table, exec_rt_fetch(table, node->ss.ps.state)->relid, compat_scan_user(node));
+		remote_table_init(&state->table, lfirst_oid(lc), compat_scan_user(node));
 		query = query ? query : state->table.query;
 	}
-	state->table.options = NIL;
 	state->table.query = query;
+	if (list_length(tables) > 1)
+		state->table.options = NIL;
+	state->quotients = private_list(plan, PRIVATE_QUOTIENTS);
 	state->types = palloc(sizeof(Oid) * Max(n, 1));
 	state->typmods = palloc(sizeof(int32) * Max(n, 1));
 	state->places = palloc(sizeof(int) * Max(n, 1));
-	foreach(lc, plan->fdw_scan_tlist)
+	foreach(lc, state->attributes)
 	{
 		int			i = foreach_current_index(lc);
-		Var		   *var = (Var *) lfirst_node(TargetEntry, lc)->expr;
+		Expr	   *expr = list_nth_node(TargetEntry, plan->fdw_scan_tlist, lfirst_int(lc) - 1)->expr;
 
-		state->types[i] = var->vartype;
-		state->typmods[i] = var->vartypmod;
-		state->places[i] = i;
-		remote_describe(&columns[i], state->table.sql,
-						remote_column_name(exec_rt_fetch(var->varno, node->ss.ps.state)->relid, var->varattno), var->vartype,
-						var->vartypmod);
+		state->types[i] = exprType((Node *) expr);
+		state->typmods[i] = exprTypmod((Node *) expr);
+		state->places[i] = lfirst_int(lc) - 1;
+		remote_describe(&columns[i], state->table.sql, column_name(node, expr), state->types[i], state->typmods[i]);
 	}
 	state->columns = columns;
 }
@@ -161,7 +173,7 @@ fdw_begin(ForeignScanState *node, int eflags)
 		state->columns = remote_columns(&state->table, state->attributes, &state->types, &state->typmods, &state->places);
 	}
 	else
-		begin_join(node, state);
+		begin_rows(node, state);
 	if (plan->scan.scanrelid > 0 && plan->fdw_scan_tlist != NIL)
 		state->row_ids = row_ids_begin(node);
 	table_scan_enlist(node, state);
@@ -407,6 +419,24 @@ fdw_scan(ForeignScanState *node)
 	return ((TableScan *) node->fdw_state)->scan;
 }
 
+/* Divides the sums of averages by the numbers of their values, as avg() does. */
+static void
+fill_quotients(TableScan *state, TupleTableSlot *slot)
+{
+	for (int i = 0; i < list_length(state->quotients); i += 3)
+	{
+		int			average = list_nth_int(state->quotients, i) - 1;
+		int			sum = list_nth_int(state->quotients, i + 1) - 1;
+		int			count = list_nth_int(state->quotients, i + 2) - 1;
+
+		slot->tts_isnull[average] = slot->tts_isnull[sum];
+		if (!slot->tts_isnull[sum])
+			slot->tts_values[average] =
+				DirectFunctionCall2(numeric_div, slot->tts_values[sum],
+									NumericGetDatum(int64_to_numeric(DatumGetInt64(slot->tts_values[count]))));
+	}
+}
+
 TupleTableSlot *
 fdw_iterate(ForeignScanState *node)
 {
@@ -434,6 +464,8 @@ fdw_iterate(ForeignScanState *node)
 		ExecClearTuple(slot);
 		caller = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
 		found = scan_next(state->scan, values, isnull);
+		if (found && state->quotients)
+			fill_quotients(state, slot);
 		if (found && state->row_ids)
 			row_ids_fill(state->row_ids, slot);
 		MemoryContextSwitchTo(caller);

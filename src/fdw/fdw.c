@@ -17,6 +17,7 @@ connkit_handler(PG_FUNCTION_ARGS)
 	routine->GetForeignRelSize = fdw_rel_size;
 	routine->GetForeignPaths = fdw_paths;
 	routine->GetForeignJoinPaths = fdw_join_paths;
+	routine->GetForeignUpperPaths = fdw_upper_paths;
 	routine->GetForeignPlan = fdw_plan;
 	routine->BeginForeignScan = fdw_begin;
 	routine->IterateForeignScan = fdw_iterate;

@@ -33,6 +33,11 @@ typedef struct RelPlan
 	bool		rechecked;		/* rows that the source lets through are filtered again */
 	Relids		visible;		/* the tables whose columns the rows have; of a table: itself */
 
+	/* of grouped rows; table and connector are the input's, exact holds HAVING as far as the source answers it, local the rest */
+	RelOptInfo *input;
+	GroupPlan  *group;
+	bool		distinct;		/* it is SELECT DISTINCT */
+
 	double		tuples;			/* in the table at the source */
 	double		sent_rows;		/* that the source lets through */
 	double		passing;		/* the part of them that passes what is checked only here */
@@ -53,7 +58,10 @@ enum
 	PRIVATE_PUSHED,				/* String: what the source does, for EXPLAIN */
 	PRIVATE_FLAGS,				/* Integer: CK_SCAN_*, and FLAG_* */
 	PRIVATE_KEYS,				/* Integer: index in fdw_exprs of the list of keys of a lookup join, 0 none */
-	PRIVATE_RELATIONS			/* String: the joined tables, for EXPLAIN; only of joins */
+	/* what follows is of joins and grouped rows only */
+	PRIVATE_RELATIONS,			/* String: the tables, for EXPLAIN */
+	PRIVATE_TABLES,				/* OidList: the same */
+	PRIVATE_QUOTIENTS			/* IntList: see GroupPlan */
 };
 #define FLAG_SHARE	0x10000		/* the query reads other tables of the same source */
 
@@ -64,6 +72,22 @@ extern void fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *o
 						   JoinPathExtraData *extra);
 /* The paths of a relation whose plan is made: in its order, and in the one that the query wants. */
 extern void fdw_add_paths(PlannerInfo *root, RelOptInfo *rel);
+/* Adds the paths of grouped rows, if the source can group. */
+extern void fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOptInfo *output, void *extra);
+extern ForeignScan *fdw_plan_group(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist, Plan *outer_plan);
+/* True for tables that are read in a way of their own: other than their server's. */
+extern bool fdw_has_settings(const RelPlan *plan);
+/* True where the query's LIMIT is one of rows, in their order, that may be asked of a source. */
+extern bool fdw_limit_fits(PlannerInfo *root);
+/* Adds LIMIT to a request; *exprs gets what is computed when the scan starts. Returns PRIVATE_LIMITS. */
+extern List *fdw_add_limit(PlannerInfo *root, RemoteSql *sql, List **exprs);
+/* True where the query, as far as it is planned by now, reads more than one table of the source. */
+extern bool fdw_shares_source(PlannerInfo *root, Oid serverid);
+/* Costs of reading sent_rows of what the plan speaks of, where the source can find them or has to look at all. */
+extern void fdw_path_costs(RelPlan *plan, double sent_rows, bool found_by_key, bool sorted, QualCost *local_cost,
+						   Cost *startup, Cost *total);
+/* The oids of the relation's tables. */
+extern List *fdw_table_oids(RelOptInfo *rel);
 /* The tables of a relation as EXPLAIN shows them. */
 extern void fdw_show_relations(StringInfo text, PlannerInfo *root, RelOptInfo *rel);
 /* What stands behind FROM for the relation. */

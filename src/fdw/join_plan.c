@@ -26,9 +26,8 @@ is_filtered(const RelPlan *side)
 	return side->exact != NIL || side->superset != NIL || side->local != NIL;
 }
 
-/* True for tables that are read in a way of their own: other than their server's, for which a join has no place. */
-static bool
-has_settings(const RelPlan *side)
+bool
+fdw_has_settings(const RelPlan *side)
 {
 	ListCell   *lc;
 
@@ -193,7 +192,7 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 	Relids		visible;
 
 	if (joinrel->fdw_private || left == NULL || right == NULL || !left->has_sql || left->table.sql != right->table.sql ||
-		has_settings(left) || has_settings(right))
+		fdw_has_settings(left) || fdw_has_settings(right))
 		return;
 	/* joinrel->relids may have the outer join's own number too, by which columns are marked that it may make NULL */
 	visible = bms_difference(bms_union(outer->relids, inner->relids),
@@ -267,6 +266,13 @@ fdw_show_relations(StringInfo text, PlannerInfo *root, RelOptInfo *rel)
 {
 	RelPlan    *plan = rel->fdw_private;
 
+	if (plan->input)
+	{
+		appendStringInfoString(text, plan->distinct ? "Distinct on (" : "Aggregate on (");
+		fdw_show_relations(text, root, plan->input);
+		appendStringInfoChar(text, ')');
+		return;
+	}
 	if (plan->outer == NULL)
 	{
 		RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
@@ -282,6 +288,17 @@ fdw_show_relations(StringInfo text, PlannerInfo *root, RelOptInfo *rel)
 	appendStringInfo(text, ") %s JOIN (", join_name(plan->join_type));
 	fdw_show_relations(text, root, plan->inner);
 	appendStringInfoChar(text, ')');
+}
+
+List *
+fdw_table_oids(RelOptInfo *rel)
+{
+	RelPlan    *plan = rel->fdw_private;
+
+	if (plan->input)
+		return fdw_table_oids(plan->input);
+	return plan->outer == NULL ? list_make1_oid(plan->table.relid) :
+		list_concat(fdw_table_oids(plan->outer), fdw_table_oids(plan->inner));
 }
 
 void

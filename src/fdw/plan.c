@@ -52,12 +52,19 @@ query_is_single(PlannerInfo *root, RelOptInfo *rel)
 	Query	   *parse = root->parse;
 
 	return (rel->reloptkind == RELOPT_BASEREL || rel->reloptkind == RELOPT_JOINREL) &&
-		bms_equal(COMPAT_QUERY_RELIDS(root), rel->relids) && parse->commandType == CMD_SELECT &&
-		parse->limitCount != NULL && parse->limitOption == LIMIT_OPTION_COUNT && parse->setOperations == NULL &&
-		!parse->hasTargetSRFs && !parse->hasAggs && !parse->hasWindowFuncs && parse->groupClause == NIL &&
-		parse->groupingSets == NIL && parse->distinctClause == NIL && parse->havingQual == NULL &&
-		parse->rowMarks == NIL && !root->hasHavingQual && !contain_volatile_functions(parse->limitCount) &&
-		!contain_volatile_functions(parse->limitOffset);
+		bms_equal(COMPAT_QUERY_RELIDS(root), rel->relids) && fdw_limit_fits(root) && !parse->hasAggs &&
+		!parse->hasWindowFuncs && parse->groupClause == NIL && parse->groupingSets == NIL && parse->distinctClause == NIL &&
+		parse->havingQual == NULL && !root->hasHavingQual;
+}
+
+bool
+fdw_limit_fits(PlannerInfo *root)
+{
+	Query	   *parse = root->parse;
+
+	return parse->commandType == CMD_SELECT && parse->limitCount != NULL && parse->limitOption == LIMIT_OPTION_COUNT &&
+		parse->setOperations == NULL && !parse->hasTargetSRFs && parse->rowMarks == NIL &&
+		!contain_volatile_functions(parse->limitCount) && !contain_volatile_functions(parse->limitOffset);
 }
 
 /* Rows of the table, as far as the local statistics or the source can tell. */
@@ -121,10 +128,9 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 	plan->width = rel->reltarget->width;
 }
 
-/* Costs of reading sent_rows of the table, where the source can find them or has to look at all. */
-static void
-path_costs(RelPlan *plan, double sent_rows, bool found_by_key, bool sorted, double local_rows, QualCost *local_cost,
-		   Cost *startup, Cost *total)
+void
+fdw_path_costs(RelPlan *plan, double sent_rows, bool found_by_key, bool sorted, QualCost *local_cost, Cost *startup,
+			   Cost *total)
 {
 	double		looked_at = found_by_key ? sent_rows : plan->tuples;
 
@@ -146,7 +152,7 @@ make_path(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan, double rows, double
 	List	   *local = list_concat_copy(plan->local, plan->superset);
 
 	cost_qual_eval(&local_cost, local, root);
-	path_costs(plan, sent_rows, found_by_key, pathkeys != NIL, rows, &local_cost, &startup, &total);
+	fdw_path_costs(plan, sent_rows, found_by_key, pathkeys != NIL, &local_cost, &startup, &total);
 	if (plan->outer)
 		return compat_foreign_join_path(root, rel, rows, startup, total, pathkeys, list_make1(makeInteger(limited)));
 	return compat_foreignscan_path(root, rel, rows, startup, total, pathkeys, required_outer,
@@ -383,9 +389,8 @@ count_tables(Query *query, Oid serverid)
 	return count;
 }
 
-/* True where the query, as far as it is planned by now, reads another table of the same source beside this one. */
-static bool
-query_shares_source(PlannerInfo *root, Oid serverid)
+bool
+fdw_shares_source(PlannerInfo *root, Oid serverid)
 {
 	ListCell   *lc;
 	int			count = 0;
@@ -435,8 +440,8 @@ make_sql(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan, List *attributes, Li
  * Adds LIMIT: a number where it is known, else a placeholder whose value is computed when the scan starts. Returns the
  * index in fdw_exprs of LIMIT and of OFFSET, and the placeholder's number.
  */
-static List *
-add_limit(PlannerInfo *root, RemoteSql *sql, List **exprs)
+List *
+fdw_add_limit(PlannerInfo *root, RemoteSql *sql, List **exprs)
 {
 	Node	   *count = root->parse->limitCount;
 	Node	   *offset = root->parse->limitOffset;
@@ -496,7 +501,7 @@ plan_join(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist, Pl
 		.dialect = plan->table.sql, .root = root, .relids = rel->relids, .visible = plan->visible, .qualified = true,
 		.text = &text
 	};
-	int			flags = query_shares_source(root, plan->table.serverid) ? FLAG_SHARE : 0;
+	int			flags = fdw_shares_source(root, plan->table.serverid) ? FLAG_SHARE : 0;
 
 	columns = add_to_flat_tlist(columns, pull_var_clause((Node *) recheck, 0));
 	initStringInfo(&text);
@@ -516,7 +521,7 @@ plan_join(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist, Pl
 		elog(ERROR, "an order that was judged fit cannot be written");
 	exprs = sql.params;
 	if (limited)
-		limits = add_limit(root, &sql, &exprs);
+		limits = fdw_add_limit(root, &sql, &exprs);
 	private = list_make5(makeString(text.data), makeString(""), attributes, sql.places, limits);
 	private = lappend(private, makeString(psprintf("join%s%s%s%s", sent ? ", filter" : "", plan->rechecked ? " (rechecked)" : "",
 												   path->path.pathkeys ? ", order" : "", limited ? ", limit" : "")));
@@ -525,6 +530,8 @@ plan_join(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist, Pl
 	initStringInfo(&text);
 	fdw_show_relations(&text, root, rel);
 	private = lappend(private, makeString(text.data));
+	private = lappend(private, fdw_table_oids(rel));
+	private = lappend(private, NIL);
 	return make_foreignscan(tlist, recheck, 0, exprs, private, columns, NIL, outer_plan);
 }
 
@@ -586,6 +593,8 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 	int			flags = 0;
 	StringInfoData pushed;
 
+	if (plan->input)
+		return fdw_plan_group(root, rel, path, tlist, outer_plan);
 	if (plan->outer)
 		return plan_join(root, rel, path, tlist, outer_plan);
 	foreach(lc, clauses)
@@ -633,7 +642,7 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 	exprs = sql.params;
 	if (limited)
 	{
-		limits = add_limit(root, &sql, &exprs);
+		limits = fdw_add_limit(root, &sql, &exprs);
 		text = sql.text->data;
 		appendStringInfoString(&pushed, ", limit");
 	}
@@ -648,7 +657,7 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 	}
 	if (sql.places == NIL && !limited && path->path.param_info == NULL)
 		flags |= CK_SCAN_WHOLE;
-	if (query_shares_source(root, plan->table.serverid))
+	if (fdw_shares_source(root, plan->table.serverid))
 		flags |= FLAG_SHARE;
 	private = list_make5(makeString(text), makeString(unfiltered), attributes, sql.places, limits);
 	private = lappend(private, makeString(pushed.len > 0 ? pushed.data + 2 : ""));

@@ -212,7 +212,7 @@ sql_column(RemoteSql *sql, Var *var)
 {
 	const char *collation = OidIsValid(var->varcollid) ? sql->collation : NULL;
 
-	if (!bms_is_member(var->varno, sql->relids) || var->varlevelsup > 0 || var->varattno <= 0 ||
+	if (!bms_is_member(var->varno, sql->relids) || var->varlevelsup > 0 || var->varattno <= 0 || sql->group ||
 		(sql->dialect->native && !value_type_is_native(var->vartype)))
 		return false;
 	if (collation)
@@ -235,6 +235,8 @@ remote_value(RemoteSql *sql, Node *node)
 		remote_placeholder(sql, (Expr *) node);
 		return true;
 	}
+	if (sql->group && (IsA(node, Aggref) || list_member(sql->group->keys, node)))
+		return remote_grouped(sql, node);
 	if (IsA(node, Const))
 		return remote_constant(sql, (Const *) node);
 	type = exprType(node);
@@ -301,7 +303,7 @@ sql_null_test(RemoteSql *sql, NullTest *test, Place place)
 		return rule->remote && remote_rule_usable(sql, rule, InvalidOid, place) &&
 			remote_template(sql, rule->remote, "", list_make1(arg), NULL);
 	appendStringInfoChar(sql->text, '(');
-	if (IsA(arg, Var) && bms_is_member(((Var *) arg)->varno, sql->relids) && ((Var *) arg)->varattno > 0)
+	if (IsA(arg, Var) && bms_is_member(((Var *) arg)->varno, sql->relids) && ((Var *) arg)->varattno > 0 && !sql->group)
 		remote_bare_column(sql->text, fdw_table(sql->root, ((Var *) arg)->varno), sql->qualified ? ((Var *) arg)->varno : 0,
 						   ((Var *) arg)->varattno);
 	else if (!remote_value(sql, arg))
@@ -474,7 +476,7 @@ sql_boolean(RemoteSql *sql, Node *node, Place place)
 bool
 remote_mixes_collations(RemoteSql *sql, Node *node)
 {
-	List	   *vars = pull_var_clause(node, PVC_INCLUDE_PLACEHOLDERS);
+	List	   *vars = pull_var_clause(node, PVC_RECURSE_AGGREGATES | PVC_INCLUDE_PLACEHOLDERS);
 	Var		   *first = NULL;
 	ListCell   *lc;
 

@@ -9,6 +9,7 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/tlist.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -30,7 +31,10 @@ pathkey_expression(RemoteSql *sql, PathKey *key)
 	{
 		EquivalenceMember *member = lfirst(lc);
 
-		if (!member->em_is_child && bms_is_subset(member->em_relids, sql->visible) && !bms_is_empty(member->em_relids))
+		if (sql->group && tlist_member(member->em_expr, sql->group->columns))
+			return member->em_expr;
+		if (!sql->group && !member->em_is_child && bms_is_subset(member->em_relids, sql->visible) &&
+			!bms_is_empty(member->em_relids))
 			return member->em_expr;
 	}
 	return NULL;
@@ -71,6 +75,8 @@ never_null(RemoteSql *sql, Expr *expr)
 	HeapTuple	tuple;
 	bool		never;
 
+	if (IsA(expr, Aggref))
+		return strcmp(get_func_name(((Aggref *) expr)->aggfnoid), "count") == 0;
 	/* an outer join makes NULLs of its own */
 	if (bms_membership(sql->relids) != BMS_SINGLETON)
 		return false;

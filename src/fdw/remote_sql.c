@@ -316,12 +316,19 @@ remote_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, Place place
 	return remote_template(sql, rule->remote, name, args, NULL);
 }
 
+/* True for text above a grouping that is cast, at PostgreSQL: it puts the COLLATE of a key behind the cast, and sees no key then. */
+static bool
+hides_key(RemoteSql *sql, Node *arg)
+{
+	return sql->group && sql->dialect->native && OidIsValid(exprCollation(arg));
+}
+
 bool
 remote_conversion(RemoteSql *sql, Node *arg, Oid type, Oid collation, Place place)
 {
 	const CkSqlRule *rule = rules_find_cast(sql->dialect, getBaseType(exprType(arg)), type);
 
-	return rule && remote_rule_usable(sql, rule, collation, place) &&
+	return rule && !hides_key(sql, arg) && remote_rule_usable(sql, rule, collation, place) &&
 		remote_template(sql, rule->remote ? rule->remote : "%1", "cast", list_make1(arg), NULL);
 }
 
@@ -338,7 +345,7 @@ native_function(RemoteSql *sql, FuncExpr *func)
 	{
 		if (exprIsLengthCoercion((Node *) func, &typmod))
 			return false;
-		if (!remote_value(sql, linitial(func->args)))
+		if (hides_key(sql, linitial(func->args)) || !remote_value(sql, linitial(func->args)))
 			return false;
 		appendStringInfo(sql->text, "::%s", remote_type_name(func->funcresulttype));
 		return true;

@@ -26,6 +26,7 @@ typedef struct RemoteSql
 	bool		parameters;		/* a placeholder was written */
 	bool		unsure;			/* for a value that is not known yet, and that the source may not take */
 	int			depth;			/* of the condition that is being written, within others */
+	struct GroupPlan *group;	/* what is written stands above this grouping, NULL none */
 	const char *collation;		/* that text columns are written with, where their own would conflict, or NULL */
 } RemoteSql;
 
@@ -69,6 +70,24 @@ extern bool remote_order(RemoteSql *sql, List *pathkeys);
 
 /* Appends a placeholder for the value of an expression. */
 extern void remote_placeholder(RemoteSql *sql, Expr *value);
+
+/* Grouping, in remote_aggregate.c. */
+typedef struct GroupPlan
+{
+	List	   *keys;			/* expressions that are grouped by */
+	List	   *columns;		/* TargetEntries: the keys first, then aggregates, then what the last two lists speak of */
+	List	   *places;			/* IntList: for each column of the request, its number in columns */
+	List	   *quotients;		/* IntList: numbers of columns, in threes: an average, its sum, its count */
+} GroupPlan;
+
+/* Adds an aggregate to the columns. False where the source does not give PostgreSQL's answer. */
+extern bool remote_group_add(RemoteSql *sql, GroupPlan *group, Aggref *aggregate);
+/* Appends the list behind SELECT. */
+extern bool remote_group_list(RemoteSql *sql, GroupPlan *group);
+/* Appends GROUP BY, if there are keys. */
+extern bool remote_group_by(RemoteSql *sql, GroupPlan *group);
+/* Appends a key or an aggregate, above the grouping. */
+extern bool remote_grouped(RemoteSql *sql, Node *node);
 
 /* For the files that write SQL: each appends, and is false where the source would not answer as PostgreSQL does. */
 

@@ -124,7 +124,8 @@ static const struct
 	RuleKind	kind;
 }			forms[] = {
 	{"order", RULE_ORDER}, {"in", RULE_IN}, {"keys", RULE_KEYS}, {"bool", RULE_BOOL}, {"isnull", RULE_IS_NULL},
-	{"notnull", RULE_IS_NOT_NULL}, {"branch", RULE_BRANCH}, {"cast", RULE_CAST}
+	{"notnull", RULE_IS_NOT_NULL}, {"branch", RULE_BRANCH}, {"cast", RULE_CAST},
+	{"group", RULE_GROUP}, {"groupby", RULE_GROUP_BY}
 };
 
 /* Enters the rule for one name and one choice of argument types. */
@@ -172,12 +173,14 @@ rule_enter_all(const CkSql *sql, const CkSqlRule *rule)
 
 	for (char *arg = strtok_r(args, ", ", &save); arg; arg = strtok_r(NULL, ", ", &save))
 	{
+		if (strcmp(arg, "*") == 0)
+			continue;
 		if (nargs == MAX_ARGS)
 			elog(ERROR, "a pushdown rule has too many arguments");
 		sizes[nargs] = type_class(arg, classes[nargs]);
 		choices *= sizes[nargs++];
 	}
-	if (nargs == 0)
+	if (nargs == 0 && strcmp(rule->args, "*") != 0)
 		elog(ERROR, "a pushdown rule has no arguments");
 	for (char *name = strtok_r(what, " ", &save); name; name = strtok_r(NULL, " ", &save))
 		for (int choice = 0; choice < choices; choice++)

@@ -19,7 +19,9 @@ typedef enum RuleKind
 	RULE_IS_NULL,				/* type of the value; without a rule it is %1 IS NULL */
 	RULE_IS_NOT_NULL,
 	RULE_BRANCH,				/* type of a result of CASE, COALESCE or NULLIF */
-	RULE_CAST					/* types that it leads from and to */
+	RULE_CAST,					/* types that it leads from and to */
+	RULE_GROUP,					/* type of the key */
+	RULE_GROUP_BY				/* the same */
 } RuleKind;
 
 /* The rule, or NULL; *name is the operator's or function's own name. */

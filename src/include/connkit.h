@@ -283,19 +283,24 @@ typedef enum CkFidelity
 /*
  * Operators or functions that may be sent. Those not listed are evaluated here.
  *
- * what: names divided by blanks: operators ("= <> <"), functions ("abs"), or one of the forms
+ * what: names divided by blanks: operators ("= <> <"), functions and aggregates ("abs", "sum"), or one of the forms
  *   "order" (%1 is a sort key), "in" (%1 is equal to one of the list %2: its elements divided by commas; without such
  *   a rule it is an OR of the rule for "="), "keys" (the same for the keys of a join, which may let through more; without such
  *   a rule that of "in" or "=" serves), "bool" (a boolean column as a condition), "isnull" and "notnull" (without a
  *   rule %1 IS NULL and %1 IS NOT NULL are sent and exact), "branch" (%1 is one of the results of CASE, COALESCE or
- *   NULLIF), "cast" (its two args are the types that it leads from and to; %1 is the value).
+ *   NULLIF), "cast" (its two args are the types that it leads from and to; %1 is the value), "group" (%1 is grouped by, and
+ *   read as it is written: it puts together just what PostgreSQL does), "groupby" (what is grouped by beside it where the
+ *   key may be longer than 250 characters).
  * args: argument types divided by commas, as in pg_catalog ("int4", "text"), or a class:
  *   "integer" (int2, int4, int8, in any mixture), "float" (float4, float8); or what a constant has to be: 'year', 0, or
  *   "pattern", a text that does not end in a backslash. Rules with constants stand before those without.
- *   "text" stands for varchar too, which PostgreSQL compares as text.
+ *   "text" stands for varchar too, which PostgreSQL compares as text. "*" is that of count(*).
  * remote: how it is written there: %1 %2 … are the arguments, %o the operator's or function's own name,
  *   NULL: "(%1 %o %2)", "(%o %1)" or "%o(%1, …)". An argument may stand there more than once. %n1 is the digits and
  *   the scale of a numeric argument, "12,2".
+ *   An aggregate has to pass over NULL, which its argument is where FILTER leaves a row out. %d is DISTINCT where that is
+ *   wanted; an aggregate whose template lacks it is done here then. "/", for an average: the sum and the number of the
+ *   values are read, by the rules for sum and count, and divided here.
  * locale: for text, which local collations give the same answer:
  *   CK_ANY_LOCALE (equality of deterministic collations: bytes), CK_C_LOCALE (order by bytes).
  */

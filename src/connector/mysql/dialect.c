@@ -59,6 +59,8 @@
 #define REAL_DATE(x) ZERO(x) " <> 0"
 #define REAL_DATES "(%1 %o %2 AND " REAL_DATE("%1") " AND " REAL_DATE("%2") ")"
 
+#define REAL(x) "IF(" ZERO_DATE(x) ", NULL, " x ")"
+
 #define DATE_RULES(type) \
 	{"<> < <= > >=", type "," type, REAL_DATES, CK_FILTER, CK_NO_LOCALE, "a zero date is NULL or an error here"}, \
 	{"isnull", type, "(%1 IS NULL OR " ZERO_DATE("%1") ")", CK_FILTER, CK_NO_LOCALE, "a zero date may be NULL here"}, \
@@ -101,6 +103,9 @@ static const CkSqlRule rules_without_zero_dates[] = {
 	{"order", "timestamp", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{"order", "timestamptz", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	RULES_OF_DATES(ERROR_AT, NULL),
+	{"group", "date", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"group", "timestamp", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"group", "timestamptz", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{NULL}
 };
 
@@ -215,6 +220,34 @@ static const CkSqlRule rules[] = {
 	{"in", "bytea", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{"length octet_length", "bytea", "LENGTH(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
 	{"branch", "bytea", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+
+	/* grouping; floats are not grouped by, of which 0 and -0 are two there, and bytes, which are cut when they are sorted */
+	{"group", "integer", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"group", "numeric", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"group", "bool", "(%1 <> 0)", CK_EXACT, CK_NO_LOCALE, "any number but 0 is true"},
+	{"group", "date", REAL("%1"), CK_EXACT, CK_NO_LOCALE, "a zero date is NULL here"},
+	{"group", "timestamp", REAL("%1"), CK_EXACT, CK_NO_LOCALE, "as above"},
+	{"group", "timestamptz", REAL("%1"), CK_EXACT, CK_NO_LOCALE, "as above"},
+	{"group", "time", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"group", "text", BYTES("%1"), CK_EXACT, CK_ANY_LOCALE, "by bytes"},
+	{"groupby", "text", "IF(CHAR_LENGTH(%1) > 250, SHA2(CONVERT(%1 USING utf8mb4), 256), '')", CK_EXACT, CK_ANY_LOCALE,
+	"of a key that is sorted by, the first 1024 bytes count (max_sort_length)"},
+	{"group", "bpchar", BYTES("RTRIM(%1)"), CK_EXACT, CK_ANY_LOCALE, "trailing blanks do not count"},
+	{"count", "*", "COUNT(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"count", "any", "COUNT(%d%1)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"sum", "integer", "SUM(%d%1)", CK_EXACT, CK_NO_LOCALE, "it is decimal there; of floats it would depend on the order"},
+	{"sum", "numeric", "SUM(%d" DECIMAL("1") ")", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"avg", "integer", "/", CK_EXACT, CK_NO_LOCALE, "AVG has four digits more than its argument"},
+	{"avg", "numeric", "/", CK_EXACT, CK_NO_LOCALE, "as above"},
+	{"min max", "integer", "%o(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"min max", "numeric", "%o(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"min max", "time", "%o(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"min max", "date", "%o(" REAL("%1") ")", CK_EXACT, CK_NO_LOCALE, "a zero date is NULL here"},
+	{"min max", "timestamp", "%o(" REAL("%1") ")", CK_EXACT, CK_NO_LOCALE, "as above"},
+	{"min max", "timestamptz", "%o(" REAL("%1") ")", CK_EXACT, CK_NO_LOCALE, "as above"},
+	{"min max", "text", "%o(" BYTES("%1") ")", CK_EXACT, CK_C_LOCALE, "by bytes"},
+	{"bool_and every", "bool", "MIN(%1 <> 0)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"bool_or", "bool", "MAX(%1 <> 0)", CK_EXACT, CK_NO_LOCALE, NULL},
 	{NULL}
 };
 

@@ -78,6 +78,12 @@ static const CkSqlRule postgres_rules[] = {
 	{"cast", "uuid, text", "%1::text", CK_EXACT, CK_NO_LOCALE, NULL},
 	{"cast", "bpchar, text", "%1::text", CK_EXACT, CK_NO_LOCALE, NULL},
 	{"cast", "bool, text", "%1::text", CK_EXACT, CK_NO_LOCALE, NULL},
+
+	/* grouping: of equal bytes; what is read is any of them */
+	{"group", "text", "%1 COLLATE \"C\"", CK_EXACT, CK_ANY_LOCALE, NULL},
+	{"group", "bpchar", "%1 COLLATE \"C\"", CK_EXACT, CK_ANY_LOCALE, NULL},
+	{"min max", "text", "%1 COLLATE \"C\"", CK_EXACT, CK_C_LOCALE, NULL},
+
 	{.what = NULL}
 };
 

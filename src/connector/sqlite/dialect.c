@@ -24,6 +24,10 @@
 #define FROM(margin) "%1 >= coalesce(date(substr(%2, 1, 10), '-" margin " days'), '')"
 #define TO(margin) "%1 < coalesce(date(substr(%2, 1, 10), '+" margin " days'), x'')"
 
+/* An integer as it is read, and a blob, which is an error when it is read, in the place of anything else. */
+#define INTEGER(x) "CASE WHEN CAST(" x " AS INTEGER) <> " x " THEN x'' ELSE CAST(" x " AS INTEGER) END"
+#define READABLE(x) "CASE typeof(" x ") WHEN 'blob' THEN " x " ELSE CAST(" x " AS TEXT) END COLLATE BINARY"
+
 static const CkSqlRule rules[] = {
 	/* CAST lends its affinity: in a column of texts they are compared as numbers. Equality is written both ways round, so that
 	 * the index of either side serves a join */
@@ -74,6 +78,20 @@ static const CkSqlRule rules[] = {
 	{"order", "timestamp", "substr(replace(rtrim(%1, 'Z'), 'T', ' ') || "
 	"substr('0000-00-00 00:00:00.000000', length(rtrim(%1, 'Z')) + 1), 1, 26) COLLATE BINARY", CK_EXACT, CK_NO_LOCALE,
 	"all ways to write a moment sort as one"},
+
+	/* grouping; what cannot be read is a blob, which is an error when it is read. Times and booleans have many ways to be
+	 * written, and decimals are doubles there: these are grouped and added here */
+	{"group", "integer", INTEGER("%1"), CK_EXACT},
+	{"group", "text", READABLE("%1"), CK_EXACT, CK_ANY_LOCALE, "by bytes"},
+	{"count", "*", "count(%1)", CK_EXACT},
+	{"count", "any", "count(%d%1)", CK_EXACT},
+	{"sum", "int2", "CASE WHEN max(" INTEGER("%1") ") = x'' THEN x'' ELSE sum(%d" INTEGER("%1") ") END", CK_EXACT},
+	{"sum", "int4", "CASE WHEN max(" INTEGER("%1") ") = x'' THEN x'' ELSE sum(%d" INTEGER("%1") ") END", CK_EXACT, CK_NO_LOCALE,
+	"of bigint the sum might be larger than SQLite's integers are"},
+	{"avg", "int2", "/", CK_EXACT, CK_NO_LOCALE, "SQLite's is a double"},
+	{"avg", "int4", "/", CK_EXACT},
+	{"min max", "integer", "CASE WHEN max(" INTEGER("%1") ") = x'' THEN x'' ELSE %o(" INTEGER("%1") ") END", CK_EXACT},
+	{"min max", "text", "%o(" READABLE("%1") ")", CK_EXACT, CK_C_LOCALE},
 	{NULL}
 };
 

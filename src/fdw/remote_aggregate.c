@@ -1,0 +1,374 @@
+/*
+ * remote_aggregate.c: grouping and aggregates in a source's dialect, where they give PostgreSQL's own answer.
+ *
+ * Which aggregates do is data of the dialect, as it is for functions; for a source that is PostgreSQL it is the list below.
+ * The keys that a source is told put together the same rows as here: text by its bytes, whatever its collation there is.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_aggregate.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "fdw.h"
+#include "rules.h"
+#include "value.h"
+
+/* Of a key of at most as many characters sources compare every one, when they sort and when they hash. */
+#define SHORT_KEY 250
+/* Digits of which a sum is exact: at sources a number has 65 at most, and the sum of 10^20 rows 20 more than each. */
+#define SUM_DIGITS 45
+
+/* Aggregates that are the same in all versions of PostgreSQL. Sums of floats depend on the order of the rows here too. */
+static const char *const native_aggregates[] = {
+	"count", "sum", "avg", "min", "max", "bool_and", "bool_or", "every", "bit_and", "bit_or"
+};
+/* Those that are so for numbers that are exact. */
+static const char *const native_statistics[] = {
+	"stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp"
+};
+
+static bool
+is_listed(const char *name, const char *const *names, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The type that a rule would name. */
+static Oid
+rule_type(Node *node)
+{
+	Oid			type = getBaseType(exprType(node));
+
+	return type == VARCHAROID ? TEXTOID : type;
+}
+
+/* True for text that is declared to be short. */
+static bool
+is_short(Node *key)
+{
+	Oid			type = getBaseType(exprType(key));
+	int32		typmod = exprTypmod(key);
+
+	return (type == VARCHAROID || type == BPCHAROID) && typmod >= 0 && typmod - VARHDRSZ <= SHORT_KEY;
+}
+
+/* Writes what the source groups by, so that it puts together what PostgreSQL does. It is read as the key's value. */
+static bool
+write_key(RemoteSql *sql, Node *key)
+{
+	const CkSqlRule *rule = rules_find(sql->dialect, RULE_GROUP, rule_type(key), NULL);
+	Oid			collation = exprCollation(key);
+
+	/* blanks up to the declared length belong to the value, and only a column has one */
+	if (getBaseType(exprType(key)) == BPCHAROID && exprTypmod(key) < 0)
+		return false;
+	/* PostgreSQL would not see that a key with a cast behind its COLLATE is the key */
+	if (sql->dialect->native && getBaseType(exprType(key)) == VARCHAROID)
+		key = (Node *) makeRelabelType((Expr *) key, TEXTOID, -1, collation, COERCE_IMPLICIT_CAST);
+	if (rule)
+		return rule->fidelity == CK_EXACT && rules_locale_fits(rule, collation) &&
+			remote_template(sql, rule->remote ? rule->remote : "%1", "", list_make1(key), NULL);
+	return sql->dialect->native && !OidIsValid(collation) && value_type_is_native(exprType(key)) &&
+		remote_value(sql, key);
+}
+
+/* True where the sum of such numbers has all its digits at any source. */
+static bool
+sum_fits(Node *argument)
+{
+	NumericShape shape;
+
+	return exprType(argument) != NUMERICOID ||
+		(remote_numeric_shape(argument, &shape) && shape.digits + shape.scale <= SUM_DIGITS);
+}
+
+/* The one argument of an aggregate, NULL for *. */
+static Node *
+only_argument(Aggref *aggregate)
+{
+	return aggregate->args ? (Node *) linitial_node(TargetEntry, aggregate->args)->expr : NULL;
+}
+
+/* Writes what is aggregated, at a source without FILTER: what is left out is NULL. */
+static bool
+write_argument(RemoteSql *sql, Aggref *aggregate, const char *name)
+{
+	Node	   *argument = only_argument(aggregate);
+	bool		counts = strcmp(name, "count") == 0;
+	bool		choice = false;
+
+	if (aggregate->aggfilter)
+	{
+		appendStringInfoString(sql->text, "CASE WHEN ");
+		choice = true;
+		if (!remote_test(sql, (Node *) aggregate->aggfilter, PLACE_TEST))
+			return false;
+	}
+	if (argument && counts && aggregate->aggdistinct == NIL)
+	{
+		/* what is NULL there may be told by a rule */
+		NullTest   *test = makeNode(NullTest);
+
+		test->arg = (Expr *) argument;
+		test->nulltesttype = IS_NOT_NULL;
+		test->location = -1;
+		appendStringInfoString(sql->text, choice ? " AND " : "CASE WHEN ");
+		choice = true;
+		if (!remote_test(sql, (Node *) test, PLACE_TEST))
+			return false;
+	}
+	if (choice)
+		appendStringInfoString(sql->text, " THEN ");
+	if (argument == NULL || (counts && choice && aggregate->aggdistinct == NIL))
+		appendStringInfoString(sql->text, choice ? "1" : "*");
+	else if (counts)
+	{
+		if ((rules_find(sql->dialect, RULE_GROUP_BY, rule_type(argument), NULL) && !is_short(argument)) ||
+			!write_key(sql, argument))
+			return false;
+	}
+	else if (!remote_value(sql, argument))
+		return false;
+	if (choice)
+		appendStringInfoString(sql->text, " END");
+	return true;
+}
+
+/* Writes an aggregate by the dialect's rule for it, or for another of the same argument. */
+static bool
+write_ruled(RemoteSql *sql, Aggref *aggregate, Oid function)
+{
+	const char *name;
+	const CkSqlRule *rule = rules_find(sql->dialect, RULE_FUNCTION, function, &name);
+	NumericShape shape;
+
+	if (rule == NULL || rule->remote == NULL || rule->remote[0] == '/' || rule->fidelity != CK_EXACT ||
+		!rules_locale_fits(rule, aggregate->inputcollid) ||
+		(aggregate->aggdistinct && strstr(rule->remote, "%d") == NULL) ||
+		(strcmp(name, "sum") == 0 && !sum_fits(only_argument(aggregate))))
+		return false;
+	for (const char *c = rule->remote; *c; c++)
+	{
+		if (*c != '%')
+			appendStringInfoChar(sql->text, *c);
+		else if (*++c == 'd')
+			appendStringInfoString(sql->text, aggregate->aggdistinct ? "DISTINCT " : "");
+		else if (*c == 'o')
+			appendStringInfoString(sql->text, name);
+		else if (*c == '1')
+		{
+			if (!write_argument(sql, aggregate, name))
+				return false;
+		}
+		else if (*c == 'n' && *++c == '1' && remote_numeric_shape(only_argument(aggregate), &shape))
+			appendStringInfo(sql->text, "%d,%d", Max(shape.digits + shape.scale, 1), shape.scale);
+		else
+			elog(ERROR, "the pushdown template \"%s\" is malformed", rule->remote);
+	}
+	return true;
+}
+
+/* Writes an aggregate of PostgreSQL's own for a source that is PostgreSQL. */
+static bool
+write_native(RemoteSql *sql, Aggref *aggregate)
+{
+	const CkSqlRule *rule = rules_find(sql->dialect, RULE_FUNCTION, aggregate->aggfnoid, NULL);
+	char	   *name = get_func_name(aggregate->aggfnoid);
+	Node	   *argument = only_argument(aggregate);
+	Oid			type = argument ? getBaseType(exprType(argument)) : InvalidOid;
+
+	if (aggregate->aggfnoid >= FirstGenbkiObjectId || !value_type_is_native(aggregate->aggtype) ||
+		!(is_listed(name, native_aggregates, lengthof(native_aggregates)) ||
+		  (is_listed(name, native_statistics, lengthof(native_statistics)) && type != FLOAT4OID && type != FLOAT8OID)))
+		return false;
+	if (rule ? !rules_locale_fits(rule, aggregate->inputcollid) :
+		OidIsValid(aggregate->inputcollid) && strcmp(name, "count") != 0)
+		return false;
+	/* an aggregate has no declared length, so what is filled up with blanks would lack them */
+	if (type == BPCHAROID && strcmp(name, "count") != 0)
+		return false;
+	appendStringInfo(sql->text, "%s(", name);
+	if (aggregate->aggdistinct)
+		appendStringInfoString(sql->text, "DISTINCT ");
+	if (argument == NULL)
+		appendStringInfoChar(sql->text, '*');
+	else if (aggregate->aggdistinct && strcmp(name, "count") == 0 ? !write_key(sql, argument) :
+			 rule ? !remote_template(sql, rule->remote, name, list_make1(argument), NULL) : !remote_value(sql, argument))
+		return false;
+	appendStringInfoChar(sql->text, ')');
+	if (aggregate->aggfilter)
+	{
+		appendStringInfoString(sql->text, " FILTER (WHERE ");
+		if (!remote_test(sql, (Node *) aggregate->aggfilter, PLACE_TEST))
+			return false;
+		appendStringInfoChar(sql->text, ')');
+	}
+	return true;
+}
+
+/* True for an aggregate of one value a row, in no order, of which nothing has to be computed here. */
+static bool
+is_plain(Aggref *aggregate)
+{
+	return aggregate->aggkind == AGGKIND_NORMAL && aggregate->agglevelsup == 0 && aggregate->aggsplit == AGGSPLIT_SIMPLE &&
+		aggregate->aggorder == NIL && !aggregate->aggvariadic && list_length(aggregate->args) == (aggregate->aggstar ? 0 : 1) &&
+		!contain_volatile_functions((Node *) aggregate) && !contain_subplans((Node *) aggregate);
+}
+
+/* Writes an aggregate, or, for its average, the sum or the number of its values. */
+static bool
+write_aggregate(RemoteSql *sql, Aggref *aggregate, Oid function)
+{
+	GroupPlan  *group = sql->group;
+	bool		written;
+
+	if (!is_plain(aggregate))
+		return false;
+	sql->group = NULL;
+	written = sql->dialect->native ? write_native(sql, aggregate) : write_ruled(sql, aggregate, function);
+	sql->group = group;
+	return written;
+}
+
+/* PostgreSQL's own aggregate of that name and argument. */
+static Oid
+own_aggregate(const char *name, Oid type)
+{
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+						   PointerGetDatum(buildoidvector(&type, 1)), ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
+}
+
+/* True for an average that is divided here. */
+static bool
+is_quotient(const CkSql *dialect, Aggref *aggregate)
+{
+	const CkSqlRule *rule = rules_find(dialect, RULE_FUNCTION, aggregate->aggfnoid, NULL);
+
+	return rule && rule->remote && rule->remote[0] == '/';
+}
+
+/* The functions of which the columns of an average come. */
+static Oid
+quotient_function(Aggref *aggregate, int part)
+{
+	return part == 0 ? own_aggregate("sum", linitial_oid(aggregate->aggargtypes)) : own_aggregate("count", ANYOID);
+}
+
+bool
+remote_group_add(RemoteSql *sql, GroupPlan *group, Aggref *aggregate)
+{
+	bool		quotient = is_quotient(sql->dialect, aggregate);
+	int			column = list_length(group->columns) + 1;
+
+	group->columns = lappend(group->columns, makeTargetEntry((Expr *) aggregate, (AttrNumber) column, NULL, false));
+	if (!quotient)
+	{
+		group->places = lappend_int(group->places, column);
+		return write_aggregate(sql, aggregate, aggregate->aggfnoid);
+	}
+	for (int part = 0; part < 2; part++)
+	{
+		Expr	   *null = (Expr *) makeNullConst(part == 0 ? NUMERICOID : INT8OID, -1, InvalidOid);
+
+		group->columns = lappend(group->columns, makeTargetEntry(null, (AttrNumber) (column + 1 + part), NULL, false));
+		group->places = lappend_int(group->places, column + 1 + part);
+		if (!write_aggregate(sql, aggregate, quotient_function(aggregate, part)))
+			return false;
+	}
+	group->quotients = lappend_int(lappend_int(lappend_int(group->quotients, column), column + 1), column + 2);
+	return true;
+}
+
+/* The average that a column is part of, and which; NULL where it is a value of its own. */
+static Aggref *
+find_quotient(GroupPlan *group, int column, int *part)
+{
+	for (int i = 0; i < list_length(group->quotients); i += 3)
+		for (*part = 0; *part < 2; (*part)++)
+			if (list_nth_int(group->quotients, i + 1 + *part) == column)
+				return (Aggref *) list_nth_node(TargetEntry, group->columns, list_nth_int(group->quotients, i) - 1)->expr;
+	return NULL;
+}
+
+bool
+remote_group_list(RemoteSql *sql, GroupPlan *group)
+{
+	ListCell   *lc;
+
+	foreach(lc, group->places)
+	{
+		int			column = lfirst_int(lc);
+		Node	   *node = (Node *) list_nth_node(TargetEntry, group->columns, column - 1)->expr;
+		int			part;
+		Aggref	   *average = find_quotient(group, column, &part);
+
+		appendStringInfoString(sql->text, lc == list_head(group->places) ? " " : ", ");
+		if (average ? !write_aggregate(sql, average, quotient_function(average, part)) :
+			IsA(node, Aggref) ? !write_aggregate(sql, (Aggref *) node, ((Aggref *) node)->aggfnoid) : !write_key(sql, node))
+			return false;
+		if (!sql->dialect->native && list_member(group->keys, node))
+			appendStringInfo(sql->text, " AS ck_%d", column);
+	}
+	return true;
+}
+
+bool
+remote_group_by(RemoteSql *sql, GroupPlan *group)
+{
+	ListCell   *lc;
+
+	foreach(lc, group->keys)
+	{
+		const CkSqlRule *rule = rules_find(sql->dialect, RULE_GROUP_BY, rule_type(lfirst(lc)), NULL);
+
+		appendStringInfo(sql->text, "%s%d", lc == list_head(group->keys) ? " GROUP BY " : ", ", foreach_current_index(lc) + 1);
+		if (rule && !is_short(lfirst(lc)))
+		{
+			appendStringInfoString(sql->text, ", ");
+			if (!remote_template(sql, rule->remote, "", list_make1(lfirst(lc)), NULL))
+				return false;
+		}
+	}
+	return true;
+}
+
+bool
+remote_grouped(RemoteSql *sql, Node *node)
+{
+	GroupPlan  *group = sql->group;
+	const char *collation = sql->collation;
+	bool		written;
+	ListCell   *lc;
+
+	if (IsA(node, Aggref))
+		return write_aggregate(sql, (Aggref *) node, ((Aggref *) node)->aggfnoid);
+	if (!sql->dialect->native)
+	{
+		foreach(lc, group->keys)
+			if (equal(lfirst(lc), node))
+			{
+				appendStringInfo(sql->text, "ck_%d", foreach_current_index(lc) + 1);
+				return true;
+			}
+		return false;
+	}
+	sql->group = NULL;
+	sql->collation = NULL;		/* as it stands in GROUP BY */
+	written = write_key(sql, node);
+	sql->collation = collation;
+	sql->group = group;
+	return written;
+}
