@@ -83,7 +83,7 @@ find_keys(RelPlan *plan, PathTarget *target, List *clauses)
 			if (get_pathtarget_sortgroupref(target, foreach_current_index(expr)) == clause->tleSortGroupRef)
 				key = lfirst(expr);
 		if (key == NULL || contain_volatile_functions((Node *) key) || contain_subplans((Node *) key) ||
-			clause->eqop >= FirstGenbkiObjectId)
+			expression_returns_set((Node *) key) || clause->eqop >= FirstGenbkiObjectId)
 			return false;
 		if (!contain_var_clause((Node *) key) || list_member(group->keys, key))
 			continue;
