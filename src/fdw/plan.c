@@ -542,7 +542,7 @@ plan_join(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist, Pl
 static List *
 row_id_columns(RelOptInfo *rel, List *local_exprs, List **attributes)
 {
-	List	   *vars = pull_var_clause((Node *) rel->reltarget->exprs, 0);
+	List	   *vars = pull_var_clause((Node *) rel->reltarget->exprs, PVC_RECURSE_PLACEHOLDERS);
 	List	   *row_ids = NIL;
 	ListCell   *lc;
 
@@ -552,7 +552,8 @@ row_id_columns(RelOptInfo *rel, List *local_exprs, List **attributes)
 	if (row_ids == NIL)
 		return NIL;
 	*attributes = list_concat(*attributes, row_ids);
-	return add_to_flat_tlist(add_to_flat_tlist(NIL, vars), pull_var_clause((Node *) local_exprs, 0));
+	return add_to_flat_tlist(add_to_flat_tlist(NIL, vars),
+							 pull_var_clause((Node *) local_exprs, PVC_RECURSE_PLACEHOLDERS));
 }
 
 /* True where the rows of the relation are read to be changed, or locked. */
