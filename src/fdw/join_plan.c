@@ -129,9 +129,10 @@ place_conditions(RelOptInfo *joinrel, RelPlan *plan, const RelPlan *outer, const
 	switch (plan->join_type)
 	{
 		case JOIN_INNER:
-			plan->on = list_concat_copy(plan->exact, plan->superset);
-			plan->on = list_concat(list_concat(plan->on, outer->exact), outer->superset);
+			/* the sides' own first: what they filter, the join's conditions may fail on */
+			plan->on = list_concat_copy(outer->exact, outer->superset);
 			plan->on = list_concat(list_concat(plan->on, inner->exact), inner->superset);
+			plan->on = list_concat(list_concat(plan->on, plan->exact), plan->superset);
 			plan->local = list_concat(list_concat(plan->local, outer->local), inner->local);
 			plan->local = list_concat(list_concat(plan->local, plan->superset), outer->superset);
 			plan->local = list_concat(plan->local, inner->superset);
@@ -142,8 +143,8 @@ place_conditions(RelOptInfo *joinrel, RelPlan *plan, const RelPlan *outer, const
 		case JOIN_ANTI:
 			if (inner->superset != NIL || inner->local != NIL)
 				return false;
-			plan->on = list_concat(plan->on, inner->exact);
-			plan->exact = list_concat(plan->exact, outer->exact);
+			plan->on = list_concat_copy(inner->exact, plan->on);
+			plan->exact = list_concat_copy(outer->exact, plan->exact);
 			plan->superset = list_concat(plan->superset, outer->superset);
 			plan->local = list_concat(plan->local, outer->local);
 			if (is_condition(plan->join_type))

@@ -289,6 +289,7 @@ SELECT m.id, q.id FROM many AS m JOIN (SELECT DISTINCT ON (i4) i4, id FROM t ORD
 SELECT count(*) FROM t AS a, t AS b, t AS c WHERE a.id = b.i4 AND b.id = c.i4 AND c.id < a.id + 100;
 SELECT a.id, e.id FROM t AS a JOIN u AS b ON b.t_id = a.id JOIN v AS c ON c.id = b.id JOIN words AS d ON d.id = c.id JOIN t AS e ON e.id = d.id;
 SELECT a.id FROM t AS a JOIN u AS b ON a.id = b.t_id WHERE a.i4 + b.id > 10 AND a.i4 < 1000000 ORDER BY a.i4, b.id LIMIT 12;
+SELECT a.id FROM u AS a LEFT JOIN t AS b ON a.t_id = b.id AND a.id + b.i4 > 0 AND b.i4 < 10000 ORDER BY a.id;
 SELECT a.id, b.id FROM t AS a JOIN u AS b ON a.id = b.t_id ORDER BY b.amount DESC, a.id LIMIT 7 OFFSET 3;
 SELECT a.id, b.id FROM t AS a LEFT JOIN u AS b ON a.id = b.t_id ORDER BY b.id NULLS FIRST, a.id LIMIT 20;
 SELECT a.id, b.id FROM t AS a LEFT JOIN u AS b ON a.id = b.t_id ORDER BY b.id DESC, a.id DESC LIMIT 20;

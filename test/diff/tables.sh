@@ -56,7 +56,7 @@ at_postgres()
 		-f "$here/postgres.near.sql" -f "$here/postgres.source.sql" -c "ANALYZE" &&
 		ck_psql "$1" -v port="$CK_SOURCE_PGPORT" -v password="$CK_PASSWORD" <<-END
 			CREATE SERVER source FOREIGN DATA WRAPPER connkit_postgres
-				OPTIONS (host 'localhost', port :'port', dbname '$database');
+				OPTIONS (host 'localhost', port :'port', dbname '$database', updatable 'false');
 			CREATE USER MAPPING FOR PUBLIC SERVER source OPTIONS (user 'ck_reader', password :'password');
 		END
 }
