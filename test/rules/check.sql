@@ -193,7 +193,7 @@ END $$;
 -- Makes the table p near and far, of all pairs or of those in a condition.
 CREATE FUNCTION make_pairs(source text, relation text, v variant, condition text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-	used text[] := CASE v.name WHEN 'branch' THEN v.types || v.types WHEN 'cast' THEN v.types[1:1] ELSE v.types END;
+	used text[] := CASE v.name WHEN 'branch' THEN v.types || v.types WHEN 'group' THEN v.types || v.types WHEN 'cast' THEN v.types[1:1] ELSE v.types END;
 	columns text := columns(used, v.locale);
 BEGIN
 	DROP TABLE IF EXISTS near.p CASCADE;
@@ -305,6 +305,51 @@ BEGIN
 	END LOOP;
 END $$;
 
+-- Raises an error where the source does not group.
+CREATE FUNCTION must_group(query text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	PERFORM set_config('search_path', 'far, rules', true);
+	FOR line IN EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query LOOP
+		CONTINUE WHEN line !~ 'Relations: (Aggregate|Distinct) on ';
+		PERFORM set_config('search_path', 'rules', true);
+		RETURN;
+	END LOOP;
+	RAISE EXCEPTION 'not grouped there: %', query;
+END $$;
+
+-- A key, of each of whose values there are many rows.
+CREATE FUNCTION try_group() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	query text;
+BEGIN
+	FOREACH query IN ARRAY '{SELECT a\, count(*) FROM p GROUP BY a,SELECT DISTINCT a FROM p,SELECT a\, b FROM p GROUP BY b\, a}'::text[] LOOP
+		PERFORM must_group(query);
+		PERFORM compare(query);
+	END LOOP;
+	PERFORM compare('SELECT a, count(*), count(b) FROM p WHERE id > 150 GROUP BY a HAVING count(b) > 3 AND a IS NOT NULL');
+	PERFORM compare('SELECT count(DISTINCT a), count(a) FROM p');
+END $$;
+
+CREATE FUNCTION try_aggregate(aggregate text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	call text := format('%s(%s)', aggregate, 'a');
+	many text := format('%s(DISTINCT %s)', aggregate, 'a');
+BEGIN
+	-- alone, min and max may be read as the first of an order
+	PERFORM must_group('SELECT ' || call || ', count(*) FROM p');
+	PERFORM compare('SELECT ' || call || ', count(*) FROM p');
+	PERFORM compare('SELECT ' || call || ' FROM p');
+	PERFORM compare('SELECT ' || many || ' FROM p');
+	PERFORM compare('SELECT ' || call || ' FROM p WHERE id < 0');
+	PERFORM compare('SELECT ' || call || ' FROM p WHERE id < 0 GROUP BY id');
+	PERFORM compare('SELECT ' || call || ' FROM p WHERE a IS NULL');
+	PERFORM compare(format('SELECT id, %s, %s FILTER (WHERE id > 5) FROM p GROUP BY id', call, many));
+	PERFORM compare(format('SELECT %s FILTER (WHERE id > 5), %s FILTER (WHERE id < 3), %s FILTER (WHERE id < 0) FROM p', call, many, call));
+	PERFORM compare(format('SELECT id FROM p GROUP BY id HAVING %s IS NULL OR %s FILTER (WHERE id > 5) IS NOT NULL', call, many));
+END $$;
+
 -- An operator, a function, a cast or a branch: as a value or a condition, and its errors.
 CREATE FUNCTION try_expression(source text, relation text, v variant, expression text, result regtype) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -356,6 +401,24 @@ BEGIN
 			WHEN 'isnull' THEN PERFORM try_condition('a IS NULL', v.fidelity);
 			ELSE PERFORM try_condition('a IS NOT NULL', v.fidelity);
 		END CASE;
+		RETURN 'ok - ' || title;
+	END IF;
+	IF v.name IN ('group', 'groupby') THEN
+		v.name := 'group';
+		PERFORM make_pairs(source, relation, v, 'id > 0');
+		PERFORM try_group();
+		RETURN 'ok - ' || title;
+	END IF;
+	IF EXISTS (SELECT FROM pg_aggregate JOIN pg_proc AS f ON f.oid = aggfnoid WHERE f.proname = v.name) THEN
+		IF v.said[1] IN ('*', 'any') THEN
+			single.types := '{int4}';
+		END IF;
+		PERFORM make_pairs(source, relation, single, 'id > 0');
+		PERFORM try_aggregate(v.name);
+		IF v.said[1] = '*' THEN
+			PERFORM compare('SELECT count(*), count(*) FILTER (WHERE id > 5) FROM p');
+			PERFORM compare('SELECT count(*) FROM p WHERE a IS NULL GROUP BY a');
+		END IF;
 		RETURN 'ok - ' || title;
 	END IF;
 	IF type IS NULL THEN
