@@ -131,3 +131,56 @@ request_first_word(const char *text)
 		*c = pg_tolower((unsigned char) *c);
 	return word;
 }
+
+/* Whether a literal in dollars begins here, and no placeholder. */
+static bool
+is_dollar_quote(const char *text)
+{
+	const char *tag = text + 1;
+
+	while (isalnum((unsigned char) *tag) || *tag == '_' || IS_HIGHBIT_SET(*tag))
+		tag++;
+	return *text == '$' && *tag == '$';
+}
+
+char *
+request_without_literals(const Request *request)
+{
+	bool		escapes = strchr(request->text, '\\') != NULL;
+	bool		quotes_are_names = request->sql->quote == '"';
+	StringInfoData plain;
+
+	initStringInfo(&plain);
+	for (const char *c = request->text; *c;)
+	{
+		const char *close;
+
+		if (strncmp(c, "--", 2) == 0 || (*c == '#' && !request->sql->native))
+			c += strcspn(c, "\n");
+		else if (*c == '\'' || (*c == '"' && !quotes_are_names))
+		{
+			appendStringInfoString(&plain, "'***'");
+			/* a doubled quote begins the next literal: two stars for one, and nothing is shown */
+			close = escapes ? NULL : strchr(c + 1, *c);
+			if (close == NULL)
+				break;
+			c = close + 1;
+		}
+		else if (strncmp(c, "/*", 2) == 0 || is_dollar_quote(c))
+		{
+			appendStringInfoString(&plain, "***");
+			break;
+		}
+		else if (*c == '"' || *c == '`')
+		{
+			close = strchr(c + 1, *c);
+			if (close == NULL)
+				break;
+			appendBinaryStringInfo(&plain, c, close + 1 - c);
+			c = close + 1;
+		}
+		else
+			appendStringInfoChar(&plain, *c++);
+	}
+	return plain.data;
+}

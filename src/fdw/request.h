@@ -31,4 +31,8 @@ extern void request_begin(Request *request, FunctionCallInfo fcinfo, const char 
 /* The word that the text begins with, behind comments and in lower case; "" where it begins otherwise. */
 extern char *request_first_word(const char *text);
 
+/* The text with stars for its literals and without its comments; where it is not plain to see how long one of them is, without
+ * all that follows. */
+extern char *request_without_literals(const Request *request);
+
 #endif							/* CONNKIT_REQUEST_H */
