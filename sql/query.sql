@@ -57,3 +57,12 @@ COMMENT ON COLUMN connkit.remote_query_log.milliseconds IS 'that the source was 
 COMMENT ON COLUMN connkit.remote_query_log."rows" IS 'received';
 COMMENT ON COLUMN connkit.remote_query_log.sqlstate IS 'how it failed; NULL: it did not';
 GRANT SELECT ON connkit.remote_query_log TO PUBLIC;
+
+CREATE FUNCTION connkit_execute(source name, statement text) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'connkit_execute' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION connkit_execute(name, text) IS
+	'runs a statement at a source, within its part of the transaction, and returns the rows affected; NULL: it does not say';
+
+CREATE FUNCTION connkit_execute(source name, statement text, VARIADIC args "any") RETURNS bigint
+	AS 'MODULE_PATHNAME', 'connkit_execute' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION connkit_execute(name, text, "any") IS 'the same with values for the statement''s placeholders';

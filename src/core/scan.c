@@ -278,6 +278,7 @@ scan_open(SourceScan *scan)
 		scan->pub.session = &scan->session->pub;
 	}
 	scan_take_session(scan);
+	scan->session->own_sql |= scan->own_sql;
 	scan->owner = CurrentResourceOwner;
 	scan->open = true;
 	dlist_push_tail(&scan->session->scans, &scan->node);

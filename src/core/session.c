@@ -384,7 +384,7 @@ session_begin(Session *session, Session *leader, bool share)
 	session->pub.share = share;
 	/* one that joins another's snapshot is never changed */
 	session->pub.read_only = leader || XactReadOnly || !session->updatable;
-	session->pub.written = false;
+	session->pub.written = session->own_sql = false;
 	if (leader)
 	{
 		status = leader->pub.connector->session_join(&leader->pub, &session->pub);
@@ -663,7 +663,7 @@ sessions_end_transaction(CkEvent event)
 		Session    *session = dlist_container(Session, node, iter.cur);
 
 		if (session->in_transaction && !session->lost)
-			session_event(session, event, 1);
+			session_event(session, session->own_sql && !session->pub.written ? CK_ABORT : event, 1);
 		session->in_transaction = false;
 		session->pub.written = false;
 		session->level = 0;

@@ -78,6 +78,7 @@ typedef struct Session
 	bool		invalid;		/* server or mapping changed: not to be used in another transaction */
 	bool		broken;			/* to be closed as soon as nothing uses it */
 	bool		lost;			/* closed within a transaction that had used it */
+	bool		own_sql;		/* the transaction ran such a request: unless it was changed too, it is rolled back */
 	bool		updatable;		/* by the server's option: sources that are not have read-only transactions */
 	int			written_level;	/* nesting level whose end undoes all changes of the transaction; with pub.written */
 	CommandId	written_by;		/* the last command that changed something; with pub.written */

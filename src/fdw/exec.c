@@ -387,6 +387,7 @@ start_scan(ForeignScanState *node)
 		state->scan->share = state->share;
 		state->scan->command = state->command;
 		/* the text of a query may change something: a read-only transaction sees to it that it does not */
+		state->scan->own_sql = state->table.query != NULL;
 		state->scan->alone = state->table.query == NULL && is_alone(node);
 		if (node->ss.ss_currentRelation)
 		{

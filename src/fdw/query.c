@@ -173,6 +173,7 @@ connkit_query(PG_FUNCTION_ARGS)
 	}
 	scan = scan_new(request.server->serverid, GetUserId(), NIL, query_request(&request, desc), count, columns, types, typmods,
 					NULL, request.nargs == 0 ? CK_SCAN_WHOLE : 0);
+	scan->own_sql = true;
 	scan_restart(scan, request.args, request.nargs);
 	read_rows(scan, rsinfo->setResult, desc);
 	scan_end(scan);

@@ -202,6 +202,8 @@ INSERT INTO attempt VALUES
 	('connkit_revoke_source', $$connkit_revoke_source('canary_source', 'query', 'canary_user')$$, '42501'),
 	('connkit_query', $$(SELECT i FROM connkit_query('canary_source', 'SELECT 1') AS t(i int))$$, '42501'),
 	('connkit_query', $$(SELECT i FROM connkit_query('canary_source', 'SELECT ?', 'x') AS t(i int))$$, '42501'),
+	('connkit_execute', $$connkit_execute('canary_source', 'SELECT 1')$$, '42501'),
+	('connkit_execute', $$connkit_execute('canary_source', 'SELECT ?', 'x')$$, '42501'),
 	('connkit_describe_query', $$connkit_describe_query('canary_source', 'SELECT 1')$$, '42501'),
 	('connkit_set_quota', $$connkit_set_quota('ck_globex', -1, -1)$$, '42501'),
 	('connkit_set_secret', $$connkit_set_secret('canary_secret', 'x', 'canary_acme')$$, '42501'),

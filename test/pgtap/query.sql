@@ -86,6 +86,33 @@ CREATE FOREIGN TABLE sly (a int) SERVER writer OPTIONS (query 'SELECT 1 AS a) AS
 SELECT throws_ok('SELECT * FROM sly', NULL, NULL, 'nor does a foreign table that is no query');
 SELECT is((SELECT n FROM dblink('source', 'SELECT count(*) FROM own.t WHERE price > 0') AS d(n bigint)), 999::bigint, 'all is as it was');
 
+-- statements
+SELECT is(connkit_execute('writer', 'UPDATE own.t SET name = $1 WHERE id <= $2', 'it''s', 3), 3::bigint, 'a statement tells the rows affected');
+BEGIN;
+SELECT is(connkit_execute('writer', 'DELETE FROM own.t WHERE id > 500 RETURNING id'), 499::bigint, 'what it returns is left out');
+SELECT is((SELECT count(*) FROM connkit_query('writer', 'SELECT id FROM own.t') AS t(id int)), 500::bigint, 'the transaction sees it');
+SAVEPOINT a;
+SELECT is(connkit_execute('writer', 'TRUNCATE own.t') IS NULL, true, 'the source does not say how many');
+ROLLBACK TO a;
+SELECT is((SELECT count(*) FROM connkit_query('writer', 'SELECT id FROM own.t') AS t(id int)), 500::bigint, 'a savepoint undoes it');
+ROLLBACK;
+SELECT is((SELECT count(*) FROM connkit_query('writer', 'SELECT id FROM own.t') AS t(id int)), 999::bigint, 'and the rollback');
+SELECT throws_ok(format('SELECT connkit_execute(%L, %L)', source, statement), '0A000', NULL, statement) FROM (VALUES ('writer', 'COMMIT'),
+	('writer', '/* a */ SET ROLE x'), ('writer', 'COPY own.t FROM STDIN'), ('shop', 'START TRANSACTION'), ('shop', 'CREATE TABLE own (a int)')) AS v(source, statement);
+SELECT throws_ok($$SELECT connkit_execute('shop', '/*! COMMIT */')$$, '42601', NULL, 'nor what a comment hides');
+BEGIN READ ONLY;
+SELECT throws_ok($$SELECT connkit_execute('writer', 'DELETE FROM own.t')$$, '25006', NULL, 'not in a read-only transaction');
+ROLLBACK;
+ALTER SERVER writer OPTIONS (ADD updatable 'false');
+SELECT throws_ok($$SELECT connkit_execute('writer', 'DELETE FROM own.t')$$, '42501', NULL, 'nor at a source that is not to be changed');
+ALTER SERVER writer OPTIONS (DROP updatable);
+SELECT is((SELECT new_value ->> 'statement' FROM connkit.audit_log WHERE action = 'execute' AND detail = '3 rows'),
+	'UPDATE own.t SET name = $1 WHERE id <= $2', 'the audit log has the statement, without arguments');
+SELECT is(connkit_execute('writer', $$UPDATE own.t SET name = 'geheim' WHERE id = 7 -- geheim$$), 1::bigint, 'one with a literal');
+SELECT is_empty($$SELECT FROM connkit.audit_log AS l WHERE l::text LIKE '%geheim%'$$, 'or its literals');
+SELECT lives_ok($$SELECT * FROM connkit_query('writer', 'SELECT own.touch()') AS t(a int)$$, 'a function that changes something');
+SELECT is((SELECT price > 0 FROM connkit_query('writer', 'SELECT price FROM own.t WHERE id = 1') AS t(price numeric)), true, 'is undone');
+
 -- rights
 CREATE ROLE ck_owner;
 CREATE ROLE ck_group;
@@ -124,6 +151,7 @@ SELECT is(tried('ck_analyst', 'SELECT a FROM public.mine'), '1', 'for tables too
 GRANT SELECT ON public.mine TO ck_reader_of_tables;
 SELECT is(tried('ck_reader_of_tables', 'SELECT a FROM public.mine'), '1', 'who reads such a table needs none');
 SELECT matches(tried('ck_reader_of_tables', :one), '^42501', 'and has none');
+SELECT matches(tried('ck_analyst', $$SELECT connkit_execute('writer', 'SELECT 1')$$), '^42501 no right "execute"', 'the rights are apart');
 SELECT is(tried('ck_analyst', 'SELECT string_agg(privilege || grantee, '','') FROM connkit.source_grant'), 'queryck_group', 'who has it sees it');
 SELECT is(tried('ck_reader_of_tables', 'SELECT count(*) FROM connkit.source_grant'), '0', 'nobody else');
 SELECT matches(tried('ck_owner', $$SELECT connkit_grant_source('writer', 'all', 'ck_group')$$), '^22023', 'there are two rights');
