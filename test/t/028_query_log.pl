@@ -61,16 +61,16 @@ is(logged('role', 'stranger'), '', 'and nothing of others');
 is(logged('count(*) OVER () > 4', 'keeper'), 't', 'the owner of the source sees all of it');
 my ($status, $out, $err) = $node->psql('postgres', "SET ROLE reader; $all");
 like($err, qr/permission denied to set parameter/, 'users do not set what is logged');
-($status, $out, $err) = $node->psql('postgres', "SET ROLE stranger; LOAD 'connkit'; SELECT count(*) FROM connkit.logged_requests()");
+($status, $out, $err) = $node->psql('postgres', "SET ROLE stranger; SELECT count(*) FROM connkit.logged_requests()");
 is($out, 0, 'the function shows no more than the view');
 
 # It is bounded, and its sample is one
-$node->safe_psql('postgres', "$all DO \$\$BEGIN FOR i IN 1 .. 700 LOOP PERFORM count(*) FROM far WHERE far.i = floor(i); END LOOP; END\$\$");
+$node->safe_psql('postgres', "$all DO \$\$BEGIN FOR n IN 1 .. 700 LOOP PERFORM count(*) FROM far WHERE i = n; END LOOP; END\$\$");
 is($node->safe_psql('postgres', 'SELECT count(*) FROM connkit.remote_query_log'), 512, 'the ring has its size');
 $node->safe_psql('postgres', "$all SET connkit.log_remote_sample_rate = 0; SELECT count(*) FROM far WHERE i = 12321");
 unlike(logged('request'), qr/12321/, 'a sample of none');
 $node->safe_psql('postgres', "$all SET connkit.log_remote_sample_rate = 0.2;
-	DO \$\$BEGIN FOR i IN 1 .. 400 LOOP PERFORM 1 FROM far WHERE far.i > floor(i) AND far.i <> 3; END LOOP; END\$\$");
+	DO \$\$BEGIN FOR n IN 1 .. 400 LOOP PERFORM 1 FROM far WHERE i > n AND i <> 3; END LOOP; END\$\$");
 my $part = $node->safe_psql('postgres', q{SELECT count(*) FROM connkit.remote_query_log WHERE request LIKE '%<>%'});
 cmp_ok($part, '>', 40, 'a sample of some');
 cmp_ok($part, '<', 140, 'and not more');
