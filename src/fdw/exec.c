@@ -510,7 +510,7 @@ fdw_settle(Oid serverid, Oid userid, CommandId command)
 		TableScan  *state = dlist_container(TableScan, node, iter.cur);
 		ForeignScanState *node = state->scan_state;
 
-		if (state->started || state->command > command || state->table.serverid != serverid ||
+		if (state->started || state->keys_expr > 0 || state->command > command || state->table.serverid != serverid ||
 			state->table.userid != userid || !bms_is_empty(node->ss.ps.plan->allParam))
 			continue;
 		CurrentResourceOwner = state->owner;

@@ -37,6 +37,14 @@ connkit_handler(PG_FUNCTION_ARGS)
 	routine->ExecForeignUpdate = fdw_update;
 	routine->ExecForeignDelete = fdw_delete;
 	routine->EndForeignModify = fdw_end_modify;
+	routine->BeginForeignInsert = fdw_begin_insert;
+	routine->EndForeignInsert = fdw_end_modify;
+	routine->ExecForeignTruncate = fdw_truncate;
+	routine->PlanDirectModify = fdw_plan_direct;
+	routine->BeginDirectModify = fdw_begin_direct;
+	routine->IterateDirectModify = fdw_iterate_direct;
+	routine->EndDirectModify = fdw_end_direct;
+	routine->ExplainDirectModify = fdw_explain_direct;
 	routine->IsForeignRelUpdatable = fdw_updatable;
 	routine->ExplainForeignModify = fdw_explain_modify;
 	routine->AnalyzeForeignTable = fdw_analyze;

@@ -23,6 +23,7 @@ typedef struct RelPlan
 	List	   *exact;			/* RestrictInfos that the source answers, in WHERE; and RelOptInfos of semi and anti joins */
 	List	   *superset;		/* RestrictInfos that it answers too generously: sent, and checked again */
 	List	   *local;			/* RestrictInfos that stay here */
+	bool		once;			/* the statement changes the source: it is read once, before that */
 	bool		single;			/* the query reads this alone, so its LIMIT may go to the source */
 
 	/* of a join that the source does; a right join is turned round */
@@ -132,7 +133,18 @@ extern TupleTableSlot **fdw_insert_batch(EState *estate, ResultRelInfo *info, Tu
 extern int	fdw_batch_size(ResultRelInfo *info);
 extern TupleTableSlot *fdw_update(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTableSlot *plan_slot);
 extern TupleTableSlot *fdw_delete(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTableSlot *plan_slot);
+extern void fdw_begin_insert(ModifyTableState *mtstate, ResultRelInfo *info);
 extern void fdw_end_modify(EState *estate, ResultRelInfo *info);
+/* truncate.c */
+extern void fdw_truncate(List *relations, DropBehavior behavior, bool restart_seqs);
+
+/* direct_modify.c */
+extern bool fdw_plan_direct(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_index);
+extern void fdw_begin_direct(ForeignScanState *node, int eflags);
+extern TupleTableSlot *fdw_iterate_direct(ForeignScanState *node);
+extern void fdw_end_direct(ForeignScanState *node);
+extern void fdw_explain_direct(ForeignScanState *node, ExplainState *es);
+
 extern int	fdw_updatable(Relation relation);
 extern void fdw_explain_modify(ModifyTableState *mtstate, ResultRelInfo *info, List *private, int subplan_index,
 							   ExplainState *es);

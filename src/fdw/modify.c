@@ -633,6 +633,72 @@ fdw_delete(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTable
 	return change_row(estate, info, slot, plan_slot);
 }
 
+/* Columns whose values a row has that is routed into the table, by COPY or from a partitioned table: the source's defaults serve
+ * for those that neither the statement names nor a local default fills. */
+static List *
+routed_columns(ModifyTableState *mtstate, ResultRelInfo *info)
+{
+	TupleDesc	desc = RelationGetDescr(info->ri_RelationDesc);
+	Bitmapset  *named = ExecGetInsertedCols(info, mtstate->ps.state);
+	bool		all = mtstate->operation != CMD_INSERT || has_before_triggers(RelationGetRelid(info->ri_RelationDesc), CMD_INSERT);
+	List	   *columns = NIL;
+
+	for (int i = 1; i <= desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i - 1);
+
+		if (!attribute->attisdropped && !attribute->attgenerated &&
+			(all || attribute->atthasdef || bms_is_member(i - FirstLowInvalidHeapAttributeNumber, named)))
+			columns = lappend_int(columns, i);
+	}
+	return columns;
+}
+
+/* The columns that are needed back of a row that was routed. */
+static List *
+routed_returned(ModifyTableState *mtstate, ResultRelInfo *info)
+{
+	bool		triggers = info->ri_TrigDesc && info->ri_TrigDesc->trig_insert_after_row;
+
+	return info->ri_projectReturning || info->ri_returningList || info->ri_WithCheckOptions || triggers ?
+		stored_attributes(RelationGetRelid(info->ri_RelationDesc), NIL) : NIL;
+}
+
+/* ERROR where rows that an UPDATE moves would be updated once more by what it still has to do in the table that they move to. */
+static void
+refuse_move(ModifyTableState *mtstate, ResultRelInfo *info)
+{
+	ModifyTable *plan = (ModifyTable *) mtstate->ps.plan;
+
+	if (plan == NULL || plan->operation != CMD_UPDATE)
+		return;
+	for (ResultRelInfo *target = mtstate->resultRelInfo; target < mtstate->resultRelInfo + mtstate->mt_nrels; target++)
+		if (RelationGetRelid(target->ri_RelationDesc) == RelationGetRelid(info->ri_RelationDesc))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot move rows into foreign table \"%s\", which the same UPDATE changes",
+							RelationGetRelationName(info->ri_RelationDesc)),
+					 errhint("Delete them, and insert them again.")));
+}
+
+void
+fdw_begin_insert(ModifyTableState *mtstate, ResultRelInfo *info)
+{
+	ModifyTable *plan = (ModifyTable *) mtstate->ps.plan;
+	TableChange *change;
+	List	   *stored,
+			   *returned;
+
+	refuse_move(mtstate, info);
+	stored = routed_columns(mtstate, info);
+	returned = routed_returned(mtstate, info);
+	change = change_begin(mtstate->ps.state, info, CMD_INSERT, stored, NIL, returned);
+	if (plan && plan->onConflictAction == ONCONFLICT_NOTHING)
+		change->flags |= MODIFY_SKIP;
+	modify_check_returning(&change->table, CMD_INSERT, returned);
+	change->sql = insert_sql(&change->table, stored, returned, change->flags, 1);
+}
+
 void
 fdw_end_modify(EState *estate, ResultRelInfo *info)
 {

@@ -7,6 +7,7 @@
 
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
@@ -87,6 +88,40 @@ estimate_table(RelOptInfo *rel, RelPlan *plan)
 	plan->tuples = rel->tuples;
 }
 
+/* True where the query changes a table of the source, be it a child of its target. */
+static bool
+query_changes(Query *query, Oid serverid)
+{
+	RangeTblEntry *rte;
+	ListCell   *lc;
+
+	if (query->commandType == CMD_SELECT || query->resultRelation <= 0)
+		return false;
+	rte = rt_fetch(query->resultRelation, query->rtable);
+	if (rte->relkind == RELKIND_FOREIGN_TABLE && GetForeignServerIdByRelId(rte->relid) == serverid)
+		return true;
+	foreach(lc, has_subclass(rte->relid) ? find_all_inheritors(rte->relid, NoLock, NULL) : NIL)
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE &&
+			GetForeignServerIdByRelId(lfirst_oid(lc)) == serverid)
+			return true;
+	return false;
+}
+
+/* The same of the statement that it belongs to, as far as that is planned by now. */
+static bool
+statement_changes(PlannerInfo *root, Oid serverid)
+{
+	ListCell   *lc;
+
+	for (PlannerInfo *r = root; r; r = r->parent_root)
+		if (query_changes(r->parse, serverid))
+			return true;
+	foreach(lc, root->glob->subroots)
+		if (query_changes(((PlannerInfo *) lfirst(lc))->parse, serverid))
+			return true;
+	return false;
+}
+
 void
 fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 {
@@ -100,6 +135,7 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 	plan->connector = registry_connector_of_server(plan->table.serverid);
 	plan->has_sql = plan->table.sql != NULL;
 	plan->visible = rel->relids;
+	plan->once = statement_changes(root, plan->table.serverid);
 
 	foreach(lc, rel->baserestrictinfo)
 	{
@@ -332,7 +368,8 @@ fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 				 errmsg("connector \"%s\" cannot read tables", plan->connector->name),
 				 errhint("connkit.connector shows the capability \"read\" of those that do.")));
 	fdw_add_paths(root, rel);
-	if (plan->has_sql && bms_is_empty(rel->lateral_relids))
+	/* what the statement changes there is read once, before that */
+	if (plan->has_sql && bms_is_empty(rel->lateral_relids) && !plan->once)
 		add_parameterized_paths(root, rel, plan);
 }
 

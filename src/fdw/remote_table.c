@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "catalog/heap.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -259,13 +260,14 @@ remote_keys(Oid relid)
 	return keys;
 }
 
-/* The number of the row id's column at that place, from 0 on. */
+/* The number of the row id's column at that place, from 0 on: a system column's that no plan has beside it, as tableoid may be. */
 static AttrNumber
 row_id_number(const char *name, int place)
 {
 	const FormData_pg_attribute *system = SystemAttributeByName(name);
 
-	return system ? system->attnum : (AttrNumber) (-1 - place);
+	return system && system->attnum != TableOidAttributeNumber ? system->attnum :
+		(AttrNumber) (MinTransactionIdAttributeNumber - place);
 }
 
 /* The names in CkSql.row_id. */

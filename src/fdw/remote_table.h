@@ -53,7 +53,7 @@ extern void remote_select_list(StringInfo text, const RemoteTable *table, List *
 
 /* The columns with the option key, as attribute numbers. */
 extern List *remote_keys(Oid relid);
-/* The numbers of CkSql.row_id's columns, which are read as text: negative ones, those of system columns of their names. */
+/* The numbers of CkSql.row_id's columns, which are read as text: negative ones, of system columns. */
 extern List *remote_row_ids(const CkSql *sql);
 /* The name of one of them. */
 extern char *remote_row_id_name(const CkSql *sql, AttrNumber number);
