@@ -26,7 +26,7 @@ static const CkOption options[] = {
 
 static const CkConnector connector = {
 	.abi = CK_ABI,
-	.caps = CK_DISCOVER | CK_READ | CK_REMOTE | CK_WRITE,
+	.caps = CK_DISCOVER | CK_READ | CK_REMOTE | CK_WRITE | CK_AUTOCOMMIT,
 	.name = "mysql",
 	.title = "MySQL and MariaDB",
 	.version = "0.1 (" LIBRARY_NAME ")",

@@ -225,7 +225,7 @@ scan_execute(CkScan *scan)
 	if (status != CK_OK)
 		return status;
 	state->active = own->stmt;
-	state->used = true;
+	state->used = state->in_transaction;
 	scan->round_trips++;
 	status = call_execute(session, own->stmt);
 	if (status != CK_OK)
@@ -264,6 +264,9 @@ scan_run(CkScan *scan)
 	own->rows = 0;
 	if (status == CK_OK && ((MysqlSession *) session->state)->rolled_back)
 		status = ck_fail(session, CK_ERR_LOST, "the source has rolled the transaction back");
+	/* a scan without a transaction around it is one */
+	if (status == CK_OK && !((MysqlSession *) session->state)->in_transaction)
+		status = session_autocommit(session, true);
 	if (status == CK_OK && (scan->flags & CK_SCAN_CHANGE))
 		status = change_begin(scan);
 	while (status == CK_OK)

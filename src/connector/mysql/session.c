@@ -200,15 +200,29 @@ session_after_failure(CkSession *session, CkStatus status)
 	return status;
 }
 
-/* Begins a transaction: autocommit is off, so the first statement does, and takes its snapshot. */
+CkStatus
+session_autocommit(CkSession *session, bool on)
+{
+	MysqlSession *state = session->state;
+
+	if (state->autocommit == on)
+		return CK_OK;
+	state->autocommit = on;
+	return session_must(session, on ? "SET autocommit=1" : "SET autocommit=0");
+}
+
+/* Begins a transaction: without autocommit the first statement does, and takes its snapshot. */
 static CkStatus
 session_begin(CkSession *session)
 {
 	MysqlSession *state = session->state;
 	CkStatus	status = call_settle(session);
 
+	state->in_transaction = true;
 	state->level = state->savepoints = 1;
 	state->changed = state->rolled_back = false;
+	if (status == CK_OK)
+		status = session_autocommit(session, false);
 	if (status != CK_OK || state->read_only == session->read_only)
 		return status;
 	state->read_only = session->read_only;
@@ -263,15 +277,17 @@ mysql_transaction(CkSession *session, CkEvent event, int level)
 		case CK_BEGIN:
 			return session_begin(session);
 		case CK_COMMIT:
+			state->in_transaction = false;
 			if (session->written)
 				return session_commit(session);
 			/* FALLTHROUGH */
 		case CK_ABORT:
+			state->in_transaction = false;
 			if (state->broken || state->events || state->active)
 				state->broken = true;
 			else if (state->used && !call_send(state, event == CK_COMMIT ? "COMMIT" : "ROLLBACK"))
 				state->broken = true;
-			state->used = false;
+			state->used = state->rolled_back = false;
 			return CK_OK;
 		case CK_ROLLBACK_TO:
 			state->level = level - 1;

@@ -41,6 +41,8 @@ typedef struct MysqlSession
 	bool		broken;			/* not to be used again */
 
 	/* changes */
+	bool		in_transaction; /* CK_BEGIN was told */
+	bool		autocommit;		/* what the source has of that setting */
 	bool		read_only;		/* what its transactions are, unless the source is told otherwise */
 	int			level;			/* of the local transaction's nesting */
 	int			savepoints;		/* up to this level the source has savepoints; 1: none */
@@ -175,6 +177,8 @@ extern void change_forget_tables(MysqlSession *state);
 extern CkStatus session_nest(CkSession *session);
 /* Finds out whether the source has undone the whole transaction, after an error of that status, which it returns. */
 extern CkStatus session_after_failure(CkSession *session, CkStatus status);
+/* Sees to it that a statement is a transaction of its own, or that it is not. */
+extern CkStatus session_autocommit(CkSession *session, bool on);
 extern CkStatus mysql_session_open(CkSession *session);
 extern bool mysql_session_alive(CkSession *session);
 extern void mysql_session_close(CkSession *session);
