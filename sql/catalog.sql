@@ -38,7 +38,7 @@ COMMENT ON COLUMN connkit.connector_option.secret IS 'taken in user mappings onl
 COMMENT ON COLUMN connkit.connector_option.alias IS 'another name that is taken for it';
 
 CREATE FUNCTION connkit.connector_rules(connector text)
-	RETURNS TABLE (number integer, what text, args text, remote text, fidelity text, collation text, reason text,
+	RETURNS TABLE (number integer, what text, args text, remote text, fidelity text, locale text, reason text,
 		overrides boolean)
 	AS 'MODULE_PATHNAME', 'connkit_connector_rules' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION connkit.connector_rules(text) IS 'operators, functions and casts that a connector may send to its source';
@@ -59,7 +59,7 @@ COMMENT ON COLUMN connkit.pushdown_rule.remote IS
 COMMENT ON COLUMN connkit.pushdown_rule.fidelity IS
 	'exact: PostgreSQL''s own answer; filter: the right rows, but maybe false for NULL; superset: all the right rows and '
 	'maybe more, checked again here';
-COMMENT ON COLUMN connkit.pushdown_rule.collation IS
+COMMENT ON COLUMN connkit.pushdown_rule.locale IS
 	'collations of the comparison here for which it holds; NULL: it has none, or any will do';
 COMMENT ON COLUMN connkit.pushdown_rule.reason IS 'why it is written so';
 COMMENT ON COLUMN connkit.pushdown_rule.overrides IS 'goes before the others because of a server''s default options';

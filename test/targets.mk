@@ -6,13 +6,14 @@
 #   make test           every suite; SUITES="sql header" chooses
 #   make bench          speed against others, of reading and of syncs; SUITES="sync" chooses
 #   make lint           the rules of style that a program can check; make format mends trailing blanks and line ends
+#   make docs           writes the lists of docs/pushdown.md
 #   make asan           the suites with the address and undefined-behaviour sanitizers
 #   make valgrind       a short suite under valgrind
 #   make test-versions  PostgreSQL 15, 17 and 18, and MySQL 9, in chroots (needs root)
 
 SUITES ?=
 
-.PHONY: demo demo-stop test contract bench lint format asan valgrind test-versions
+.PHONY: demo demo-stop test contract bench lint format docs asan valgrind test-versions
 
 demo:
 	@test/setup.sh demo
@@ -38,6 +39,10 @@ lint:
 
 format:
 	@git ls-files -z '*.c' '*.h' '*.sql' '*.sh' '*.pl' '*.mk' '*.md' | xargs -0 sed -i -e 's/[[:blank:]]*$$//' -e '$$a\'
+
+docs:
+	@test/setup.sh test
+	@CK_DOCUMENT=1 CK_RULES= test/run.sh rules
 
 asan:
 	@test/setup.sh test

@@ -820,3 +820,105 @@ SELECT id FROM t WHERE :conditions ORDER BY id;
 SELECT repeat('(NOT ', 150) || 'i4 = 1' || repeat(')', 150) AS nots, repeat('(i4 > 0 AND (b OR ', 60) || 's = $$abc$$' || repeat('))', 60) AS nest \gset
 SELECT id FROM t WHERE :nots ORDER BY id;
 SELECT id FROM t WHERE :nest ORDER BY id;
+
+-- Expressions: CASE, COALESCE, NULLIF, DISTINCT, rows, arithmetic that is an error for some rows.
+
+SELECT id FROM t WHERE CASE WHEN i4 > 3 THEN i4 ELSE i2 END = 7;
+
+SELECT id FROM t WHERE CASE WHEN s = 'a' THEN x WHEN s LIKE '%b%' THEN xc ELSE NULL END = 'abc';
+
+SELECT id FROM t WHERE CASE s WHEN 'Abc' THEN i4 WHEN xc THEN 2 ELSE NULL END IS NOT NULL;
+
+SELECT id FROM t WHERE CASE WHEN d > '2000-01-01' THEN d ELSE ts::date END < '1980-01-01';
+
+SELECT id FROM t WHERE CASE WHEN b THEN i4 = 42 ELSE i8 = 42 END;
+
+SELECT id FROM t WHERE CASE WHEN i4 <> 0 THEN 100 / i4 > 3 ELSE false END;
+
+SELECT id FROM t WHERE CASE WHEN m > 0 THEN m ELSE 0.00 END > 1;
+
+SELECT id FROM t WHERE CASE WHEN m > 0 THEN m ELSE 0 END > 1;
+
+SELECT id FROM t WHERE coalesce(m, 0.00) = 0;
+
+SELECT id FROM t WHERE coalesce(i4, i8, 7) = 7;
+
+SELECT id FROM t WHERE coalesce(s, x, 'none') = 'none';
+
+SELECT id FROM t WHERE coalesce(b, false);
+
+SELECT id FROM t WHERE NOT coalesce(b, i4 > 3);
+
+SELECT id FROM t WHERE nullif(i4, i2) IS NULL;
+
+SELECT id FROM t WHERE nullif(s, 'Abc') = 'abc';
+
+SELECT id FROM t WHERE nullif(s, xc) IS NULL;
+
+SELECT id FROM t WHERE s IS DISTINCT FROM xc;
+
+SELECT id FROM t WHERE s IS NOT DISTINCT FROM xc;
+
+SELECT id FROM t WHERE i4 IS DISTINCT FROM i2;
+
+SELECT id FROM t WHERE NOT (i4 IS DISTINCT FROM i2 AND d IS DISTINCT FROM ts::date);
+
+SELECT id FROM t WHERE d IS NOT DISTINCT FROM '2024-02-29'::date;
+
+SELECT id FROM t WHERE (s = 'a') IS DISTINCT FROM (x = 'a');
+
+SELECT id FROM t WHERE (i4, i8) > (3, 7);
+
+SELECT id FROM t WHERE (i4, xc) >= (3, 'abc') AND (i2, i4, i8) < (100, 42, 7);
+
+SELECT id FROM t WHERE (i4, m) <= (i2, 0.1);
+
+SELECT id FROM t WHERE i4 NOT IN (1, 2, 3);
+
+SELECT id FROM t WHERE i4 NOT IN (1, 2, NULL);
+
+SELECT id FROM t WHERE s NOT IN ('a', 'Abc', 'abc ');
+
+SELECT id FROM t WHERE d NOT IN ('2024-02-29', '1970-01-01');
+
+SELECT id FROM t WHERE i4 = ANY (ARRAY[1, i2, 7]);
+
+SELECT id FROM t WHERE greatest(i4, i2) = 3 OR least(i4, i8, 7) = 2;
+
+SELECT id FROM t WHERE i4::numeric * m > 10 AND m * (1 - m) < 0;
+
+SELECT id FROM t WHERE n * n > 1;
+
+SELECT id FROM t WHERE m + u8 > 100;
+
+SELECT id FROM t WHERE u8 - 1 = 41;
+
+SELECT id FROM t WHERE i2 + 1 = 2;
+
+SELECT id FROM t WHERE i2 * 2 = 6;
+
+SELECT id FROM t WHERE i4 + i2 > 9;
+
+SELECT id FROM t WHERE i4 % 7 = 3 AND i2 <> 0;
+
+SELECT id FROM t WHERE 7 % i2 = 1;
+
+SELECT id FROM t WHERE extract(year FROM d) = 2024 AND extract(month FROM ts) > 2;
+
+SELECT id FROM t WHERE d - date '2024-01-01' BETWEEN 0 AND 100;
+
+SELECT id FROM t WHERE substring(s FROM 2 FOR 2) = 'bc' OR substr(x, -1, 3) = 'a' OR left(s, -1) = 'ab' OR right(x, 2) = 'bc';
+
+SELECT id FROM t WHERE length(s) = 3 AND length(c) < 3;
+
+SELECT id FROM t WHERE s LIKE 'a\_%' OR s LIKE 'A%' OR x NOT LIKE '%a%';
+
+SELECT id FROM t WHERE btrim(s) = 'abc' AND s <> 'abc';
+
+SELECT id FROM t WHERE c::text = 'abc' OR substring(c FROM 1 FOR 1) IN ('z', 'Z');
+
+SELECT id FROM t WHERE position('b' IN s) = 2 OR starts_with(x, 'ab');
+
+SELECT a.id, b.id FROM t AS a JOIN u AS b ON a.s = b.ks AND a.xc = b.kc WHERE b.id < 60;
+
+SELECT a.id, b.id FROM t AS a JOIN u AS b ON coalesce(a.s, 'none') = coalesce(b.kc, 'none') WHERE b.id < 20;

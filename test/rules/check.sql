@@ -4,7 +4,7 @@ CREATE SCHEMA rules;
 SET search_path = rules;
 
 CREATE TABLE rule AS
-	SELECT r.number, r.what, r.args, r.remote, r.fidelity, r.collation, w.name
+	SELECT r.number, r.what, r.args, r.remote, r.fidelity, r.locale, w.name
 	FROM connkit.connector_rules(:'source') AS r CROSS JOIN LATERAL unnest(string_to_array(r.what, ' ')) AS w(name);
 
 -- Words that a text argument has to be one of, for functions to which most texts are an error.
@@ -38,7 +38,7 @@ CREATE TABLE variant (
 );
 INSERT INTO variant (number, name, said, types, constants, fidelity, locale)
 	SELECT r.number, r.name, s.said, array_remove(ARRAY[a.type, b.type, c.type, d.type], NULL),
-		ARRAY[a.constant, b.constant, c.constant, d.constant], r.fidelity, r.collation
+		ARRAY[a.constant, b.constant, c.constant, d.constant], r.fidelity, r.locale
 	FROM rule AS r CROSS JOIN LATERAL regexp_split_to_array(r.args, ', *') AS s(said)
 		CROSS JOIN LATERAL types(s.said[1]) AS a
 		LEFT JOIN LATERAL types(s.said[2]) AS b ON s.said[2] IS NOT NULL

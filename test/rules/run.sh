@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh: every rule of every dialect is tried at its source: each pair of awkward values gives PostgreSQL's own answer.
 #
-# usage: test/run.sh rules; CK_RULES="mysql" chooses the sources
+# usage: test/run.sh rules; CK_RULES="mysql" chooses the sources; CK_DOCUMENT=1 writes docs/pushdown.md (make docs)
 #
 # The rules are those of the compiled connectors (connkit.connector_rules). For each name and each choice of argument types, an
 # expression over every pair of values has to be sent, and to give what it gives on a local copy: as a value, as a condition,
@@ -83,7 +83,19 @@ try()
 		"$(grep -cE '^(not )?ok - ' "$tap")" ]
 }
 
-for source in ${CK_RULES:-postgres mysql sqlite}; do
+# What docs/pushdown.md has to be; with CK_DOCUMENT, it becomes that.
+document()
+{
+	local page=$CK_TOP/docs/pushdown.md
+
+	ck_psql connkit -c "SET client_min_messages = error" -c "CREATE EXTENSION IF NOT EXISTS connkit CASCADE" &&
+		{ sed '/^<!-- /q' "$page" && ck_psql connkit -At -f "$here/document.sql"; } >"$work/pushdown.md" || return
+	[ -z "${CK_DOCUMENT:-}" ] || cp "$work/pushdown.md" "$page"
+	diff "$page" "$work/pushdown.md" || { echo '"make docs" writes it anew'; return 1; }
+}
+
+ck_ok "docs/pushdown.md has the rules" document
+for source in ${CK_RULES-postgres mysql sqlite}; do
 	zero_date=error
 	try $source $source
 	[ $source != mysql ] || zero_date=null try mysql_null mysql

@@ -174,8 +174,10 @@ static const CkSqlRule rules[] = {
 	MOMENT_RULES("timestamptz"),
 	RULES_OF_DATES(NULL_THERE, "IF(" ZERO_DATE("%1") ", NULL, %1)"),
 	{"cast", "date,timestamp", "CAST(%1 AS DATETIME(6))", CK_EXACT, CK_NO_LOCALE, NULL},
-	{"= <> < <= > >=", "date,timestamp", NULL, CK_SUPERSET, CK_NO_LOCALE, NULL},
-	{"= <> < <= > >=", "timestamp,date", NULL, CK_SUPERSET, CK_NO_LOCALE, NULL},
+	{"= <> < <= > >=", "date,timestamp", "(%1 %o %2 AND CAST(%1 AS DATETIME(6)) %o %2 AND " REAL_DATE("%1") " AND "
+	REAL_DATE("%2") ")", CK_FILTER, CK_NO_LOCALE, "by index, which is searched for the day, then by the moment"},
+	{"= <> < <= > >=", "timestamp,date", "(%1 %o %2 AND %1 %o CAST(%2 AS DATETIME(6)) AND " REAL_DATE("%1") " AND "
+	REAL_DATE("%2") ")", CK_FILTER, CK_NO_LOCALE, "as above"},
 
 	{"=", "time,time", NULL, CK_SUPERSET, CK_NO_LOCALE, "an index is searched for the value rounded"},
 	{"in", "time", NULL, CK_SUPERSET, CK_NO_LOCALE, NULL},
