@@ -316,7 +316,7 @@ remote_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, Place place
 	return remote_template(sql, rule->remote, name, args, NULL);
 }
 
-/* True for text above a grouping that is cast, at PostgreSQL: it puts the COLLATE of a key behind the cast, and sees no key then. */
+/* True for text above a grouping that is cast, at PostgreSQL, which puts the COLLATE of a key behind the cast and sees no key. */
 static bool
 hides_key(RemoteSql *sql, Node *arg)
 {
