@@ -241,7 +241,8 @@ consider_lookup_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, 
 		root->parse->commandType != CMD_SELECT)
 		return;
 	plan = inner->fdw_private;
-	if (!plan->has_sql || plan->once || (IS_OUTER_JOIN(type) && has_placeholders(inner)) ||
+	/* a table that is known to give no rows has no plan */
+	if (plan == NULL || !plan->has_sql || plan->once || (IS_OUTER_JOIN(type) && has_placeholders(inner)) ||
 		has_pseudoconstant(extra->restrictlist) || !compat_nulling_is_plain(extra->sjinfo, joinrel->relids, nulling) ||
 		!find_key(root, outer, inner, extra->restrictlist, &key))
 		return;

@@ -181,6 +181,10 @@ SELECT t.id, u.id FROM t LEFT JOIN u ON t.id = u.t_id WHERE coalesce(u.amount, 0
 SELECT t.id, u.id FROM t LEFT JOIN u ON t.id = u.t_id WHERE u.amount IS DISTINCT FROM 10;
 SELECT t.id, u.id FROM t LEFT JOIN u ON false WHERE t.id < 5;
 SELECT t.id, u.id FROM t LEFT JOIN u ON NULL WHERE t.id < 5;
+SELECT t.id, q.id FROM t LEFT JOIN (SELECT * FROM u WHERE amount > NULL) AS q ON q.t_id = t.id WHERE t.id < 5;
+SELECT h.id, q.id FROM here AS h LEFT JOIN (SELECT * FROM u WHERE amount > NULL) AS q ON q.t_id = h.id WHERE h.id < 5;
+SELECT q.id, v.id FROM (SELECT * FROM u WHERE amount > NULL) AS q FULL JOIN v ON v.id = q.t_id WHERE v.id < 5;
+SELECT t.id FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.t_id = t.id AND u.amount > NULL) AND t.id < 5;
 SELECT t.id, u.id FROM t LEFT JOIN u ON true WHERE t.id < 3 AND u.id < 3;
 SELECT t.id, u.id FROM t LEFT JOIN u ON t.id < 3 WHERE t.id < 6 AND (u.id < 3 OR u.id IS NULL);
 SELECT t.id, u.id FROM t LEFT JOIN u ON u.id = 3 WHERE t.id < 6;

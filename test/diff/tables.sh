@@ -64,8 +64,8 @@ at_postgres()
 at_mysql()
 {
 	schema=$1
-	script "$1" mysql >"$work/mysql.sql" &&
-		ck_mysql mysql -e "DROP DATABASE IF EXISTS $1; CREATE DATABASE $1" && ck_mysql "$1" <"$work/mysql.sql" &&
+	script "$1" mysql >"$work/$1.script" &&
+		ck_mysql mysql -e "DROP DATABASE IF EXISTS $1; CREATE DATABASE $1" && ck_mysql "$1" <"$work/$1.script" &&
 		ck_psql "$1" -v port="$CK_MYSQL_PORT" -v password="$CK_PASSWORD" <<-END
 			CREATE SERVER source FOREIGN DATA WRAPPER connkit_mysql
 				OPTIONS (host 'localhost', port :'port', dbname '$1');
@@ -82,7 +82,7 @@ at_sqlite()
 
 	schema=
 	rm -f "$file"
-	script "$1" sqlite >"$work/sqlite.sql" && sqlite3 -bail "$file" <"$work/sqlite.sql" &&
+	script "$1" sqlite >"$work/$1.script" && sqlite3 -bail "$file" <"$work/$1.script" &&
 		{ [ "$(id -u)" != 0 ] || chown postgres: "$file"; } &&
 		ck_psql "$1" -v file="$file" <<-END
 			CREATE SERVER source FOREIGN DATA WRAPPER connkit_sqlite OPTIONS (path :'file');

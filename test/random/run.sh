@@ -21,8 +21,8 @@ settings=(binary case accent)
 # One source: its name, and the setting of its collations.
 ask()
 {
-	ck_ok "random: tables for $1 $2" prepare "diff_$1_$2" "$1"
-	[ ! -e "$work/diff_$1_$2.ready" ] || exec python3 "$CK_TOP/test/random/compare.py" "$1" "$2" "diff_$1_$2" \
+	ck_ok "random: tables for $1 $2" prepare "random_$1_$2" "$1"
+	[ ! -e "$work/random_$1_$2.ready" ] || exec python3 "$CK_TOP/test/random/compare.py" "$1" "$2" "random_$1_$2" \
 		"$CK_RANDOM_SEED" "$CK_RANDOM_SECONDS"
 }
 
