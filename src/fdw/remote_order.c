@@ -113,7 +113,15 @@ remote_order(RemoteSql *sql, List *pathkeys)
 		joint = ", ";
 		if (!sql->dialect->nulls_order && key->pk_nulls_first == descends && !never_null(sql, expr))
 		{
-			if (!sql_sort_key(sql, expr, key->pk_eclass->ec_collation))
+			struct GroupPlan *group = sql->group;
+			bool		written;
+
+			/* not by the name that a key is grouped by: MariaDB tests another row's value where a sub-select computes it */
+			if (group && list_member(group->keys, expr))
+				sql->group = NULL;
+			written = sql_sort_key(sql, expr, key->pk_eclass->ec_collation);
+			sql->group = group;
+			if (!written)
 				return false;
 			appendStringInfo(sql->text, " IS NULL%s, ", direction);
 		}
