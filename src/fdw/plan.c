@@ -45,15 +45,16 @@ fdw_table(PlannerInfo *root, Index varno)
 
 /*
  * True where every row that the relation yields, in its order, is a row of the query: then the query's LIMIT may go to the
- * source as well. The LIMIT here stays and decides.
+ * source as well; also to each branch of a UNION ALL, or partition. The LIMIT here stays and decides.
  */
 static bool
 query_is_single(PlannerInfo *root, RelOptInfo *rel)
 {
 	Query	   *parse = root->parse;
+	bool		member = rel->reloptkind == RELOPT_OTHER_MEMBER_REL;
 
-	return (rel->reloptkind == RELOPT_BASEREL || rel->reloptkind == RELOPT_JOINREL) &&
-		bms_equal(COMPAT_QUERY_RELIDS(root), rel->relids) && fdw_limit_fits(root) && !parse->hasAggs &&
+	return (rel->reloptkind == RELOPT_BASEREL || rel->reloptkind == RELOPT_JOINREL || member) &&
+		bms_equal(COMPAT_QUERY_RELIDS(root), member ? rel->top_parent_relids : rel->relids) && fdw_limit_fits(root) && !parse->hasAggs &&
 		!parse->hasWindowFuncs && parse->groupClause == NIL && parse->groupingSets == NIL && parse->distinctClause == NIL &&
 		parse->havingQual == NULL && !root->hasHavingQual;
 }

@@ -33,7 +33,7 @@ pathkey_expression(RemoteSql *sql, PathKey *key)
 
 		if (sql->group && tlist_member(member->em_expr, sql->group->columns))
 			return member->em_expr;
-		if (!sql->group && !member->em_is_child && bms_is_subset(member->em_relids, sql->visible) &&
+		if (!sql->group && bms_is_subset(member->em_relids, sql->visible) &&
 			!bms_is_empty(member->em_relids))
 			return member->em_expr;
 	}

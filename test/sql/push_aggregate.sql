@@ -70,6 +70,7 @@ SELECT group_plan('SELECT generate_series(1, 2), count(*) FROM a GROUP BY x LIMI
 -- the branches of a union
 SELECT group_plan('SELECT x, count(*) FROM a GROUP BY x UNION ALL SELECT y, sum(id) FROM b GROUP BY y');
 SELECT group_plan('SELECT count(*) FROM (SELECT x FROM a UNION ALL SELECT y FROM b) AS q');
+SELECT group_plan('SELECT id, x FROM a UNION ALL SELECT id, y FROM b ORDER BY 1, 2 LIMIT 5 OFFSET 1');
 -- parameters
 PREPARE group_param(int, bigint) AS SELECT x, sum(id) FROM grouped.a WHERE id > $1 GROUP BY x HAVING count(*) > $2 ORDER BY 1 LIMIT $1;
 SET plan_cache_mode = force_generic_plan;
