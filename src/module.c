@@ -14,6 +14,7 @@
 #include "core/audit.h"
 #include "core/compat.h"
 #include "fdw/lookup_join.h"
+#include "fdw/modify.h"
 #include "core/options.h"
 #include "core/query_log.h"
 #include "core/quota.h"
@@ -91,6 +92,9 @@ _PG_init(void)
 							   "Folders and files that sources of users who are no superusers may change.",
 							   "As connkit.allowed_paths, which must allow them too.",
 							   &options_writable_paths, "", PGC_SUSET, 0, NULL, options_assign_paths, NULL);
+	DefineCustomBoolVariable("connkit.allow_best_effort_writes",
+							 "Whether changes that no rollback undoes may be made within a larger transaction.",
+							 NULL, &modify_allow_best_effort, false, PGC_USERSET, 0, NULL, NULL, NULL);
 	lookup_join_init();
 	reach_init();
 	audit_init();

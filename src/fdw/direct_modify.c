@@ -5,6 +5,8 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
@@ -14,6 +16,7 @@
 #include "optimizer/pathnode.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/partcache.h"
 #include "utils/rel.h"
 
 #include "compat.h"
@@ -123,6 +126,19 @@ uses_assigned(const CkSql *sql, Node *value, List *assigned)
 	return false;
 }
 
+/* True where the column decides to which partition a row of the table belongs. */
+static bool
+is_partition_key(Oid relid, AttrNumber attnum)
+{
+	Relation	relation = table_open(relid, NoLock);
+	Bitmapset  *used = NULL;
+
+	if (relation->rd_rel->relispartition)
+		pull_varattnos((Node *) RelationGetPartitionQual(relation), 1, &used);
+	table_close(relation, NoLock);
+	return bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, used);
+}
+
 /* Appends SET; false where a value cannot be sent. */
 static bool
 write_assignments(RemoteSql *sql, const RemoteTable *table, Index varno, List **stored)
@@ -142,7 +158,7 @@ write_assignments(RemoteSql *sql, const RemoteTable *table, Index varno, List **
 		appendStringInfoString(sql->text, assigned == NIL ? " SET " : ", ");
 		remote_bare_column(sql->text, table, 0, attnum);
 		appendStringInfoString(sql->text, " = ");
-		if (uses_assigned(table->sql, (Node *) entry->expr, assigned) ||
+		if (is_partition_key(table->relid, attnum) || uses_assigned(table->sql, (Node *) entry->expr, assigned) ||
 			!write_value(sql, table, attnum, (Node *) entry->expr, stored))
 			return false;
 		assigned = lappend_int(assigned, attnum);
@@ -287,7 +303,8 @@ direct_start(ForeignScanState *node, DirectChange *change)
 	change->started = true;
 	columns = remote_columns(&change->table, change->returned, &types, &typmods, &places);
 	change->scan = scan_new(change->table.serverid, change->table.userid, change->table.options, change->sql,
-							list_length(change->returned), columns, types, typmods, places, CK_SCAN_CHANGE);
+							list_length(change->returned), columns, types, typmods, places,
+							modify_flags(&change->table, estate->es_sourceText));
 	change->scan->command = estate->es_output_cid;
 	change->scan->table = RelationGetRelid(relation);
 	change->scan->relation = RelationGetRelationName(relation);

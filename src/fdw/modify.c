@@ -406,7 +406,7 @@ change_scan(EState *estate, TableChange *change, const char *sql)
 	Oid		   *types;
 	int32	   *typmods;
 	int		   *places;
-	uint32		flags = CK_SCAN_CHANGE;
+	uint32		flags = modify_flags(&change->table, estate->es_sourceText);
 	SourceScan *scan;
 
 	if ((change->flags & MODIFY_SKIP) && !change->table.sql->on_conflict)
@@ -575,15 +575,22 @@ batch_rows(const RemoteTable *table, List *stored, int flags)
 	return Max(1, Min((int) table->common.batch_size, most / list_length(stored)));
 }
 
+/* True where rows need not be looked at one by one. */
+static bool
+batch_fits(ResultRelInfo *info, List *returned)
+{
+	TriggerDesc *triggers = info->ri_TrigDesc;
+
+	return returned == NIL && info->ri_projectReturning == NULL && info->ri_WithCheckOptions == NIL &&
+		!(triggers && (triggers->trig_insert_before_row || triggers->trig_insert_after_row));
+}
+
 int
 fdw_batch_size(ResultRelInfo *info)
 {
 	TableChange *change = info->ri_FdwState;
-	TriggerDesc *triggers = info->ri_TrigDesc;
 
-	/* EXPLAIN; and rows that are wanted back one by one */
-	if (change == NULL || change->returned != NIL || info->ri_projectReturning || info->ri_WithCheckOptions ||
-		(triggers && (triggers->trig_insert_before_row || triggers->trig_insert_after_row)))
+	if (change == NULL || !batch_fits(info, change->returned))
 		return 1;
 	change->batch_rows = batch_rows(&change->table, change->stored, change->flags);
 	return change->batch_rows;
@@ -600,6 +607,12 @@ change_row(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTable
 
 	if (change->sql[0] == '\0')
 		return slot;
+	if (change->operation == CMD_UPDATE && info->ri_RelationDesc->rd_rel->relispartition &&
+		!ExecPartitionCheck(info, slot, estate, false))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot move a row out of foreign table \"%s\" into another partition", change->relation),
+				 errhint("Delete it, and insert it again.")));
 	args = change_all_args(change, &slot, plan_slot, 1, &nargs);
 	if (change->scan == NULL)
 		change->scan = change_scan(estate, change, change->sql);
@@ -734,5 +747,6 @@ fdw_explain_modify(ModifyTableState *mtstate, ResultRelInfo *info, List *private
 	if (mtstate->operation != CMD_INSERT)
 		return;
 	remote_table_init(&table, RelationGetRelid(info->ri_RelationDesc), GetUserId());
-	ExplainPropertyInteger("Batch Size", NULL, info->ri_BatchSize > 1 ? info->ri_BatchSize : 1, es);
+	ExplainPropertyInteger("Batch Size", NULL, !batch_fits(info, list_nth(private, MODIFY_RETURNED)) ? 1 :
+						   batch_rows(&table, list_nth(private, MODIFY_STORED), intVal(list_nth(private, MODIFY_FLAGS))), es);
 }

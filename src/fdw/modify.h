@@ -22,6 +22,11 @@ extern void modify_check_returning(const RemoteTable *table, CmdType operation, 
 /* Appends RETURNING for the attributes, if there are any. */
 extern void modify_returning(StringInfo text, const RemoteTable *table, List *returned);
 
+/* CK_SCAN_* of a change. ERROR where it could not be undone with the larger transaction that it is part of, unless the setting
+ * connkit.allow_best_effort_writes allows that. source_text: the query's, NULL for a utility command. */
+extern uint32 modify_flags(const RemoteTable *table, const char *source_text);
+extern bool modify_allow_best_effort;
+
 /* Appends the placeholder of a value that is stored in the column: number n, from 1 on. */
 extern void modify_placeholder(StringInfo text, const RemoteTable *table, AttrNumber attnum, int n);
 /* True where values of the type travel as text, for the source to read them by its column's own type. */

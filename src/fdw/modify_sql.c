@@ -4,12 +4,14 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
+#include "access/xact.h"
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "parser/parsetree.h"
+#include "tcop/pquery.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -72,10 +74,8 @@ modify_returned(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_i
 
 	if (plan->returningLists)
 		pull_varattnos(list_nth(plan->returningLists, subplan_index), varno, &used);
-	if (plan->withCheckOptionLists)
-		pull_varattnos(list_nth(plan->withCheckOptionLists, subplan_index), varno, &used);
-	/* what a row was, triggers learn from the row that was read */
-	whole = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used) ||
+	/* what a row was, triggers learn from the row that was read; a failed check shows the whole row */
+	whole = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used) || plan->withCheckOptionLists != NIL ||
 		(triggers && ((plan->operation == CMD_INSERT && triggers->trig_insert_after_row) ||
 					  (plan->operation == CMD_UPDATE && triggers->trig_update_after_row)));
 	for (int i = 1; i <= desc->natts; i++)
@@ -108,6 +108,34 @@ modify_returning(StringInfo text, const RemoteTable *table, List *returned)
 		return;
 	appendStringInfoString(text, " RETURNING");
 	remote_select_list(text, table, returned);
+}
+
+bool		modify_allow_best_effort = false;
+
+/* True where the local transaction is nothing but this query of the client's. */
+static bool
+is_alone(const char *source_text)
+{
+	if (IsTransactionBlock() || IsSubTransaction() || ActivePortal == NULL)
+		return false;
+	/* what a function runs has a text of its own */
+	return source_text ? source_text == ActivePortal->sourceText :
+		ActivePortal->commandTag == CMDTAG_COPY || ActivePortal->commandTag == CMDTAG_TRUNCATE_TABLE;
+}
+
+uint32
+modify_flags(const RemoteTable *table, const char *source_text)
+{
+	if (modify_allow_best_effort || is_alone(source_text))
+		return CK_SCAN_CHANGE | CK_SCAN_BEST_EFFORT;
+	if (registry_connector_of_server(table->serverid)->atomicity < CK_TRANSACTIONAL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("changes of source \"%s\" are not undone when this transaction is",
+						GetForeignServer(table->serverid)->servername),
+				 errhint("Make the change outside of a transaction block and of functions, or set "
+						 "connkit.allow_best_effort_writes.")));
+	return CK_SCAN_CHANGE;
 }
 
 bool

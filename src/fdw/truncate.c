@@ -16,7 +16,7 @@ run_truncate(const RemoteTable *table, const char *sql)
 {
 	CommandId	command = GetCurrentCommandId(true);
 	SourceScan *scan = scan_new(table->serverid, table->userid, table->options, sql, 0, NULL, NULL, NULL, NULL,
-								CK_SCAN_CHANGE);
+								modify_flags(table, NULL));
 
 	scan->command = command;
 	fdw_settle(table->serverid, table->userid, command);

@@ -1,0 +1,175 @@
+-- INSERT, UPDATE, DELETE, TRUNCATE and COPY: what is asked of the source, and what is changed there.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS connkit CASCADE;
+RESET client_min_messages;
+CREATE SCHEMA write_source;
+CREATE TYPE write_source.mood AS ENUM ('well', 'ill');
+CREATE TABLE write_source.item (id int PRIMARY KEY, n int DEFAULT 7, label varchar(10), price numeric(8,2) CHECK (price >= 0),
+	mood write_source.mood DEFAULT 'well', tags text[], at timestamptz DEFAULT '2026-01-01 UTC');
+CREATE TABLE write_source.plain (a int, b text);
+CREATE TABLE write_source.other (id int, n int);
+INSERT INTO write_source.other SELECT g, g * 10 FROM generate_series(1, 4) g;
+DO $$
+BEGIN
+	EXECUTE format('CREATE SERVER write_loop FOREIGN DATA WRAPPER connkit_postgres OPTIONS (host %L, port %L, dbname %L)',
+				   split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database());
+END $$;
+CREATE USER MAPPING FOR CURRENT_USER SERVER write_loop OPTIONS (user :'USER');
+CREATE SCHEMA write_far;
+IMPORT FOREIGN SCHEMA write_source FROM SERVER write_loop INTO write_far;
+SET search_path = write_far, public;
+SET timezone = 'UTC';
+
+-- INSERT: only the columns that are named
+EXPLAIN (VERBOSE, COSTS OFF) INSERT INTO item (id, label) VALUES (1, 'one');
+INSERT INTO item (id, label) VALUES (1, 'one');
+INSERT INTO item (id, mood, tags, price) VALUES (2, 'ill', '{a,NULL,"b c"}', 2.345), (3, NULL, NULL, NULL) RETURNING *;
+EXPLAIN (VERBOSE, COSTS OFF) INSERT INTO item (id) VALUES (4) RETURNING n + 1;
+INSERT INTO item (id) VALUES (4) RETURNING n + 1;
+INSERT INTO plain DEFAULT VALUES RETURNING *;
+INSERT INTO item (id) VALUES (1);
+INSERT INTO item (id, price) VALUES (9, -1);
+INSERT INTO item (id, mood) VALUES (9, 'none');
+INSERT INTO item (id, label) VALUES (9, 'more than ten');
+EXPLAIN (VERBOSE, COSTS OFF) INSERT INTO item (id) SELECT g FROM generate_series(1, 6) g ON CONFLICT DO NOTHING;
+INSERT INTO item (id) SELECT g FROM generate_series(1, 6) g ON CONFLICT DO NOTHING;
+INSERT INTO item (id) VALUES (1), (7) ON CONFLICT DO NOTHING RETURNING id;
+COPY item (id, label) FROM stdin;
+8	copied
+\.
+SELECT * FROM item ORDER BY id;
+
+-- batches
+ALTER SERVER write_loop OPTIONS (ADD batch_size '3');
+EXPLAIN (VERBOSE, COSTS OFF) INSERT INTO plain SELECT g, 'p' || g FROM generate_series(1, 10) g;
+INSERT INTO plain SELECT g, 'p' || g FROM generate_series(1, 10) g;
+SELECT count(*), sum(a), min(b) FROM write_source.plain;
+-- of the source that is changed: the statement sees none of its own rows
+INSERT INTO plain SELECT a + 10, b FROM plain WHERE a IS NOT NULL UNION ALL SELECT a + 20, b FROM plain WHERE a IS NOT NULL;
+SELECT count(*), sum(a) FROM write_source.plain;
+
+-- UPDATE and DELETE at the source
+EXPLAIN (VERBOSE, COSTS OFF) UPDATE item SET n = n + 1, label = 'new', mood = 'ill', at = NULL WHERE id < 3;
+UPDATE item SET n = n + 1, label = 'new', mood = 'ill', at = NULL WHERE id < 3;
+EXPLAIN (VERBOSE, COSTS OFF) DELETE FROM item WHERE id = ANY ('{5,6}') RETURNING id, n;
+DELETE FROM item WHERE id = ANY ('{5,6}') RETURNING id, n;
+PREPARE change(int, text) AS UPDATE item SET label = $2 WHERE id = $1 RETURNING id, label;
+EXECUTE change(1, 'a');
+EXECUTE change(2, NULL);
+EXPLAIN (VERBOSE, COSTS OFF) EXECUTE change(1, 'a');
+DEALLOCATE change;
+SELECT id, n, label, mood, at FROM write_source.item ORDER BY id;
+
+-- row by row, where something is to be computed here
+EXPLAIN (VERBOSE, COSTS OFF) UPDATE item SET label = md5(label)::varchar(5) WHERE id > 2;
+UPDATE item SET label = reverse(label) WHERE label > 'c' COLLATE "en-x-icu";
+EXPLAIN (VERBOSE, COSTS OFF) DELETE FROM item USING other o WHERE o.id = item.id AND o.n >= 30;
+DELETE FROM item USING other o WHERE o.id = item.id AND o.n >= 30;
+UPDATE item SET n = o.n FROM (SELECT id, n FROM other UNION ALL SELECT id, n FROM other) o WHERE o.id = item.id RETURNING item.id, item.n;
+-- a key that is not one
+ALTER FOREIGN TABLE plain ALTER a OPTIONS (ADD key 'true');
+EXPLAIN (VERBOSE, COSTS OFF) UPDATE plain SET b = lower(b);
+INSERT INTO plain VALUES (1, 'twice');
+UPDATE plain SET b = lower(b) WHERE a = 1;
+UPDATE plain SET b = lower(b) WHERE a IS NULL;
+ALTER FOREIGN TABLE plain ALTER a OPTIONS (DROP key);
+-- sub-queries on the source that is changed
+UPDATE item SET n = (SELECT count(*) FROM plain);
+UPDATE item SET n = (SELECT count(*) FROM plain WHERE plain.a = item.id);
+WITH moved AS (DELETE FROM other WHERE id = 1 RETURNING id, n) SELECT m.id, (SELECT count(*) FROM other) FROM moved m;
+WITH moved AS (DELETE FROM other RETURNING id, n) INSERT INTO plain SELECT n, 'moved' FROM moved WHERE id > 2;
+SELECT a, b FROM write_source.plain WHERE b = 'moved' ORDER BY a;
+SELECT id, n, label FROM item ORDER BY id;
+
+-- transactions
+BEGIN;
+INSERT INTO item (id) VALUES (50);
+SAVEPOINT one;
+INSERT INTO item (id) VALUES (51);
+SAVEPOINT two;
+INSERT INTO item (id) VALUES (50);
+ROLLBACK TO two;
+DELETE FROM item WHERE id = 2;
+RELEASE one;
+SELECT array_agg(id ORDER BY id) FROM item;
+SELECT array_agg(id ORDER BY id) FROM write_source.item;
+COMMIT;
+SELECT array_agg(id ORDER BY id) FROM write_source.item;
+BEGIN;
+DECLARE before CURSOR FOR SELECT id FROM item ORDER BY id;
+DELETE FROM item;
+FETCH ALL FROM before;
+SELECT count(*) FROM item;
+ROLLBACK;
+BEGIN;
+SELECT id FROM item WHERE id = 50 FOR UPDATE;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT id FROM item WHERE id = 50 FOR SHARE;
+COMMIT;
+-- a key that is checked when the source commits
+ALTER TABLE write_source.other ADD UNIQUE (id) DEFERRABLE INITIALLY DEFERRED;
+BEGIN;
+INSERT INTO other VALUES (1, 1), (1, 2);
+COMMIT;
+SELECT count(*) FROM write_source.other;
+BEGIN READ ONLY;
+SELECT count(*) FROM item;
+DELETE FROM item;
+ROLLBACK;
+
+-- triggers and options
+CREATE FUNCTION write_tell() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE NOTICE '% %: % -> %', TG_WHEN, TG_OP, CASE WHEN TG_OP <> 'INSERT' THEN OLD.id END, CASE WHEN TG_OP <> 'DELETE' THEN NEW END;
+	IF TG_WHEN = 'BEFORE' AND TG_OP <> 'DELETE' THEN NEW.label = 'trigger'; END IF;
+	RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+CREATE TRIGGER before_row BEFORE INSERT OR UPDATE OR DELETE ON item FOR EACH ROW EXECUTE FUNCTION write_tell();
+CREATE TRIGGER after_row AFTER INSERT OR UPDATE OR DELETE ON item FOR EACH ROW EXECUTE FUNCTION write_tell();
+INSERT INTO item (id, n, price) VALUES (60, 1, 1.005);
+UPDATE item SET n = 2 WHERE id = 60;
+DELETE FROM item WHERE id = 60;
+DROP FUNCTION write_tell() CASCADE;
+CREATE VIEW checked AS SELECT id, n FROM item WHERE n < 10 WITH CHECK OPTION;
+INSERT INTO checked VALUES (61, 9);
+UPDATE checked SET n = 11 WHERE id = 61;
+ALTER FOREIGN TABLE item OPTIONS (ADD updatable 'false');
+INSERT INTO item (id) VALUES (70);
+SELECT pg_relation_is_updatable('item', false), pg_relation_is_updatable('plain', false);
+ALTER FOREIGN TABLE item OPTIONS (DROP updatable);
+ALTER SERVER write_loop OPTIONS (ADD updatable 'false');
+UPDATE item SET n = 0;
+ALTER SERVER write_loop OPTIONS (DROP updatable);
+CREATE FOREIGN TABLE asked (id int) SERVER write_loop OPTIONS (query 'SELECT id FROM write_source.item');
+DELETE FROM asked;
+
+-- TRUNCATE
+ALTER FOREIGN TABLE plain OPTIONS (ADD truncatable 'false');
+TRUNCATE plain;
+ALTER FOREIGN TABLE plain OPTIONS (DROP truncatable);
+BEGIN;
+TRUNCATE plain, item RESTART IDENTITY CASCADE;
+SELECT count(*) FROM plain;
+ROLLBACK;
+SELECT count(*) FROM plain;
+
+-- partitions of one source: each is read before any is changed
+CREATE TABLE write_source.part1 (k int, v text);
+CREATE TABLE write_source.part2 (k int, v text);
+CREATE TABLE parts (k int, v text) PARTITION BY LIST (k);
+CREATE FOREIGN TABLE part1 PARTITION OF parts FOR VALUES IN (1) SERVER write_loop OPTIONS (schema_name 'write_source');
+CREATE FOREIGN TABLE part2 PARTITION OF parts FOR VALUES IN (2) SERVER write_loop OPTIONS (schema_name 'write_source');
+CREATE TABLE part3 PARTITION OF parts FOR VALUES IN (3);
+INSERT INTO parts SELECT 1 + g % 3, 'v' || g FROM generate_series(1, 6) g;
+COPY parts FROM stdin;
+1	copied
+3	copied
+\.
+UPDATE parts SET v = v || repeat('!', k);
+UPDATE parts SET k = 1 WHERE k = 3;
+UPDATE parts SET k = 4 - k WHERE v LIKE 'v%';
+DELETE FROM parts WHERE v LIKE 'v1%' RETURNING tableoid::regclass, *;
+SELECT tableoid::regclass, * FROM parts ORDER BY v;
+
+SET client_min_messages = warning;
+DROP SERVER write_loop CASCADE;
+DROP SCHEMA write_far, write_source CASCADE;
