@@ -23,7 +23,8 @@ CREATE VIEW connkit.connector AS
 COMMENT ON VIEW connkit.connector IS 'kinds of sources that this server can connect';
 COMMENT ON COLUMN connkit.connector.wrapper IS 'foreign-data wrapper for CREATE SERVER';
 COMMENT ON COLUMN connkit.connector.version IS 'version of the connector and of the library it runs on';
-COMMENT ON COLUMN connkit.connector.capabilities IS 'discover: lists tables; read: scans rows; remote: does work at the source; write: changes rows';
+COMMENT ON COLUMN connkit.connector.capabilities IS
+	'discover: lists tables; read: scans rows; remote: does work at the source; write: changes rows';
 COMMENT ON COLUMN connkit.connector.usable IS 'the current role may create sources of this kind';
 COMMENT ON COLUMN connkit.connector.available IS 'the connector''s module and library can be loaded';
 COMMENT ON COLUMN connkit.connector.reason IS 'why it is not available';
@@ -204,8 +205,8 @@ CREATE POLICY visible ON connkit.discovered_table FOR SELECT USING (discovery IN
 CREATE POLICY visible ON connkit.discovered_column FOR SELECT USING (discovery IN (SELECT id FROM connkit.discovery));
 CREATE POLICY visible ON connkit.discovered_key FOR SELECT USING (discovery IN (SELECT id FROM connkit.discovery));
 CREATE POLICY visible ON connkit.discovered_index FOR SELECT USING (discovery IN (SELECT id FROM connkit.discovery));
-GRANT SELECT ON connkit.connector, connkit.connector_option, connkit.source, connkit.source_table, connkit.discovery,
-	connkit.discovered_table, connkit.discovered_column, connkit.discovered_key, connkit.discovered_index TO PUBLIC;
+GRANT SELECT ON connkit.connector, connkit.connector_option, connkit.pushdown_rule, connkit.source, connkit.source_table,
+	connkit.discovery, connkit.discovered_table, connkit.discovered_column, connkit.discovered_key, connkit.discovered_index TO PUBLIC;
 
 CREATE FUNCTION connkit.source_dropped() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp AS $$

@@ -9,7 +9,8 @@ CREATE TABLE connkit.source_grant (
 	granted timestamptz NOT NULL DEFAULT clock_timestamp(),
 	PRIMARY KEY (source, privilege, grantee)
 );
-COMMENT ON TABLE connkit.source_grant IS 'roles that may send SQL of their own to a source, beside its owner; by connkit_grant_source()';
+COMMENT ON TABLE connkit.source_grant IS
+	'roles that may send SQL of their own to a source, beside its owner; by connkit_grant_source()';
 COMMENT ON COLUMN connkit.source_grant.privilege IS
 	'query: connkit_query() and foreign tables that are queries; execute: connkit_execute()';
 COMMENT ON COLUMN connkit.source_grant.grantee_mark IS 'tells the role from a later one of the same name';
@@ -44,15 +45,17 @@ CREATE FUNCTION connkit_describe_query(source name, query text,
 	AS 'MODULE_PATHNAME', 'connkit_describe_query' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION connkit_describe_query(name, text) IS 'columns of a query, which the source prepares and does not run';
 
-CREATE FUNCTION connkit.logged_requests(OUT started timestamptz, OUT source name, OUT role name, OUT pid integer, OUT request text,
-		OUT milliseconds double precision, OUT "rows" bigint, OUT bytes bigint, OUT sqlstate text) RETURNS SETOF record
+CREATE FUNCTION connkit.logged_requests(OUT started timestamptz, OUT source name, OUT role name, OUT pid integer,
+		OUT request text, OUT milliseconds double precision, OUT "rows" bigint, OUT bytes bigint, OUT sqlstate text)
+	RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'connkit_logged_requests' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION connkit.logged_requests() IS 'requests in the ring of connkit.remote_query_log that the current role may see';
 CREATE VIEW connkit.remote_query_log WITH (security_barrier) AS SELECT * FROM connkit.logged_requests();
 COMMENT ON VIEW connkit.remote_query_log IS
 	'the last requests that took a source longer than connkit.log_remote_min_duration: own ones, and all of own sources';
 COMMENT ON COLUMN connkit.remote_query_log.role IS 'who asked';
-COMMENT ON COLUMN connkit.remote_query_log.request IS 'as EXPLAIN (VERBOSE) shows it, without values that were sent beside it; long ones are cut';
+COMMENT ON COLUMN connkit.remote_query_log.request IS
+	'as EXPLAIN (VERBOSE) shows it, without values that were sent beside it; long ones are cut';
 COMMENT ON COLUMN connkit.remote_query_log.milliseconds IS 'that the source was waited for';
 COMMENT ON COLUMN connkit.remote_query_log."rows" IS 'received';
 COMMENT ON COLUMN connkit.remote_query_log.sqlstate IS 'how it failed; NULL: it did not';

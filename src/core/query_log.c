@@ -83,7 +83,8 @@ query_log_tell(const LoggedRequest *request)
 	if (shared == NULL)
 	{
 		ereport(LOG,
-				(errmsg_internal("connkit: source \"%s\" was waited for %.3f ms, " UINT64_FORMAT " rows, " UINT64_FORMAT " bytes%s%s: %s",
+				(errmsg_internal("connkit: source \"%s\" was waited for %.3f ms, " UINT64_FORMAT " rows, "
+								 UINT64_FORMAT " bytes%s%s: %s",
 								 request->source, request->milliseconds, request->rows, request->bytes,
 								 request->sqlerrcode ? ", SQLSTATE " : "",
 								 request->sqlerrcode ? unpack_sql_state(request->sqlerrcode) : "", request->request),

@@ -140,7 +140,8 @@ table()
 			fi
 		done
 	done | awk -v names="$1" '
-		{ time[$1, $2] = $3; if (!($1 in seen)) { seen[$1]; order[++queries] = $1 } if ($3 == "-" && $2 !~ /^(postgres|mysql)$/) failed[$1] }
+		{ time[$1, $2] = $3; if (!($1 in seen)) { seen[$1]; order[++queries] = $1 }
+		if ($3 == "-" && $2 !~ /^(postgres|mysql)$/) failed[$1] }
 		END {
 			n = split(names, name, " ")
 			for (i = 1; i <= n; i++)

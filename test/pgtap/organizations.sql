@@ -40,7 +40,8 @@ SELECT is_empty($$SELECT relname, privilege_type FROM member_relation, aclexplod
 	WHERE a.grantee <> relowner AND (a.grantee <> 0 OR privilege_type <> 'SELECT' OR relkind = 'S')$$,
 	'nobody else has a right but SELECT, and on a sequence none');
 SELECT set_eq($$SELECT relname FROM member_relation WHERE relkind = 'v' AND reloptions IS DISTINCT FROM '{security_barrier=true}'$$,
-	$$VALUES ('connector'::name), ('connector_option')$$, 'every view is a barrier, but those that have no rows of organizations');
+	$$VALUES ('connector'::name), ('connector_option'), ('pushdown_rule')$$,
+	'every view is a barrier, but those that have no rows of organizations');
 SELECT is_empty($$SELECT proname FROM member_function WHERE prosecdef AND NOT proconfig @> '{"search_path=pg_catalog, pg_temp"}'$$,
 	'every function that runs with its owner''s rights has a search_path');
 SELECT is_empty($$SELECT proname FROM member_function WHERE prosecdef AND prorettype <> 'event_trigger'::regtype$$,
@@ -122,9 +123,9 @@ CREATE FUNCTION readable() RETURNS SETOF text LANGUAGE sql AS
 		'home')$$;
 SET LOCAL ROLE canary_anna;
 SELECT set_eq($$SELECT relation FROM look(false) WHERE seen = 'canary'$$,
-	$$SELECT r FROM readable() AS r WHERE r NOT LIKE 'connkit.connector%'$$, 'who has the owner''s role finds canaries wherever he may read');
+	$$SELECT r FROM readable() AS r WHERE r !~ '^connkit\.(connector|pushdown_rule)'$$, 'who has the owner''s role finds canaries wherever he may read');
 SELECT set_eq($$SELECT relation FROM look(true) WHERE seen = 'canary'$$,
-	$$SELECT r FROM readable() AS r WHERE r NOT LIKE 'connkit.connector%'$$, 'and so does his function');
+	$$SELECT r FROM readable() AS r WHERE r !~ '^connkit\.(connector|pushdown_rule)'$$, 'and so does his function');
 SELECT set_eq($$SELECT relation FROM look(false) WHERE seen = 'denied'$$,
 	$$SELECT oid::regclass::text FROM member_relation WHERE relkind = 'S' OR relname IN ('secret_store', 'secret_use', 'home')$$,
 	'the store and the sequences he does not read');
@@ -225,6 +226,7 @@ INSERT INTO attempt VALUES
 	('connkit_purge_audit_log', $$connkit_purge_audit_log('0')$$, '42501'),
 	('connector_info', $$connkit.connector_info('../canary')$$, 'nothing'),
 	('connector_options', $$connkit.connector_options('../canary')$$, 'nothing'),
+	('connector_rules', $$connkit.connector_rules('../canary')$$, 'nothing'),
 	('role_is_mine', $$connkit.role_is_mine('canary_acme', '')$$, 'false'),
 	('role_is_mine', $$connkit.role_is_mine('canary_acme', (SELECT owner_mark FROM connkit.secret_store LIMIT 1))$$, '42501'),
 	('master_key_is_exposed', $$connkit.master_key_is_exposed()$$, 'false'),

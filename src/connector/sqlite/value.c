@@ -168,7 +168,7 @@ put_integer_text(CkRow *row, uint32_t i, sqlite3_stmt *stmt, sqlite3_value *valu
 	return true;
 }
 
-/* Whether the number is the one nearest to a decimal of so many digits behind the point, so that rounding to it changes nothing. */
+/* Whether the number is the one nearest to a decimal of so many digits behind the point: rounding to it changes nothing. */
 static bool
 has_scale(double number, int scale)
 {
