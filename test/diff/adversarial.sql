@@ -42,6 +42,8 @@ SELECT id FROM words WHERE (w, wc) >= ('abc', 'abc') ORDER BY id;
 SELECT id FROM words WHERE w || wt = 'aa' OR w || '' = 'abc ' ORDER BY id;
 SELECT id FROM words WHERE nullif(w, 'a') IS NULL ORDER BY id;
 SELECT id FROM words WHERE coalesce(w, 'A') = 'A' ORDER BY id;
+SELECT id FROM t WHERE xc COLLATE "C" = nullif(s, 'a') ORDER BY id;
+SELECT t.id, u.id FROM t JOIN u ON t.xc = CASE WHEN u.ks = 'abc' THEN t.s ELSE u.kc END ORDER BY t.id, u.id;
 SELECT id FROM words WHERE CASE w WHEN 'a' THEN 1 WHEN 'A' THEN 2 WHEN 'á' THEN 3 ELSE 0 END > 1 ORDER BY id;
 SELECT id FROM words WHERE greatest(w COLLATE "C", 'b') = 'b' ORDER BY id;
 SELECT id FROM words WHERE w <> 'abc' AND wt <> 'ABC' AND wc <> '' ORDER BY id;

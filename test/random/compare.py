@@ -15,10 +15,13 @@ from queries import Queries
 END_OF_ROWS = '== end of rows\n'
 END = '== end of statement:'
 TIMEOUT_MS = 2000
-# Reasons why the two sides may differ and both be right; an expression on the statement and on both SQLSTATEs.
+# Why the two sides may differ and both be right: of the source, the statement, and both SQLSTATEs.
 ALLOWED = [
     # too long for one of them
-    lambda near, far: '57014' in (near, far),
+    lambda source, statement, near, far: '57014' in (near, far),
+    # MariaDB puts columns that a join equates in place of each other, and computes what may overflow for rows without a match
+    lambda source, statement, near, far: source == 'mysql' and (near, far) == ('00000', '22003') and
+    (' JOIN ' in statement or '(SELECT ' in statement),
 ]
 
 
@@ -68,7 +71,8 @@ class Session:
 
 
 class Comparison:
-    def __init__(self, database):
+    def __init__(self, source, database):
+        self.source = source
         self.near = Session(database, 'near')
         self.far = Session(database, 'far')
         self.skipped = self.failed = 0
@@ -76,6 +80,7 @@ class Comparison:
     def difference(self, query):
         """What differs, or None."""
         statements = Queries.statements(query)
+        all_text = ' '.join(statements)
         self.near.send(statements)
         self.far.send(statements)
         near, far = self.near.results(len(statements)), self.far.results(len(statements))
@@ -85,7 +90,7 @@ class Comparison:
                 session.results(2)
         self.failed += any(state[:2] == '42' for state, _, _ in near)
         for statement, (state, rows, message), (far_state, far_rows, far_message) in zip(statements, near, far):
-            if state != far_state and any(allowed(state, far_state) for allowed in ALLOWED):
+            if state != far_state and any(allowed(self.source, all_text, state, far_state) for allowed in ALLOWED):
                 self.skipped += 1
                 return None
             if (state == '00000') != (far_state == '00000') or state[:2] != far_state[:2] and far_state[:2] != 'HV':
@@ -122,10 +127,9 @@ def main():
     source, setting, database, seed, seconds = sys.argv[1:6]
     only = int(sys.argv[6]) if len(sys.argv) > 6 else None
     queries = Queries('%s %s %s' % (seed, source, setting), source)
-    comparison = Comparison(database)
+    comparison = Comparison(source, database)
     begin = time.time()
     count = differences = 0
-    known = set()
     while time.time() < begin + float(seconds) or only:
         query = queries.next()
         count += 1
@@ -146,7 +150,7 @@ def main():
         if only:
             break
     name = 'random %s %s: %d queries of seed %s, %d differences' % (source, setting, count, seed, differences)
-    print('%sok - %s # %d too long, %d not valid' % ('not ' if differences else '', name, comparison.skipped, comparison.failed))
+    print('%sok - %s # %d not counted, %d not valid' % ('not ' if differences else '', name, comparison.skipped, comparison.failed))
     sys.stdout.flush()
 
 

@@ -80,7 +80,7 @@ scan_make_plain(CkScan *scan)
 {
 	MysqlScan  *own = scan->state;
 	const char *sql = scan->remote;
-	bool		hint = false;
+	int			hints = 0;			/* that the place is within: what is compared may hold a comparison */
 	uint32_t	arg = 0;
 	size_t		used = 0;
 
@@ -97,16 +97,16 @@ scan_make_plain(CkScan *scan)
 		if (*sql == '\'' || *sql == '"' || *sql == '`')
 			next = scan_skip_quoted(sql);
 		else if (strncmp(sql, HINT_BEGIN, strlen(HINT_BEGIN)) == 0)
-			hint = true;
-		else if (hint && strncmp(sql, HINT_END, strlen(HINT_END)) == 0)
-			hint = false;
+			hints++;
+		else if (hints > 0 && strncmp(sql, HINT_END, strlen(HINT_END)) == 0)
+			hints--;
 		else if (*sql == '?' && arg < scan->nargs)
 		{
-			if (!hint)
+			if (hints == 0)
 				own->places[own->nplaces++] = arg;
 			arg++;
 		}
-		if (!hint)
+		if (hints == 0)
 		{
 			memcpy(own->plain + used, sql, (size_t) (next - sql));
 			used += (size_t) (next - sql);
