@@ -39,6 +39,7 @@ typedef struct TableScan
 	bool		share;
 	bool		timed;
 	CommandId	command;		/* the first whose changes the query must not see */
+	bool		once;			/* the statement changes the source: all rows are read before it does */
 	RowIds	   *row_ids;		/* where rows are told apart by them, or NULL */
 
 	/* scans that have begun and not ended, for fdw_settle() */
@@ -137,6 +138,22 @@ table_scan_gone(void *arg)
 	dlist_delete(&((TableScan *) arg)->node);
 }
 
+/* True where a table of the source is among those that the statement changes. */
+static bool
+statement_changes(EState *estate, Oid serverid)
+{
+	ListCell   *lc;
+
+	foreach(lc, estate->es_plannedstmt->resultRelations)
+	{
+		RangeTblEntry *rte = exec_rt_fetch(lfirst_int(lc), estate);
+
+		if (rte->relkind == RELKIND_FOREIGN_TABLE && GetForeignServerIdByRelId(rte->relid) == serverid)
+			return true;
+	}
+	return false;
+}
+
 /* Lists the scan among those that have begun. */
 static void
 table_scan_enlist(ForeignScanState *node, TableScan *state)
@@ -145,6 +162,7 @@ table_scan_enlist(ForeignScanState *node, TableScan *state)
 
 	state->command = estate->es_snapshot ? estate->es_snapshot->curcid : InvalidCommandId;
 	state->scan_state = node;
+	state->once = statement_changes(estate, state->table.serverid);
 	state->owner = CurrentResourceOwner;
 	state->gone.func = table_scan_gone;
 	state->gone.arg = state;
@@ -396,6 +414,8 @@ start_scan(ForeignScanState *node)
 		}
 	}
 	scan_restart(state->scan, fits ? args : NULL, fits ? nargs : 0);
+	if (state->once)
+		scan_spool(state->scan);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -516,7 +536,8 @@ fdw_settle(Oid serverid, Oid userid, CommandId command)
 		CurrentResourceOwner = state->owner;
 		start_scan(node);
 		memset(node->ss.ss_ScanTupleSlot->tts_isnull, true, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor->natts);
-		scan_spool(state->scan);
+		if (!state->once)
+			scan_spool(state->scan);
 		CurrentResourceOwner = owner;
 	}
 }
