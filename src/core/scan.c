@@ -580,6 +580,8 @@ scan_spool(SourceScan *scan)
 	bool	   *isnull = palloc(sizeof(bool) * Max(ncolumns, 1));
 	int		   *places = palloc(sizeof(int) * Max(ncolumns, 1));
 
+	if (!scan->open)
+		scan->owner = owner;
 	/* an error goes to the query that needs the connection, which may catch it; the one that reads must not go on then */
 	scan->failed = true;
 	/* another query asks for this, but the files belong to the one that will read them */

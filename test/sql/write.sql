@@ -81,6 +81,15 @@ WITH moved AS (DELETE FROM other RETURNING id, n) INSERT INTO plain SELECT n, 'm
 SELECT a, b FROM write_source.plain WHERE b = 'moved' ORDER BY a;
 SELECT id, n, label FROM item ORDER BY id;
 
+-- more than fits into memory is read before it is changed
+SET work_mem = '64kB';
+BEGIN;
+INSERT INTO plain SELECT g, repeat('x', 50) FROM generate_series(1001, 4000) g;
+UPDATE plain SET b = lower(b) WHERE a > 1000;
+SELECT count(*), sum(a) FROM plain WHERE a > 1000;
+ROLLBACK;
+RESET work_mem;
+
 -- transactions
 BEGIN;
 INSERT INTO item (id) VALUES (50);
