@@ -625,13 +625,27 @@ scan_rewind(SourceScan *scan)
 	return true;
 }
 
-int64
-scan_change(SourceScan *scan, const CkValue *args, int nargs)
+void
+scan_change_begin(SourceScan *scan, const CkValue *args, int nargs)
 {
 	scan_restart(scan, args, nargs);
+	if (!scan->open)
+		scan_open(scan);
+}
+
+int64
+scan_change_end(SourceScan *scan)
+{
 	while (scan_fetch(scan))
 		CHECK_FOR_INTERRUPTS();
 	return scan->pub.affected;
+}
+
+int64
+scan_change(SourceScan *scan, const CkValue *args, int nargs)
+{
+	scan_change_begin(scan, args, nargs);
+	return scan_change_end(scan);
 }
 
 /* Forgets the spool. */

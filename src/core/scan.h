@@ -94,6 +94,10 @@ extern bool scan_rewind(SourceScan *scan);
  * that returns rows is begun by scan_restart() and read to its end by scan_next(). */
 extern int64 scan_change(SourceScan *scan, const CkValue *args, int nargs);
 
+/* The same in two: the source works at the change that was begun, while the caller does something else; args may go. */
+extern void scan_change_begin(SourceScan *scan, const CkValue *args, int nargs);
+extern int64 scan_change_end(SourceScan *scan);
+
 /* Ends the scan, stops the source's work on it, and frees it. */
 extern void scan_end(SourceScan *scan);
 

@@ -626,27 +626,103 @@ value_type_is_native(Oid type)
 }
 
 void
-value_from_datum(CkValue *value, Oid type, Datum datum, bool isnull, bool native)
+value_writer_init(ValueWriter *writer, Oid type, bool native)
 {
 	Oid			function;
 	bool		varlena;
-	char	   *text;
 
+	writer->base = getBaseType(type);
+	writer->binary = native && value_type_is_native(type);
+	writer->native = native;
+	if (writer->binary)
+		getTypeBinaryOutputInfo(type, &function, &varlena);
+	else
+		getTypeOutputInfo(type, &function, &varlena);
+	fmgr_info(function, &writer->function);
+}
+
+/* Writes the bytes of a number in the order of the wire. */
+static void
+write_bytes(CkValue *value, uint64 bits, int size)
+{
+	char	   *bytes = palloc(sizeof(uint64));
+
+	bits = pg_hton64(bits << (64 - 8 * size));
+	memcpy(bytes, &bits, sizeof(uint64));
+	value->u.p = bytes;
+	value->size = size;
+}
+
+/* Writes PostgreSQL's binary form; that of the usual types without their send functions. */
+static void
+write_binary(ValueWriter *writer, CkValue *value, Datum datum)
+{
+	bytea	   *binary;
+
+	value->type = CK_NATIVE;
+	switch (writer->base)
+	{
+		case BOOLOID:
+			write_bytes(value, DatumGetBool(datum), 1);
+			return;
+		case INT2OID:
+			write_bytes(value, (uint16) DatumGetInt16(datum), 2);
+			return;
+		case INT4OID:
+		case DATEOID:
+		case FLOAT4OID:
+			write_bytes(value, DatumGetUInt32(datum), 4);
+			return;
+		case INT8OID:
+		case FLOAT8OID:
+		case TIMEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			write_bytes(value, (uint64) DatumGetInt64(datum), 8);
+			return;
+		default:
+			binary = SendFunctionCall(&writer->function, datum);
+			value->u.p = VARDATA(binary);
+			value->size = VARSIZE(binary) - VARHDRSZ;
+			return;
+	}
+}
+
+/* Writes the value as text in UTF-8. */
+static void
+write_text(ValueWriter *writer, CkValue *value, Datum datum)
+{
+	const char *text;
+	int			size;
+
+	if (writer->base == TEXTOID || writer->base == VARCHAROID || writer->base == BPCHAROID)
+	{
+		struct varlena *string = PG_DETOAST_DATUM_PACKED(datum);
+
+		text = VARDATA_ANY(string);
+		size = VARSIZE_ANY_EXHDR(string);
+	}
+	else
+	{
+		text = OutputFunctionCall(&writer->function, datum);
+		size = strlen(text);
+	}
+	value->u.p = pg_server_to_any(text, size, PG_UTF8);
+	value->size = value->u.p == text ? size : strlen(value->u.p);
+}
+
+void
+value_write(ValueWriter *writer, CkValue *value, Datum datum, bool isnull)
+{
 	memset(value, 0, sizeof(*value));
 	if (isnull)
 		return;
-	if (native && value_type_is_native(type))
+	if (writer->binary)
 	{
-		bytea	   *binary;
-
-		getTypeBinaryOutputInfo(type, &function, &varlena);
-		binary = OidSendFunctionCall(function, datum);
-		value->type = CK_NATIVE;
-		value->u.p = VARDATA(binary);
-		value->size = VARSIZE(binary) - VARHDRSZ;
+		write_binary(writer, value, datum);
 		return;
 	}
-	switch (native ? InvalidOid : getBaseType(type))
+	switch (writer->native ? InvalidOid : writer->base)
 	{
 		case BOOLOID:
 			value->type = CK_BOOL;
@@ -699,7 +775,7 @@ value_from_datum(CkValue *value, Oid type, Datum datum, bool isnull, bool native
 			{
 				Timestamp	ts = DatumGetTimestamp(datum);
 
-				value->type = getBaseType(type) == TIMESTAMPOID ? CK_TIMESTAMP : CK_TIMESTAMPTZ;
+				value->type = writer->base == TIMESTAMPOID ? CK_TIMESTAMP : CK_TIMESTAMPTZ;
 				value->u.i = TIMESTAMP_IS_NOBEGIN(ts) ? CK_MINUS_INFINITY : TIMESTAMP_IS_NOEND(ts) ? CK_INFINITY :
 					ts + EPOCH_USECS;
 				return;
@@ -715,11 +791,19 @@ value_from_datum(CkValue *value, Oid type, Datum datum, bool isnull, bool native
 			value->type = CK_TEXT;
 			break;
 	}
-	getTypeOutputInfo(type, &function, &varlena);
-	text = OidOutputFunctionCall(function, datum);
-	text = pg_server_to_any(text, strlen(text), PG_UTF8);
-	value->u.p = text;
-	value->size = strlen(text);
+	write_text(writer, value, datum);
+}
+
+void
+value_from_datum(CkValue *value, Oid type, Datum datum, bool isnull, bool native)
+{
+	ValueWriter writer;
+
+	memset(value, 0, sizeof(*value));
+	if (isnull)
+		return;
+	value_writer_init(&writer, type, native);
+	value_write(&writer, value, datum, isnull);
 }
 
 /* Digits before and behind the point of decimal text fit; NaN and infinities do not. */

@@ -42,6 +42,20 @@ extern CkType value_type_for(Oid type);
 /* True where the type has a binary form that means the same on another PostgreSQL server. */
 extern bool value_type_is_native(Oid type);
 
+/* Writes values of one type for the source; made once for many. */
+typedef struct ValueWriter
+{
+	Oid			base;			/* base type, where the type is a domain */
+	bool		native;			/* the source is PostgreSQL: what is not binary is text */
+	bool		binary;			/* in PostgreSQL's binary form */
+	FmgrInfo	function;		/* of that form, or of the text */
+} ValueWriter;
+
+extern void value_writer_init(ValueWriter *writer, Oid type, bool native);
+
+/* *value borrows from the Datum and from the current memory context. */
+extern void value_write(ValueWriter *writer, CkValue *value, Datum datum, bool isnull);
+
 /* A parameter for the source: *value borrows from the current memory context. */
 extern void value_from_datum(CkValue *value, Oid type, Datum datum, bool isnull, bool native);
 

@@ -50,7 +50,7 @@ typedef struct TableChange
 	List	   *places;
 	List	   *returned;
 	int			flags;
-	Oid		   *types;			/* of stored and keys */
+	ValueWriter *writers;		/* of stored and keys */
 	AttrNumber *junk;			/* of each key, in the subplan's rows */
 	const char *relation;
 
@@ -58,6 +58,7 @@ typedef struct TableChange
 	int			scan_rows;		/* of an INSERT, for which scan is */
 	SourceScan *batch;			/* the same for a full batch */
 	int			batch_rows;
+	SourceScan *running;		/* that of the two whose rows are on their way to the source */
 	MemoryContext context;		/* values on their way */
 } TableChange;
 
@@ -351,22 +352,26 @@ change_begin(EState *estate, ResultRelInfo *info, CmdType operation, List *store
 {
 	Relation	relation = info->ri_RelationDesc;
 	TableChange *change = palloc0(sizeof(TableChange));
+	const CkSql *sql;
 	ListCell   *lc;
 	int			i = 0;
 
 	remote_table_init(&change->table, RelationGetRelid(relation), compat_result_user(info, estate));
 	modify_check(&change->table);
+	sql = change->table.sql;
 	change->operation = operation;
 	change->command = estate->es_output_cid;
 	change->stored = stored;
 	change->keys = keys;
 	change->returned = returned;
 	change->relation = RelationGetRelationName(relation);
-	change->types = palloc(sizeof(Oid) * (list_length(stored) + list_length(keys) + 1));
+	change->writers = palloc(sizeof(ValueWriter) * (list_length(stored) + list_length(keys) + 1));
 	foreach(lc, stored)
-		change->types[i++] = get_atttype(change->table.relid, (AttrNumber) lfirst_int(lc));
+		modify_writer_init(&change->writers[i++], sql, get_atttype(change->table.relid, (AttrNumber) lfirst_int(lc)));
 	foreach(lc, keys)
-		change->types[i++] = lfirst_int(lc) < 0 ? TEXTOID : get_atttype(change->table.relid, (AttrNumber) lfirst_int(lc));
+		value_writer_init(&change->writers[i++],
+						  lfirst_int(lc) < 0 ? TEXTOID : get_atttype(change->table.relid, (AttrNumber) lfirst_int(lc)),
+						  sql->native && lfirst_int(lc) > 0);
 	change->context = AllocSetContextCreate(estate->es_query_cxt, "connkit change", ALLOCSET_DEFAULT_SIZES);
 	info->ri_FdwState = change;
 	return change;
@@ -437,7 +442,7 @@ change_args(TableChange *change, CkValue *args, TupleTableSlot *slot, TupleTable
 		bool		isnull;
 		Datum		datum = slot_getattr(slot, attnum, &isnull);
 
-		modify_value(&values[i], &change->table, attnum, change->types[i], datum, isnull);
+		modify_write(&values[i], &change->writers[i], &change->table, attnum, datum, isnull);
 	}
 	foreach(lc, change->keys)
 	{
@@ -445,8 +450,7 @@ change_args(TableChange *change, CkValue *args, TupleTableSlot *slot, TupleTable
 		bool		isnull;
 		Datum		datum = ExecGetJunkAttribute(plan_slot, change->junk[i], &isnull);
 
-		value_from_datum(&values[nstored + i], change->types[nstored + i], datum, isnull,
-						 change->table.sql->native && lfirst_int(lc) > 0);
+		value_write(&change->writers[nstored + i], &values[nstored + i], datum, isnull);
 	}
 	if (change->places == NIL)
 		memcpy(args, values, sizeof(CkValue) * nstored);
@@ -514,6 +518,16 @@ change_run(EState *estate, TableChange *change, SourceScan *scan, CkValue *args,
 	return scan->pub.affected;
 }
 
+/* Waits for the end of what was begun: an error is raised here; the rows affected. */
+static int64
+change_finish(TableChange *change)
+{
+	SourceScan *running = change->running;
+
+	change->running = NULL;
+	return running ? scan_change_end(running) : 0;
+}
+
 /* Rows that an INSERT has put in, of those it was given. */
 static int
 inserted_rows(TableChange *change, int64 affected, int rows)
@@ -551,6 +565,7 @@ fdw_insert_batch(EState *estate, ResultRelInfo *info, TupleTableSlot **slots, Tu
 	CkValue    *args = change_all_args(change, slots, NULL, *count, &nargs);
 	SourceScan **scan = *count == change->batch_rows ? &change->batch : &change->scan;
 
+	change_finish(change);
 	if (scan == &change->scan && change->scan && change->scan_rows != *count)
 	{
 		scan_end(change->scan);
@@ -560,7 +575,11 @@ fdw_insert_batch(EState *estate, ResultRelInfo *info, TupleTableSlot **slots, Tu
 		*scan = change_scan(estate, change, insert_sql(&change->table, change->stored, NIL, change->flags, *count));
 	if (scan == &change->scan)
 		change->scan_rows = *count;
-	*count = inserted_rows(change, scan_change(*scan, args, nargs), *count);
+	/* how many rows were put in is known before, unless some are passed over; meanwhile the next come */
+	change->running = *scan;
+	scan_change_begin(*scan, args, nargs);
+	if (change->flags & MODIFY_SKIP)
+		*count = inserted_rows(change, change_finish(change), *count);
 	return *count > 0 ? slots : NULL;
 }
 
@@ -719,6 +738,7 @@ fdw_end_modify(EState *estate, ResultRelInfo *info)
 
 	if (change == NULL)
 		return;
+	change_finish(change);
 	if (change->scan)
 		scan_end(change->scan);
 	if (change->batch)

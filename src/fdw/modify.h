@@ -10,6 +10,7 @@
 #include "remote_sql.h"
 #include "remote_table.h"
 #include "scan.h"
+#include "value.h"
 
 /* ERROR where the options of the table or its server do not let it be changed. */
 extern void modify_check(const RemoteTable *table);
@@ -33,5 +34,8 @@ extern void modify_placeholder(StringInfo text, const RemoteTable *table, AttrNu
 extern bool modify_as_text(const CkSql *sql, Oid type);
 /* The value for the source; ERROR where it cannot be told. */
 extern void modify_value(CkValue *value, const RemoteTable *table, AttrNumber attnum, Oid type, Datum datum, bool isnull);
+/* The same for many values of a column. */
+extern void modify_writer_init(ValueWriter *writer, const CkSql *sql, Oid type);
+extern void modify_write(CkValue *value, ValueWriter *writer, const RemoteTable *table, AttrNumber attnum, Datum datum, bool isnull);
 
 #endif							/* CONNKIT_MODIFY_H */

@@ -181,9 +181,24 @@ value_kind(const CkValue *value)
 }
 
 void
+modify_writer_init(ValueWriter *writer, const CkSql *sql, Oid type)
+{
+	value_writer_init(writer, type, sql->native && !modify_as_text(sql, type));
+}
+
+void
 modify_value(CkValue *value, const RemoteTable *table, AttrNumber attnum, Oid type, Datum datum, bool isnull)
 {
-	value_from_datum(value, type, datum, isnull, table->sql->native && !modify_as_text(table->sql, type));
+	ValueWriter writer;
+
+	modify_writer_init(&writer, table->sql, type);
+	modify_write(value, &writer, table, attnum, datum, isnull);
+}
+
+void
+modify_write(CkValue *value, ValueWriter *writer, const RemoteTable *table, AttrNumber attnum, Datum datum, bool isnull)
+{
+	value_write(writer, value, datum, isnull);
 	if (value_within(value, &table->sql->limits))
 		return;
 	ereport(ERROR,
