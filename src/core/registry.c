@@ -46,8 +46,8 @@ connector_fault(const CkConnector *c, const char *name)
 		return "it declares REMOTE but has no SQL dialect";
 	if ((c->caps & CK_REMOTE) && !(c->caps & CK_READ))
 		return "it declares REMOTE but not READ";
-	if ((c->caps & CK_WRITE) && !(c->caps & CK_REMOTE))
-		return "it declares WRITE but not REMOTE";
+	if ((c->caps & CK_WRITE) && (c->sql == NULL || c->sql->rules == NULL || !(c->caps & CK_READ)))
+		return "it declares WRITE but has no SQL dialect, or not READ";
 	if ((c->caps & CK_DISCOVER) && c->discover == NULL &&
 		(c->sql == NULL || c->sql->tables == NULL || c->sql->columns == NULL || c->sql->types == NULL))
 		return "it declares DISCOVER but lacks discover and has no catalog queries";

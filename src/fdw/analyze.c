@@ -40,9 +40,9 @@ sample_request(const RemoteTable *table, List *attributes, double *fraction)
 	StringInfoData text;
 	const char *mark;
 
-	if (table->sql == NULL || table->sql->sample == NULL || *fraction >= 1)
+	if (!table->remote || table->sql->sample == NULL || *fraction >= 1)
 		*fraction = 1;
-	if (table->sql == NULL)
+	if (!table->remote)
 		return NULL;
 	initStringInfo(&text);
 	appendStringInfoString(&text, "SELECT");

@@ -134,7 +134,7 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 	rel->fdw_private = plan;
 	remote_table_init(&plan->table, foreigntableid, compat_check_as_user(root, rel, rte));
 	plan->connector = registry_connector_of_server(plan->table.serverid);
-	plan->has_sql = plan->table.sql != NULL;
+	plan->has_sql = plan->table.remote;
 	plan->visible = rel->relids;
 	plan->once = statement_changes(root, plan->table.serverid);
 

@@ -65,7 +65,8 @@ remote_table_init(RemoteTable *table, Oid relid, Oid userid)
 	table->options = foreign->options;
 	options = options_parse(connector, list_make2(GetForeignServer(foreign->serverid)->options, foreign->options),
 							&table->common, false);
-	if (connector->caps & CK_REMOTE)
+	table->remote = (connector->caps & CK_REMOTE) != 0;
+	if (connector->caps & (CK_REMOTE | CK_WRITE))
 		table->sql = connector->dialect ? connector->dialect(options) : connector->sql;
 	table->updatable = table->common.query == NULL &&
 		options_updatable(connector, GetForeignServer(foreign->serverid)->options, foreign->options);

@@ -18,6 +18,7 @@ typedef struct RemoteTable
 	Oid			serverid;
 	Oid			userid;			/* whose user mapping serves */
 	const CkSql *sql;			/* NULL: the connector speaks no SQL */
+	bool		remote;			/* what is read is asked for in it, too */
 	char	   *schema;			/* or NULL */
 	char	   *table;
 	char	   *query;			/* instead of a table, or NULL */

@@ -1,6 +1,6 @@
 /*
- * null.c: a connector without a source: it makes rows up. It measures the core alone, serves the tests, and is
- * the template for a new connector.
+ * null.c: a connector without a source: it makes rows up, and forgets those that it is given. It measures the core alone,
+ * serves the tests, and is the template for a new connector.
  *
  * To copy it for a source called "mine":
  *	1. cp -r src/connector/null src/connector/mine; rename null.c and null.h; put mine for null in all files; drop
@@ -8,7 +8,8 @@
  *	2. connector.mk: name the package, the compiler flags and the libraries of the client library.
  *	3. MineOptions and mine_options: what a user has to say to reach the source.
  *	4. session_open and session_close: connect within the deadline; free everything, also after a failed open.
- *	5. scan_open, scan_next, scan_close: ask for rows, put one at a time, stop.
+ *	5. scan_open, scan_next, scan_close: ask for rows, put one at a time, stop. A source that cannot be changed has no
+ *	   CK_WRITE, null_sql and null_change.
  *	6. discover: tell tables, columns and keys. A source that speaks SQL fills in a CkSql instead (sqlite/dialect.c).
  *	7. make, make contract CONNECTORS=mine, and a page docs/connector/mine.md.
  * What each member owes is said in connkit.h; docs/writing-a-connector.md leads through the steps.
@@ -21,7 +22,7 @@
 /* One scan. */
 typedef struct NullScan
 {
-	int64_t		row;			/* number of the last row put, from 1 */
+	int64_t		row;			/* number of the last row put, or taken, from 1 */
 	char	   *text;			/* a text of text_size bytes begins at each of its first LETTERS bytes */
 } NullScan;
 
@@ -109,6 +110,25 @@ null_discover(CkSession *session, CkCatalog *catalog)
 	return status;
 }
 
+/* Takes the rows of a change, so many as there are parentheses in VALUES, and forgets them. */
+static CkStatus
+null_change(CkScan *scan)
+{
+	NullScan   *null = scan->state;
+	const char *values = strstr(scan->remote, " VALUES ");
+	int64_t		rows = 0;
+	CkStatus	status = null_trouble(scan, 0);
+
+	for (const char *p = values; p && *p; p++)
+		rows += *p == '(';
+	if (!values)
+		rows = 1;				/* of defaults alone */
+	while (status == CK_OK && null->row < rows)
+		status = null_trouble(scan, ++null->row);
+	scan->affected = rows;
+	return status;
+}
+
 /* Makes the letters that the texts of the scan are cut from. */
 static CkStatus
 null_scan_open(CkScan *scan)
@@ -117,6 +137,8 @@ null_scan_open(CkScan *scan)
 	NullScan   *null = scan->state;
 	size_t		size = (size_t) options->text_size + LETTERS;
 
+	if (scan->flags & CK_SCAN_CHANGE)
+		return null_change(scan);
 	null->text = malloc(size);
 	if (null->text == NULL)
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
@@ -134,7 +156,7 @@ null_scan_next(CkScan *scan, CkRow *row)
 	int64_t		n = null->row + 1;
 	CkStatus	status;
 
-	if (n > options->rows)
+	if (n > options->rows || (scan->flags & CK_SCAN_CHANGE))
 		return CK_END;
 	status = null_trouble(scan, n);
 	if (status != CK_OK)
@@ -192,7 +214,7 @@ static CkStatus
 null_scan_rescan(CkScan *scan)
 {
 	((NullScan *) scan->state)->row = 0;
-	return null_trouble(scan, 0);
+	return scan->flags & CK_SCAN_CHANGE ? null_change(scan) : null_trouble(scan, 0);
 }
 
 /* Frees what scan_open allocated, if it got that far. */
@@ -202,9 +224,18 @@ null_scan_close(CkScan *scan)
 	free(((NullScan *) scan->state)->text);
 }
 
+/* Changes are written in SQL, of which this dialect understands INSERT. */
+static const CkSqlRule null_rules[] = {{.what = NULL}};
+static const CkSql null_sql = {
+	.quote = '"',
+	.rules = null_rules,
+	.limits = {.nan = true, .infinite_time = true},
+};
+
 static const CkConnector null_connector = {
 	.abi = CK_ABI,
-	.caps = CK_DISCOVER | CK_READ | CK_MULTI,
+	.caps = CK_DISCOVER | CK_READ | CK_MULTI | CK_WRITE,
+	.atomicity = CK_BEST_EFFORT,
 	.name = "null",
 	.title = "generated rows",
 	.version = "1.0",
@@ -212,6 +243,7 @@ static const CkConnector null_connector = {
 	.options_size = sizeof(NullOptions),
 	.session_size = sizeof(NullSession),
 	.scan_size = sizeof(NullScan),
+	.sql = &null_sql,
 	.session_open = null_session_open,
 	.session_close = null_session_close,
 	.session_check = null_session_check,
