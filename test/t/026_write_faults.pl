@@ -352,4 +352,28 @@ if ($sources{mysql})
 	is(($sources{mysql}->rows('SELECT sum(length(v)) FROM wide'))[0], '30000000', 'in smaller batches');
 }
 
+#
+# Tables whose changes cannot be undone
+#
+if ($sources{mysql})
+{
+	my $session = connection($role);
+	my $count = sub { ($sources{mysql}->rows('SELECT count(*) FROM plain'))[0] };
+
+	$sources{mysql}->run('CREATE TABLE plain (id integer PRIMARY KEY, v integer) ENGINE = MyISAM;');
+	$session->rows("CREATE FOREIGN TABLE mysql.plain (id integer OPTIONS (key 'true'), v integer) SERVER s_mysql");
+	$session->rows('INSERT INTO mysql.plain VALUES (1, 1)');
+	is($count->(), '1', 'an INSERT by itself');
+	eval { $session->rows('BEGIN; INSERT INTO mysql.plain VALUES (2, 2)') };
+	like($@, qr/^0A000 .*engine/, 'within a block it is refused');
+	$session->rows('ROLLBACK');
+	eval { $session->rows('DO $$ BEGIN INSERT INTO mysql.plain VALUES (2, 2); END $$') };
+	like($@, qr/^0A000 .*engine/, 'and within a function');
+	is($count->(), '1', 'nothing was sent');
+	$session->rows('SET connkit.allow_best_effort_writes = on');
+	$session->rows("BEGIN; INSERT INTO mysql.account VALUES (-5, 1, 'x'); INSERT INTO mysql.plain VALUES (2, 2); ROLLBACK");
+	is($count->(), '2', 'unless that is allowed');
+	is(($sources{mysql}->rows('SELECT count(*) FROM account WHERE id = -5'))[0], '0', 'what can be undone is');
+}
+
 done_testing();
