@@ -71,7 +71,7 @@ add 'a column that is not named has the source\'s default', ['write'], sub {
 
 	is(rows($session, "INSERT INTO $schema.kept (id) VALUES (1), (2)"), 2, 'INSERT');
 	is(rows($session, "INSERT INTO $schema.kept (n, id) VALUES (5, 3)"), 1, 'in another order');
-	$session->ok("COPY $schema.kept (id, n) FROM STDIN;\n4\t6\n5\t7\n\\.\n");
+	$session->ok("COPY $schema.kept (id, n) FROM STDIN;\n4\t6\n5\t7\n\\.\nSELECT 1");
 	stored($source, $schema, "1|unsaid|\n2|unsaid|\n3|unsaid|5\n4|unsaid|6\n5|unsaid|7", 'the rows');
 };
 
@@ -506,9 +506,9 @@ add 'COPY into a foreign table', ['write'], sub {
 	my $session = $source->session;
 	my $schema = writable($source, $session);
 
-	$session->ok("COPY $schema.kept FROM STDIN;\n1\ta\t1\n2\t\\N\t2\n3\tc\t\\N\n\\.\n");
+	$session->ok("COPY $schema.kept FROM STDIN;\n1\ta\t1\n2\t\\N\t2\n3\tc\t\\N\n\\.\nSELECT 1");
 	stored($source, $schema, "1|a|1\n2||2\n3|c|", 'the rows');
-	$session->fails("COPY $schema.kept FROM STDIN;\n4\ta\t1\n1\ta\t1\n\\.\n", '23505');
+	$session->fails("COPY $schema.kept FROM STDIN;\n4\ta\t1\n1\ta\t1\n\\.\nSELECT 1", '23505');
 	stored($source, $schema, "1|a|1\n2||2\n3|c|", 'nothing of what fails');
 	$source->usable($session, $schema);
 };
