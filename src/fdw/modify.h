@@ -36,6 +36,7 @@ extern bool modify_as_text(const CkSql *sql, Oid type);
 extern void modify_value(CkValue *value, const RemoteTable *table, AttrNumber attnum, Oid type, Datum datum, bool isnull);
 /* The same for many values of a column. */
 extern void modify_writer_init(ValueWriter *writer, const CkSql *sql, Oid type);
-extern void modify_write(CkValue *value, ValueWriter *writer, const RemoteTable *table, AttrNumber attnum, Datum datum, bool isnull);
+extern void modify_write(CkValue *value, ValueWriter *writer, const RemoteTable *table, AttrNumber attnum, Datum datum,
+						 bool isnull);
 
 #endif							/* CONNKIT_MODIFY_H */

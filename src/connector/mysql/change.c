@@ -21,7 +21,7 @@ static const unsigned int altering[] = {
 	ER_WARN_DATA_OUT_OF_RANGE, 1265 /* truncated */ , ER_TRUNCATED_WRONG_VALUE, 1299 /* no such moment in the time zone */ ,
 	ER_INVALID_CHARACTER_STRING, 1364 /* no default */ , 1365 /* division by zero */ , ER_TRUNCATED_WRONG_VALUE_FOR_FIELD,
 	ER_DATA_TOO_LONG, 1411 /* wrong for the type */ , ER_DATETIME_FUNCTION_OVERFLOW, 1690 /* out of range */ ,
-	1916 /* overflow of a cast, MariaDB */ , 1918 /* illegal value, MariaDB */ , 1931 /* stopped by LIMIT ROWS EXAMINED, MariaDB */ 
+	1916 /* overflow of a cast, MariaDB */ , 1918 /* illegal value, MariaDB */ , 1931 /* not all rows were examined, MariaDB */
 };
 
 /* Whether a rollback undoes what the request does, as far as its first word tells. */

@@ -173,7 +173,8 @@ connect_run(Connecting *c, const MysqlOptions *options, const char *host, const 
 
 	connecting = c;
 	done = mysql_real_connect(c->mysql, host, options->user, options->password ? options->password : "",
-							  options->dbname, (unsigned int) options->port, path, CLIENT_REMEMBER_OPTIONS | CLIENT_FOUND_ROWS) != NULL;
+							  options->dbname, (unsigned int) options->port, path,
+							  CLIENT_REMEMBER_OPTIONS | CLIENT_FOUND_ROWS) != NULL;
 	connecting = NULL;
 	if (!done && path && c->error == 0)
 		c->error = errno;
