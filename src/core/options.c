@@ -44,6 +44,8 @@ static const CkOption common_options[] = {
 	NULL, "bytes that a scan may receive; the smaller of server and table counts; 0 sets no limit"},
 	{"use_remote_estimate", CK_OPT_BOOLEAN, CK_ON_SERVER | CK_ON_TABLE, offsetof(CommonOptions, use_remote_estimate),
 	"true", 0, 0, NULL, "ask the source for row counts while a table has not been analyzed"},
+	{"parallel_capable", CK_OPT_BOOLEAN, CK_ON_SERVER | CK_ON_TABLE, offsetof(CommonOptions, parallel_capable), "true", 0, 0,
+	NULL, "whether parallel workers may read a large table by parts, each on a connection of its own"},
 	{"async_capable", CK_OPT_BOOLEAN, CK_ON_SERVER | CK_ON_TABLE, offsetof(CommonOptions, async_capable), "true", 0, 0, NULL,
 	"let the source begin its work while others are read, where a query puts the rows of several together"},
 	{"password_required", CK_OPT_BOOLEAN, CK_ON_USER, offsetof(CommonOptions, password_required), "true", 0, 0, NULL,

@@ -19,6 +19,7 @@ typedef struct CommonOptions
 	int64		max_bytes;
 	bool		use_remote_estimate;
 	bool		async_capable;
+	bool		parallel_capable;
 	bool		password_required;
 	char	   *schema_name;
 	char	   *table_name;

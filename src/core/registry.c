@@ -51,6 +51,8 @@ connector_fault(const CkConnector *c, const char *name)
 	if ((c->caps & CK_DISCOVER) && c->discover == NULL &&
 		(c->sql == NULL || c->sql->tables == NULL || c->sql->columns == NULL || c->sql->types == NULL))
 		return "it declares DISCOVER but lacks discover and has no catalog queries";
+	if (c->session_export && c->session_import == NULL)
+		return "it has session_export but lacks session_import";
 	if ((c->caps & CK_SECRETS) && c->secret_get == NULL)
 		return "it declares SECRETS but lacks secret_get";
 	for (const CkOption *o = c->options; o->name; o++)

@@ -273,6 +273,8 @@ scan_open(SourceScan *scan)
 
 	if (scan->session == NULL)
 	{
+		if (scan->snapshot)
+			session_import(scan->serverid, scan->userid, scan->snapshot);
 		scan->session = scan->alone ? session_get_alone(scan->serverid, scan->userid) :
 			session_get(scan->serverid, scan->userid, scan_use(scan));
 		scan->pub.session = &scan->session->pub;

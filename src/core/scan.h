@@ -26,6 +26,7 @@ typedef struct SourceScan
 	Oid			userid;
 	bool		share;			/* other scans of the source run beside this one */
 	bool		own_sql;		/* the request has a text of a user's, which is to read and may yet change something */
+	const char *snapshot;		/* name of the one that the source is to be read in; NULL: the transaction's own */
 	bool		alone;			/* no other scan of this transaction needs the same snapshot of the source */
 	int64		query_timeout_ms;	/* the table's, over the server's */
 	uint64		max_rows;		/* that may be received; PG_UINT64_MAX: no limit */

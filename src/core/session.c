@@ -374,27 +374,20 @@ session_event(Session *session, CkEvent event, int level)
 	return status;
 }
 
-/* Begins the transaction on the session, or has it join leader's snapshot. */
+/* Begins the transaction on the session, in the snapshot of that name or, where it is NULL, in one of its own. */
 static CkStatus
-session_begin(Session *session, Session *leader, bool share)
+session_begin(Session *session, const char *snapshot, bool share)
 {
 	CkStatus	status;
 
 	session->pub.serializable = IsolationIsSerializable();
 	session->pub.share = share;
-	/* one that joins another's snapshot is never changed */
-	session->pub.read_only = leader || XactReadOnly || !session->updatable;
+	/* what shares a snapshot is never changed */
+	session->pub.read_only = snapshot || XactReadOnly || !session->updatable;
 	session->pub.written = session->own_sql = false;
-	if (leader)
-	{
-		status = leader->pub.connector->session_join(&leader->pub, &session->pub);
-		/* the error may have been told on the leader */
-		if (status != CK_OK && leader->interrupt)
-		{
-			session->interrupt = leader->interrupt;
-			leader->interrupt = NULL;
-		}
-	}
+	session->imported = snapshot != NULL;
+	if (snapshot)
+		status = session->pub.connector->session_import(&session->pub, snapshot);
 	else
 		status = session_event(session, CK_BEGIN, 1);
 	if (status == CK_OK)
@@ -441,6 +434,21 @@ session_idle(Oid serverid, Oid userid, bool may_fail)
 	return session_connect(serverid, userid, may_fail);
 }
 
+/* Has the snapshot of the session's transaction named for others; false where they may not, or cannot, share it. */
+static bool
+session_name_snapshot(Session *session, char *name)
+{
+	CkStatus	status;
+
+	/* what it has changed, others would not see */
+	if (session->pub.connector->session_export == NULL || session->pub.written)
+		return false;
+	status = session->pub.connector->session_export(&session->pub, name, SESSION_SNAPSHOT_SIZE);
+	if (session->interrupt)
+		session_raise(session, status);
+	return status == CK_OK;
+}
+
 /*
  * Another session in the snapshot of leader's transaction, or NULL where the source or its limits do not allow one.
  */
@@ -449,20 +457,72 @@ session_sibling(Session *leader, int count)
 {
 	Session    *session;
 	CkStatus	status;
+	char		snapshot[SESSION_SNAPSHOT_SIZE];
 
-	if (leader->pub.connector->session_join == NULL || count >= SESSIONS_PER_SOURCE)
+	if (count >= SESSIONS_PER_SOURCE || !session_name_snapshot(leader, snapshot))
 		return NULL;
 	session = session_idle(leader->serverid, leader->userid, true);
 	if (session == NULL)
 		return NULL;
-	status = session_begin(session, leader, true);
+	status = session_begin(session, snapshot, true);
 	if (status == CK_OK)
 		return session;
 	if (session->interrupt)
 		session_raise(session, status);
-	if (status != CK_ERR_UNSUPPORTED)
-		session_free(session);
+	session_free(session);
 	return NULL;
+}
+
+/* The first session of the source in the transaction, or NULL. */
+static Session *
+session_first(Oid serverid, Oid userid)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &sessions)
+	{
+		Session    *session = dlist_container(Session, node, iter.cur);
+
+		if (session->serverid == serverid && session->userid == userid && session->in_transaction)
+			return session;
+	}
+	return NULL;
+}
+
+bool
+session_export(Oid serverid, Oid userid, char *name)
+{
+	Session    *session = session_first(serverid, userid);
+
+	if (session == NULL)
+	{
+		CkStatus	status;
+
+		session = session_idle(serverid, userid, false);
+		status = session_begin(session, NULL, true);
+		if (status != CK_OK)
+			session_raise(session, status);
+	}
+	return !session->lost && session_name_snapshot(session, name);
+}
+
+void
+session_import(Oid serverid, Oid userid, const char *name)
+{
+	Session    *session = session_first(serverid, userid);
+	CkStatus	status;
+
+	if (session && !session->imported)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("source \"%s\" was read by a parallel worker in a snapshot of the worker's own", session->pub.source),
+				 errhint("Functions that read sources should be PARALLEL RESTRICTED or PARALLEL UNSAFE.")));
+	if (session)
+		return;
+	session = session_idle(serverid, userid, false);
+	status = session_begin(session, name, true);
+	if (status != CK_OK)
+		session_raise(session, status);
 }
 
 bool
@@ -577,7 +637,7 @@ session_is_free(Oid serverid, Oid userid, bool share)
 		/* what a transaction has changed is seen on one session alone */
 		if (s->busy == NULL || s->pub.written)
 			return s->busy == NULL;
-		share = share && s->pub.connector->session_join;
+		share = share && s->pub.connector->session_export;
 		count++;
 	}
 	return count == 0 || (share && count < SESSIONS_PER_SOURCE);
@@ -739,6 +799,7 @@ sessions_xact_callback(XactEvent event, void *arg)
 				break;
 			}
 		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
 			sessions_confirm();
 			break;
 		case XACT_EVENT_COMMIT:

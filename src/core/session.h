@@ -74,6 +74,7 @@ typedef struct Session
 
 	bool		opened;			/* session_open succeeded and session_close was not called */
 	bool		in_transaction; /* CK_BEGIN was told */
+	bool		imported;		/* its transaction has the snapshot of another one */
 	int			level;			/* nesting level that the source knows of; 1: no savepoint */
 	bool		invalid;		/* server or mapping changed: not to be used in another transaction */
 	bool		broken;			/* to be closed as soon as nothing uses it */
@@ -126,6 +127,13 @@ extern void session_change(Session *session, CommandId command);
 
 /* The same for a scan that will be the only one of the local transaction: none is begun at the source, unless one was. */
 extern Session *session_get_alone(Oid serverid, Oid userid);
+
+/* The snapshot in which this transaction reads the source gets a name, by which sessions of other processes take it; name is
+ * of SESSION_SNAPSHOT_SIZE. False where it cannot be shared now. */
+#define SESSION_SNAPSHOT_SIZE 128
+extern bool session_export(Oid serverid, Oid userid, char *name);
+/* Has this transaction, of a parallel worker, read the source in the snapshot of that name. */
+extern void session_import(Oid serverid, Oid userid, const char *name);
 
 /* True where a scan could run now without another one being read ahead. */
 extern bool session_is_free(Oid serverid, Oid userid, bool share);

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
@@ -49,7 +50,8 @@ tables_execute(const char *sql, int nargs, Oid *types, Datum *values, const char
 	SetUserIdAndSecContext(tables_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
 							 false);
-	result = SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0);
+	/* in parallel mode, where nothing may be written, a command that would follow one that writes cannot begin */
+	result = SPI_execute_with_args(sql, nargs, types, values, nulls, IsInParallelMode(), 0);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_with_args failed: %s", sql);
 	AtEOXact_GUC(true, level);

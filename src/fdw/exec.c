@@ -64,12 +64,14 @@ typedef struct TableScan
 	bool		started;		/* args of this execution are computed */
 	bool		unfiltered;		/* the scan at hand filters here, see fdw_iterate */
 
-	/* of scans that ended, for EXPLAIN ANALYZE */
-	uint64		rows;
-	uint64		bytes;
-	uint64		round_trips;
-	uint64		executions;
-	double		remote_ms;
+	/* where several processes read parts of the table */
+	ParallelScan *parallel;		/* or NULL */
+	const char *snapshot;		/* that a worker reads in */
+	const char *part;			/* condition of the part at hand, or NULL */
+	bool		conditions;		/* the request has others */
+	bool		scan_is_part;	/* the scan at hand reads a part */
+
+	ScanFigures figures;		/* of scans that ended, for EXPLAIN ANALYZE */
 } TableScan;
 
 static dlist_head table_scans = DLIST_STATIC_INIT(table_scans);
@@ -176,6 +178,7 @@ fdw_begin(ForeignScanState *node, int eflags)
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	TableScan  *state = palloc0(sizeof(TableScan));
 	List	   *limits = private_list(plan, PRIVATE_LIMITS);
+	int			flags;
 	ListCell   *lc;
 	int			i = 0;
 
@@ -195,8 +198,10 @@ fdw_begin(ForeignScanState *node, int eflags)
 	if (plan->scan.scanrelid > 0 && plan->fdw_scan_tlist != NIL)
 		state->row_ids = row_ids_begin(node);
 	table_scan_enlist(node, state);
-	state->flags = intVal(list_nth(plan->fdw_private, PRIVATE_FLAGS)) & ~FLAG_SHARE;
-	state->share = (intVal(list_nth(plan->fdw_private, PRIVATE_FLAGS)) & FLAG_SHARE) != 0;
+	flags = intVal(list_nth(plan->fdw_private, PRIVATE_FLAGS));
+	state->flags = flags & FLAGS_OF_SCAN;
+	state->share = (flags & FLAG_SHARE) != 0;
+	state->conditions = (flags & FLAG_WHERE) != 0;
 	state->timed = (node->ss.ps.state->es_instrument & INSTRUMENT_TIMER) != 0;
 
 	state->nargs = list_length(private_list(plan, PRIVATE_PARAMS));
@@ -215,6 +220,18 @@ fdw_begin(ForeignScanState *node, int eflags)
 	state->arg_context = AllocSetContextCreate(CurrentMemoryContext, "connkit arguments", ALLOCSET_SMALL_SIZES);
 }
 
+/* Adds what the scan has done, which begins at 0 again, to that of those before it. */
+static void
+add_figures(TableScan *state, SourceScan *scan)
+{
+	state->figures.rows += scan->rows;
+	state->figures.bytes += scan->pub.bytes;
+	state->figures.round_trips += scan->pub.round_trips;
+	state->figures.remote_ms += INSTR_TIME_GET_MILLISEC(scan->remote_time);
+	scan->rows = scan->pub.bytes = scan->pub.round_trips = 0;
+	INSTR_TIME_SET_ZERO(scan->remote_time);
+}
+
 /* Keeps the figures of the scan at hand and ends it. */
 static void
 state_end_scan(TableScan *state)
@@ -224,10 +241,7 @@ state_end_scan(TableScan *state)
 	if (scan == NULL)
 		return;
 	state->scan = NULL;
-	state->rows += scan->rows;
-	state->bytes += scan->pub.bytes;
-	state->round_trips += scan->pub.round_trips;
-	state->remote_ms += INSTR_TIME_GET_MILLISEC(scan->remote_time);
+	add_figures(state, scan);
 	scan_end(scan);
 }
 
@@ -380,7 +394,6 @@ start_scan(ForeignScanState *node)
 	const char *remote;
 
 	state->started = true;
-	state->executions++;
 	MemoryContextReset(state->arg_context);
 	caller = MemoryContextSwitchTo(state->arg_context);
 	if (state->nargs > 0)
@@ -391,8 +404,10 @@ start_scan(ForeignScanState *node)
 	}
 	remote = !fits ? state->unfiltered_sql : state->keys_expr > 0 && !state->table.sql->native ?
 		remote_expand_list(state->sql, state->list_size) : state->sql;
+	if (state->part && state->part[0])
+		remote = psprintf("%s%s%s", remote, state->conditions && fits ? " AND " : " WHERE ", state->part);
 	MemoryContextSwitchTo(estate->es_query_cxt);
-	if (state->scan && (state->unfiltered == fits ||
+	if (state->scan && (state->unfiltered == fits || state->part || state->scan_is_part ||
 						(state->keys_expr > 0 && strcmp(state->scan->sql, remote) != 0)))
 		state_end_scan(state);
 	state->unfiltered = !fits;
@@ -403,20 +418,34 @@ start_scan(ForeignScanState *node)
 							   state->typmods, state->places, state->flags);
 		state->scan->timed = state->timed;
 		state->scan->share = state->share;
+		state->scan->snapshot = state->snapshot;
 		state->scan->command = state->command;
 		/* the text of a query may change something: a read-only transaction sees to it that it does not */
 		state->scan->own_sql = state->table.query != NULL;
-		state->scan->alone = state->table.query == NULL && is_alone(node);
+		state->scan->alone = state->table.query == NULL && state->parallel == NULL && is_alone(node);
 		if (node->ss.ss_currentRelation)
 		{
 			state->scan->table = RelationGetRelid(node->ss.ss_currentRelation);
 			state->scan->relation = RelationGetRelationName(node->ss.ss_currentRelation);
 		}
 	}
+	state->scan_is_part = state->part != NULL;
 	scan_restart(state->scan, fits ? args : NULL, fits ? nargs : 0);
 	if (state->once)
 		scan_spool(state->scan);
 	MemoryContextSwitchTo(caller);
+}
+
+/* Starts the next part of the table that no other process has taken; false where there is none. */
+static bool
+start_part(ForeignScanState *node)
+{
+	TableScan  *state = node->fdw_state;
+
+	if (!fdw_next_part(state->parallel, &state->part))
+		return false;
+	start_scan(node);
+	return true;
 }
 
 bool
@@ -438,6 +467,38 @@ SourceScan *
 fdw_scan(ForeignScanState *node)
 {
 	return ((TableScan *) node->fdw_state)->scan;
+}
+
+const RemoteTable *
+fdw_scan_table(ForeignScanState *node)
+{
+	return &((TableScan *) node->fdw_state)->table;
+}
+
+ParallelScan *
+fdw_parallel(ForeignScanState *node)
+{
+	return ((TableScan *) node->fdw_state)->parallel;
+}
+
+void
+fdw_set_parallel(ForeignScanState *node, ParallelScan *parallel, const char *snapshot)
+{
+	TableScan  *state = node->fdw_state;
+
+	state->parallel = parallel;
+	state->snapshot = snapshot;
+	state->part = NULL;
+}
+
+ScanFigures *
+fdw_figures(ForeignScanState *node)
+{
+	TableScan  *state = node->fdw_state;
+
+	if (state->scan)
+		add_figures(state, state->scan);
+	return &state->figures;
 }
 
 /* Divides the sums of averages by the numbers of their values, as avg() does. */
@@ -469,8 +530,11 @@ fdw_iterate(ForeignScanState *node)
 
 	if (!state->started)
 	{
-		start_scan(node);
 		memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts);
+		if (state->parallel == NULL)
+			start_scan(node);
+		else if (!start_part(node))
+			return ExecClearTuple(slot);
 	}
 	if (state->row_ids)
 	{
@@ -490,6 +554,8 @@ fdw_iterate(ForeignScanState *node)
 		if (found && state->row_ids)
 			row_ids_fill(state->row_ids, slot);
 		MemoryContextSwitchTo(caller);
+		if (!found && state->parallel && start_part(node))
+			continue;
 		if (!found)
 			return slot;
 		ExecStoreVirtualTuple(slot);
@@ -510,7 +576,8 @@ fdw_rescan(ForeignScanState *node)
 	TableScan  *state = node->fdw_state;
 
 	/* what was read before it was changed is not asked for again */
-	if (state->started && state->scan && node->ss.ps.chgParam == NULL && scan_rewind(state->scan))
+	if (state->started && state->scan && state->parallel == NULL && !state->scan_is_part && node->ss.ps.chgParam == NULL &&
+		scan_rewind(state->scan))
 		return;
 	state->started = false;
 }
@@ -557,6 +624,7 @@ fdw_explain(ForeignScanState *node, ExplainState *es)
 	TableScan  *state = node->fdw_state;
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	char	   *pushed = private_string(plan, PRIVATE_PUSHED);
+	ScanFigures *figures;
 
 	if (plan->scan.scanrelid == 0)
 		ExplainPropertyText("Relations", private_string(plan, PRIVATE_RELATIONS), es);
@@ -569,23 +637,13 @@ fdw_explain(ForeignScanState *node, ExplainState *es)
 	}
 	if (!es->analyze)
 		return;
-	if (state->scan)
-	{
-		SourceScan *scan = state->scan;
-
-		state->rows += scan->rows;
-		state->bytes += scan->pub.bytes;
-		state->round_trips += scan->pub.round_trips;
-		state->remote_ms += INSTR_TIME_GET_MILLISEC(scan->remote_time);
-		scan->rows = scan->pub.bytes = scan->pub.round_trips = 0;
-		INSTR_TIME_SET_ZERO(scan->remote_time);
-	}
-	ExplainPropertyInteger("Remote Rows", NULL, state->rows, es);
+	figures = fdw_figures(node);
+	ExplainPropertyInteger("Remote Rows", NULL, figures->rows, es);
 	if (es->verbose)
 	{
-		ExplainPropertyInteger("Remote Bytes", NULL, state->bytes, es);
-		ExplainPropertyInteger("Round Trips", NULL, state->round_trips, es);
+		ExplainPropertyInteger("Remote Bytes", NULL, figures->bytes, es);
+		ExplainPropertyInteger("Round Trips", NULL, figures->round_trips, es);
 	}
 	if (es->timing)
-		ExplainPropertyFloat("Remote Time", "ms", state->remote_ms, 3, es);
+		ExplainPropertyFloat("Remote Time", "ms", figures->remote_ms, 3, es);
 }

@@ -27,6 +27,12 @@ connkit_handler(PG_FUNCTION_ARGS)
 	routine->ForeignAsyncRequest = fdw_async_request;
 	routine->ForeignAsyncConfigureWait = fdw_async_wait;
 	routine->ForeignAsyncNotify = fdw_async_notify;
+	routine->IsForeignScanParallelSafe = fdw_is_parallel_safe;
+	routine->EstimateDSMForeignScan = fdw_parallel_estimate;
+	routine->InitializeDSMForeignScan = fdw_parallel_begin;
+	routine->ReInitializeDSMForeignScan = fdw_parallel_begin_again;
+	routine->InitializeWorkerForeignScan = fdw_parallel_join;
+	routine->ShutdownForeignScan = fdw_shutdown;
 	routine->ExplainForeignScan = fdw_explain;
 	routine->AddForeignUpdateTargets = fdw_add_update_targets;
 	routine->PlanForeignModify = fdw_plan_modify;

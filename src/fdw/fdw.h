@@ -65,6 +65,8 @@ enum
 	PRIVATE_QUOTIENTS			/* IntList: see GroupPlan */
 };
 #define FLAG_SHARE	0x10000		/* the query reads other tables of the same source */
+#define FLAG_WHERE	0x20000		/* the request ends in its conditions; else it has none */
+#define FLAGS_OF_SCAN	0xffff	/* CK_SCAN_* */
 
 extern void fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid);
 extern void fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid);
@@ -98,6 +100,8 @@ extern void fdw_where(RemoteSql *sql, const char *keyword, List *conditions);
 extern ForeignScan *fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *path, List *tlist,
 							 List *clauses, Plan *outer_plan);
 
+/* The path that reads all rows of a table that are wanted, in no order. */
+extern ForeignPath *fdw_whole_path(PlannerInfo *root, RelOptInfo *rel);
 /* A path that reads the rows whose inner_key is in a list that fdw_set_keys() gives when the scan runs. */
 extern ForeignPath *fdw_list_path(PlannerInfo *root, RelOptInfo *rel, Expr *inner_key, Oid operator, Oid key_type,
 								  Oid collation, double rows, double requests);
@@ -119,6 +123,34 @@ extern bool fdw_start(ForeignScanState *node, bool forced);
 /* The scan of a node that was started. */
 extern struct SourceScan *fdw_scan(ForeignScanState *node);
 extern void fdw_explain(ForeignScanState *node, ExplainState *es);
+
+/* parallel.c */
+typedef struct ParallelScan ParallelScan;
+extern bool fdw_is_parallel_safe(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte);
+/* Adds a path of a table whose parts are read by several processes, if the source can divide it. */
+extern void fdw_add_partial_path(PlannerInfo *root, RelOptInfo *rel);
+extern Size fdw_parallel_estimate(ForeignScanState *node, ParallelContext *pcxt);
+extern void fdw_parallel_begin(ForeignScanState *node, ParallelContext *pcxt, void *coordinate);
+extern void fdw_parallel_begin_again(ForeignScanState *node, ParallelContext *pcxt, void *coordinate);
+extern void fdw_parallel_join(ForeignScanState *node, shm_toc *toc, void *coordinate);
+extern void fdw_shutdown(ForeignScanState *node);
+/* Takes the next part for this process: *condition, empty where it is all of the table, is valid until the next call. False:
+ * all parts are taken. */
+extern bool fdw_next_part(ParallelScan *parallel, const char **condition);
+
+/* For parallel.c: the table of a scan, the parallel scan that it takes part in or NULL, and what it has done up to now. */
+typedef struct ScanFigures
+{
+	uint64		rows;
+	uint64		bytes;
+	uint64		round_trips;
+	double		remote_ms;
+} ScanFigures;
+extern const RemoteTable *fdw_scan_table(ForeignScanState *node);
+extern ParallelScan *fdw_parallel(ForeignScanState *node);
+extern ScanFigures *fdw_figures(ForeignScanState *node);
+/* snapshot: name of the one that a worker has to read in, or NULL. */
+extern void fdw_set_parallel(ForeignScanState *node, ParallelScan *parallel, const char *snapshot);
 
 /* Reads what scans of the source, for queries that must not see what this command changes, have not begun to read. */
 extern void fdw_settle(Oid serverid, Oid userid, CommandId command);

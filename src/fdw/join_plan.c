@@ -39,7 +39,8 @@ fdw_has_settings(const RelPlan *side)
 		const char *name = lfirst_node(DefElem, lc)->defname;
 
 		if (strcmp(name, "schema_name") != 0 && strcmp(name, "table_name") != 0 && strcmp(name, "query") != 0 &&
-			strcmp(name, "use_remote_estimate") != 0 && strcmp(name, "async_capable") != 0)
+			strcmp(name, "use_remote_estimate") != 0 && strcmp(name, "async_capable") != 0 &&
+			strcmp(name, "parallel_capable") != 0)
 			return true;
 	}
 	return false;

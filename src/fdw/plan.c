@@ -187,13 +187,24 @@ make_path(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan, double rows, double
 	Cost		startup,
 				total;
 	List	   *local = list_concat_copy(plan->local, plan->superset);
+	ForeignPath *path;
 
 	cost_qual_eval(&local_cost, local, root);
 	fdw_path_costs(plan, sent_rows, found_by_key, pathkeys != NIL, &local_cost, &startup, &total);
-	if (plan->outer)
-		return compat_foreign_join_path(root, rel, rows, startup, total, pathkeys, list_make1(makeInteger(limited)));
-	return compat_foreignscan_path(root, rel, rows, startup, total, pathkeys, required_outer,
-								   list_make1(makeInteger(limited)));
+	path = plan->outer ?
+		compat_foreign_join_path(root, rel, rows, startup, total, pathkeys, list_make1(makeInteger(limited))) :
+		compat_foreignscan_path(root, rel, rows, startup, total, pathkeys, required_outer, list_make1(makeInteger(limited)));
+	/* see parallel.c */
+	path->path.parallel_safe = false;
+	return path;
+}
+
+ForeignPath *
+fdw_whole_path(PlannerInfo *root, RelOptInfo *rel)
+{
+	RelPlan    *plan = rel->fdw_private;
+
+	return make_path(root, rel, plan, rel->rows, plan->sent_rows, false, NIL, NULL, false);
 }
 
 /* Adds paths that give the rows in an order that the query can use. */
@@ -369,6 +380,7 @@ fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 				 errmsg("connector \"%s\" cannot read tables", plan->connector->name),
 				 errhint("connkit.connector shows the capability \"read\" of those that do.")));
 	fdw_add_paths(root, rel);
+	fdw_add_partial_path(root, rel);
 	/* what the statement changes there is read once, before that */
 	if (plan->has_sql && bms_is_empty(rel->lateral_relids) && !plan->once)
 		add_parameterized_paths(root, rel, plan);
@@ -677,6 +689,10 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 								   ", filter (rechecked)");
 		if (path->path.pathkeys)
 			appendStringInfoString(&pushed, ", order");
+		if (path->path.parallel_aware)
+			appendStringInfoString(&pushed, ", parts");
+		if (sent)
+			flags |= FLAG_WHERE;
 	}
 	exprs = sql.params;
 	if (limited)

@@ -190,14 +190,18 @@ add_group_path(PlannerInfo *root, RelOptInfo *output, PathTarget *target, RelPla
 				startup,
 				total,
 				work;
+	ForeignPath *path;
 
 	cost_qual_eval(&local_cost, plan->local, root);
 	/* all rows are looked at and grouped before the first group is there */
 	fdw_path_costs(plan, 0, false, false, &local_cost, &startup, &looked_at);
 	work = looked_at - startup + input->sent_rows * cpu_operator_cost * list_length(plan->group->columns) * 0.5;
 	fdw_path_costs(plan, sent, true, pathkeys != NIL, &local_cost, &startup, &total);
-	add_path(output, (Path *) compat_foreign_upper_path(root, output, target, rows, startup + work, total + work, pathkeys,
-														list_make1(makeInteger(limited))));
+	path = compat_foreign_upper_path(root, output, target, rows, startup + work, total + work, pathkeys,
+									 list_make1(makeInteger(limited)));
+	/* see parallel.c */
+	path->path.parallel_safe = false;
+	add_path(output, (Path *) path);
 }
 
 /* Adds the paths: in no order, and in the query's. */

@@ -370,6 +370,14 @@ typedef struct CkSql
 	const char *literal_prefix;	/* before a quoted string literal: "N", "" */
 	const char *sample;			/* appended to FROM table: takes a random part of the rows; %f is the fraction
 								 * from 0 to 1; NULL: the whole table is read */
+
+	/* reading a table by parts, each in a session of its own, which share a snapshot; with session_export */
+	const char *blocks;			/* query of two integers: how many blocks table %t has, NULL where it cannot be divided; and
+								 * how many more sessions the user may open. %l is the table's name as a string. Until the
+								 * transaction ends, no row takes another place. NULL: tables are read as a whole */
+	const char *from_block;		/* condition for rows from block %u on: "ctid >= '(%u,0)'" */
+	const char *before_block;	/* the same for those before it */
+
 	const CkSqlRule *rules;
 	const CkSqlRule *overrides; /* optional: rules that go before those, for dialects that differ in a few */
 	CkSqlLimits limits;
@@ -446,9 +454,12 @@ struct CkConnector
 	 * savepoint. Anything but CK_OK: the core closes the session. Without it, the session is closed.
 	 * Not called with CK_MULTI: there scan_close alone stops a scan. */
 	CkStatus	(*session_cancel) (CkSession *session);
-	/* Optional. CK_BEGIN on other that gives it leader's snapshot; leader may have a scan open. CK_ERR_UNSUPPORTED:
-	 * not now; the core then does with one session. */
-	CkStatus	(*session_join) (CkSession *leader, CkSession *other);
+	/* Optional. Writes a name of the snapshot of the session's transaction, by which other sessions, those of other processes
+	 * too, take it as long as that transaction lasts; a scan may be open. CK_ERR_UNSUPPORTED: not now; the core then does with
+	 * one session. */
+	CkStatus	(*session_export) (CkSession *session, char *name, size_t size);
+	/* Required with session_export. CK_BEGIN, of a transaction that only reads, with the snapshot of that name. */
+	CkStatus	(*session_import) (CkSession *session, const char *name);
 	/* Optional; absent: every statement stands for itself. level is 2 or more for savepoints. */
 	CkStatus	(*transaction) (CkSession *session, CkEvent event, int level);
 

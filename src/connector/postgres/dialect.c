@@ -175,6 +175,24 @@ RELATIONS
 WHERE_READABLE
 " ORDER BY 1, 2, 3, 5";
 
+/*
+ * Rows keep their places in a heap as long as it is not written anew, which the lock of having read it prevents. Before 14 a
+ * part of a heap could not be found without reading all of it. Sessions beyond a limit would be refused.
+ */
+static const char blocks_query[] =
+"SELECT CASE WHEN c.relkind IN ('r', 'm') AND NOT c.relhassubclass AND m.amname = 'heap'"
+" AND pg_catalog.current_setting('server_version_num')::int4 >= 140000"
+" THEN pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int8 END,"
+" (SELECT LEAST(pg_catalog.current_setting('max_connections')::int4"
+" - pg_catalog.current_setting('superuser_reserved_connections')::int4 - pg_catalog.count(*),"
+" CASE WHEN d.datconnlimit >= 0 THEN d.datconnlimit - pg_catalog.count(*) FILTER (WHERE a.datid = d.oid) END,"
+" CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit - pg_catalog.count(*) FILTER (WHERE a.usesysid = r.oid) END)::int8"
+" FROM pg_catalog.pg_stat_activity a, pg_catalog.pg_database d, pg_catalog.pg_roles r"
+" WHERE a.datid IS NOT NULL AND d.datname = pg_catalog.current_database() AND r.rolname = session_user"
+" GROUP BY d.datconnlimit, r.rolconnlimit)"
+" FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam LEFT JOIN (SELECT FROM %t LIMIT 0) AS t ON true"
+" WHERE c.oid = %l::pg_catalog.regclass";
+
 const CkSql postgres_sql = {
 	.quote = '"',
 	.numbered = true,
@@ -188,6 +206,9 @@ const CkSql postgres_sql = {
 	.truncate = "TRUNCATE TABLE",
 	.literal_prefix = "",
 	.sample = " WHERE pg_catalog.random() < %f",
+	.blocks = blocks_query,
+	.from_block = "ctid >= '(%u,0)'::tid",
+	.before_block = "ctid < '(%u,0)'::tid",
 	.rules = postgres_rules,
 	.limits = {.nan = true, .infinite_time = true},
 	.types = postgres_types,

@@ -48,6 +48,7 @@ typedef enum PgCommandKind
 	PG_BEGIN,					/* number: PG_SERIALIZABLE, PG_READ_ONLY */
 	PG_EXPORT,					/* answers with the name of the snapshot */
 	PG_JOIN,
+	PG_HURRY,					/* locks are waited for PG_LOCK_SECONDS at most */
 	PG_SAVEPOINT,				/* number: level, or GUARD */
 	PG_ROLLBACK_TO,
 	PG_RELEASE,
@@ -57,6 +58,12 @@ typedef enum PgCommandKind
 
 #define PG_SERIALIZABLE 1
 #define PG_READ_ONLY 2
+
+/*
+ * A session that shares a snapshot may wait for a lock behind somebody who waits for one that another of these sessions holds,
+ * which waits for this one, here: a deadlock of which the source knows nothing.
+ */
+#define PG_LOCK_SECONDS 10
 
 /* The savepoint in front of a statement that may be stopped, as a level: the core's own begin at 2. */
 #define PG_GUARD 1
@@ -138,7 +145,8 @@ extern CkStatus postgres_session_check(CkSession *session);
 /* transaction.c */
 extern CkStatus postgres_transaction(CkSession *session, CkEvent event, int level);
 extern CkStatus postgres_session_cancel(CkSession *session);
-extern CkStatus postgres_session_join(CkSession *leader, CkSession *other);
+extern CkStatus postgres_session_export(CkSession *session, char *name, size_t size);
+extern CkStatus postgres_session_import(CkSession *session, const char *name);
 extern bool postgres_enqueue(PgSession *pg, int place, PgCommand command);
 extern void postgres_dequeue(PgSession *pg, int place);
 extern void postgres_order_queue(PgSession *pg);

@@ -50,6 +50,8 @@ postgres_command_text(const PgSession *pg, const PgCommand *command, char *buffe
 			return snprintf(buffer, size, "SELECT pg_catalog.pg_export_snapshot()");
 		case PG_JOIN:
 			return snprintf(buffer, size, "SET TRANSACTION SNAPSHOT '%s'", pg->snapshot);
+		case PG_HURRY:
+			return snprintf(buffer, size, "SET LOCAL lock_timeout = '%ds'", PG_LOCK_SECONDS);
 		case PG_SAVEPOINT:
 			return snprintf(buffer, size, "SAVEPOINT s%d", command->number);
 		case PG_ROLLBACK_TO:
@@ -493,15 +495,15 @@ postgres_flush_queue(CkSession *session)
 	return status;
 }
 
-/* Sees to it that the leader has exported its snapshot. */
+/* Sees to it that the source has named the session's snapshot, if it does so now. */
 static CkStatus
-postgres_export(CkSession *leader)
+postgres_name_snapshot(CkSession *session)
 {
-	PgSession  *pg = postgres_session(leader);
+	PgSession  *pg = postgres_session(session);
 	bool		queued = false;
 
 	if (pg->busy)
-		return postgres_acknowledge(leader);
+		return postgres_acknowledge(session);
 	for (int i = 0; i < pg->length; i++)
 		queued |= pg->queue[i].kind == PG_EXPORT;
 	if (!queued)
@@ -510,34 +512,37 @@ postgres_export(CkSession *leader)
 		if (pg->level > 1)
 			return CK_OK;
 		if (!postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_EXPORT}))
-			return ck_fail(leader, CK_ERR_MEMORY, "out of memory");
+			return ck_fail(session, CK_ERR_MEMORY, "out of memory");
 	}
-	return postgres_flush_queue(leader);
+	return postgres_flush_queue(session);
 }
 
 CkStatus
-postgres_session_join(CkSession *leader, CkSession *other)
+postgres_session_export(CkSession *session, char *name, size_t size)
 {
-	PgSession  *from = postgres_session(leader);
-	PgSession  *pg = postgres_session(other);
+	PgSession  *pg = postgres_session(session);
+	CkStatus	status = CK_OK;
 
-	if (!from->in_transaction || from->broken)
-		return ck_fail(other, CK_ERR_UNSUPPORTED, "there is no transaction to join");
-	if (from->snapshot[0] == '\0')
-	{
-		CkStatus	status = postgres_export(leader);
+	if (!pg->in_transaction || pg->broken)
+		return ck_fail(session, CK_ERR_UNSUPPORTED, "there is no snapshot to be shared");
+	if (pg->snapshot[0] == '\0')
+		status = postgres_name_snapshot(session);
+	if (status == CK_OK && pg->snapshot[0] == '\0')
+		return ck_fail(session, CK_ERR_UNSUPPORTED, "the snapshot cannot be shared now");
+	snprintf(name, size, "%s", pg->snapshot);
+	return status;
+}
 
-		if (status != CK_OK)
-			return status;
-	}
-	if (from->snapshot[0] == '\0')
-		return ck_fail(other, CK_ERR_UNSUPPORTED, "the snapshot cannot be shared now");
-	strcpy(pg->snapshot, from->snapshot);
+CkStatus
+postgres_session_import(CkSession *session, const char *name)
+{
+	PgSession  *pg = postgres_session(session);
+
+	snprintf(pg->snapshot, sizeof(pg->snapshot), "%s", name);
 	pg->in_transaction = true;
 	pg->level = 1;
-	/* what another session changes would not be seen by this one: it only reads */
-	if (!postgres_enqueue(pg, 0, (PgCommand) {.kind = PG_BEGIN, .number = postgres_begin_mode(other) | PG_READ_ONLY}) ||
-		!postgres_enqueue(pg, 1, (PgCommand) {.kind = PG_JOIN}))
-		return ck_fail(other, CK_ERR_MEMORY, "out of memory");
+	if (!postgres_enqueue(pg, 0, (PgCommand) {.kind = PG_BEGIN, .number = postgres_begin_mode(session) | PG_READ_ONLY}) ||
+		!postgres_enqueue(pg, 1, (PgCommand) {.kind = PG_JOIN}) || !postgres_enqueue(pg, 2, (PgCommand) {.kind = PG_HURRY}))
+		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
 	return CK_OK;
 }
