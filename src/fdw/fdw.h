@@ -39,6 +39,8 @@ typedef struct RelPlan
 	GroupPlan  *group;
 	bool		distinct;		/* it is SELECT DISTINCT */
 
+	int			subselects;		/* conditions with some that the source answers; they need the tables' aliases */
+
 	double		tuples;			/* in the table at the source */
 	double		sent_rows;		/* that the source lets through */
 	double		passing;		/* the part of them that passes what is checked only here */
@@ -97,6 +99,8 @@ extern void fdw_show_relations(StringInfo text, PlannerInfo *root, RelOptInfo *r
 extern void fdw_from(RemoteSql *sql, RelOptInfo *rel);
 /* The conditions of such a relation, behind a keyword; nothing for none. */
 extern void fdw_where(RemoteSql *sql, const char *keyword, List *conditions);
+/* HAVING of a grouping, if there is any; what is written next stands above the grouping. */
+extern bool fdw_having(RemoteSql *sql, RelPlan *plan);
 extern ForeignScan *fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *path, List *tlist,
 							 List *clauses, Plan *outer_plan);
 

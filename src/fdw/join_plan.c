@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/restrictinfo.h"
@@ -101,6 +102,7 @@ sort_conditions(PlannerInfo *root, RelOptInfo *joinrel, RelPlan *plan, List *res
 		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
 		Pushed		pushed = remote_judge(root, joinrel->relids, plan->table.sql, info->clause);
 
+		plan->subselects += pushed != PUSHED_NOT && contain_subplans((Node *) info->clause) ? 1 : 0;
 		if (plan->join_type == JOIN_SEMI ||
 			(IS_OUTER_JOIN(plan->join_type) && !RINFO_IS_PUSHED_DOWN(info, joinrel->relids)))
 		{
@@ -257,6 +259,7 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 	plan->join_type = type;
 	plan->visible = visible;
 	plan->rechecked = left->rechecked || right->rechecked;
+	plan->subselects = left->subselects + right->subselects;
 	if (!sort_conditions(root, joinrel, plan, extra->restrictlist))
 		return;
 	plan->passing = left->passing * right->passing *
@@ -340,7 +343,7 @@ fdw_from(RemoteSql *sql, RelOptInfo *rel)
 	RelPlan    *plan = rel->fdw_private;
 
 	if (plan->outer == NULL)
-		remote_from(sql->text, &plan->table, sql->qualified ? rel->relid : 0);
+		remote_from(sql->text, &plan->table, remote_alias(sql, rel->relid));
 	else if (is_condition(plan->join_type))
 		fdw_from(sql, plan->outer);
 	else

@@ -12,6 +12,7 @@
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
@@ -34,6 +35,8 @@
 #define COST_ROUND_TRIP	25.0
 #define COST_REMOTE_ROW	0.003
 #define COST_TRANSFER	0.05
+/* A sub-select for one row, in rows that the source looks at. */
+#define COST_SUBSELECT	10.0
 /* Rows of a table of which nothing is known. */
 #define DEFAULT_TUPLES	1000.0
 
@@ -141,8 +144,10 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 	foreach(lc, rel->baserestrictinfo)
 	{
 		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
+		Pushed		pushed = remote_judge(root, rel->relids, plan->table.sql, info->clause);
 
-		switch (remote_judge(root, rel->relids, plan->table.sql, info->clause))
+		plan->subselects += pushed != PUSHED_NOT && contain_subplans((Node *) info->clause) ? 1 : 0;
+		switch (pushed)
 		{
 			case PUSHED_EXACT:
 				plan->exact = lappend(plan->exact, info);
@@ -175,7 +180,7 @@ fdw_path_costs(RelPlan *plan, double sent_rows, bool found_by_key, bool sorted, 
 	/* the source's work before its first row */
 	if (sorted)
 		*startup += sent_rows * COST_REMOTE_ROW * log2(sent_rows + 1) * 0.2;
-	*total = *startup + looked_at * COST_REMOTE_ROW +
+	*total = *startup + looked_at * (1 + plan->subselects * COST_SUBSELECT) * COST_REMOTE_ROW +
 		sent_rows * (COST_TRANSFER + cpu_tuple_cost + local_cost->per_tuple);
 }
 
@@ -465,6 +470,7 @@ make_sql(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan, List *attributes, Li
 	sql->dialect = plan->table.sql;
 	sql->root = root;
 	sql->relids = sql->visible = rel->relids;
+	sql->qualified = plan->subselects > 0;
 	sql->text = text;
 	appendStringInfoString(text, "SELECT");
 	remote_select_list(text, &plan->table, attributes);
@@ -719,7 +725,7 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 	private = lappend(private, makeInteger(flags));
 	private = lappend(private, makeInteger(sql.keys));
 	/* what is never rechecked may speak of columns that are not read */
-	if (columns && unfiltered[0] == '\0')
+	if ((columns || plan->subselects > 0) && unfiltered[0] == '\0')
 		exact = NIL;
 	return make_foreignscan(tlist, local, rel->relid, exprs, private, columns, exact, outer_plan);
 }

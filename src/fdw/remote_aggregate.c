@@ -235,7 +235,8 @@ write_aggregate(RemoteSql *sql, Aggref *aggregate, Oid function)
 	GroupPlan  *group = sql->group;
 	bool		written;
 
-	if (!is_plain(aggregate))
+	/* of values of the query around alone, it would be taken for one of that query */
+	if (!is_plain(aggregate) || remote_has_outer(sql, (Node *) aggregate))
 		return false;
 	sql->group = NULL;
 	written = sql->dialect->native ? write_native(sql, aggregate) : write_ruled(sql, aggregate, function);

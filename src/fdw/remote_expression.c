@@ -217,7 +217,7 @@ sql_column(RemoteSql *sql, Var *var)
 		return false;
 	if (collation)
 		appendStringInfoChar(sql->text, '(');
-	remote_column(sql->text, fdw_table(sql->root, var->varno), sql->qualified ? var->varno : 0, var->varattno);
+	remote_column(sql->text, fdw_table(sql->root, var->varno), remote_alias(sql, var->varno), var->varattno);
 	if (collation)
 		appendStringInfo(sql->text, " COLLATE \"%s\")", collation);
 	return true;
@@ -229,6 +229,7 @@ remote_value(RemoteSql *sql, Node *node)
 	const CkSql *dialect = sql->dialect;
 	Oid			type;
 	NumericShape shape;
+	bool		written;
 
 	if (sql->keys > 0 && node == list_nth(sql->params, sql->keys - 1))
 	{
@@ -240,6 +241,8 @@ remote_value(RemoteSql *sql, Node *node)
 	if (IsA(node, Const))
 		return remote_constant(sql, (Const *) node);
 	type = exprType(node);
+	if (IsA(node, Param) && remote_outer_value(sql, (Param *) node, &written))
+		return written;
 	if (remote_parameter(sql, node))
 	{
 		if (dialect->native ? !value_type_is_native(type) : value_type_for(type) == CK_NATIVE)
@@ -284,6 +287,9 @@ remote_value(RemoteSql *sql, Node *node)
 		case T_ScalarArrayOpExpr:
 		case T_RowCompareExpr:
 			return remote_test(sql, node, PLACE_VALUE);
+		case T_SubPlan:
+		case T_AlternativeSubPlan:
+			return remote_subselect(sql, node);
 		default:
 			return false;
 	}
@@ -304,7 +310,7 @@ sql_null_test(RemoteSql *sql, NullTest *test, Place place)
 			remote_template(sql, rule->remote, "", list_make1(arg), NULL);
 	appendStringInfoChar(sql->text, '(');
 	if (IsA(arg, Var) && bms_is_member(((Var *) arg)->varno, sql->relids) && ((Var *) arg)->varattno > 0 && !sql->group)
-		remote_bare_column(sql->text, fdw_table(sql->root, ((Var *) arg)->varno), sql->qualified ? ((Var *) arg)->varno : 0,
+		remote_bare_column(sql->text, fdw_table(sql->root, ((Var *) arg)->varno), remote_alias(sql, ((Var *) arg)->varno),
 						   ((Var *) arg)->varattno);
 	else if (!remote_value(sql, arg))
 		return false;
@@ -466,30 +472,45 @@ sql_boolean(RemoteSql *sql, Node *node, Place place)
 
 	if (exprType(node) != BOOLOID)
 		return false;
-	if (sql->dialect->native)
+	if (sql->dialect->native || IsA(node, AlternativeSubPlan) ||
+		(IsA(node, SubPlan) && ((SubPlan *) node)->subLinkType != EXPR_SUBLINK))
 		return remote_value(sql, node);
 	rule = rules_find(sql->dialect, RULE_BOOL, BOOLOID, NULL);
 	return rule && remote_rule_usable(sql, rule, InvalidOid, place) &&
 		remote_template(sql, rule->remote, "", list_make1(node), NULL);
 }
 
+/* Texts that may each have a collation of its own at the source. */
+typedef struct Texts
+{
+	RemoteSql  *sql;
+	Node	   *first;
+} Texts;
+
+static bool
+texts_walker(Node *node, Texts *texts)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var) ? bms_is_member(((Var *) node)->varno, texts->sql->relids) :
+		IsA(node, Param) ? remote_has_outer(texts->sql, node) : IsA(node, SubPlan))
+	{
+		if (!OidIsValid(exprCollation(node)))
+			return false;
+		if (texts->first && !equal(texts->first, node))
+			return true;
+		texts->first = node;
+		return false;
+	}
+	return expression_tree_walker(node, texts_walker, (void *) texts);
+}
+
 bool
 remote_mixes_collations(RemoteSql *sql, Node *node)
 {
-	List	   *vars = pull_var_clause(node, PVC_RECURSE_AGGREGATES | PVC_INCLUDE_PLACEHOLDERS);
-	Var		   *first = NULL;
-	ListCell   *lc;
+	Texts		texts = {sql, NULL};
 
-	foreach(lc, vars)
-	{
-		if (!OidIsValid(exprCollation(lfirst(lc))) || !IsA(lfirst(lc), Var) ||
-			!bms_is_member(lfirst_node(Var, lc)->varno, sql->relids))
-			continue;
-		if (first && !equal(first, lfirst(lc)))
-			return true;
-		first = lfirst(lc);
-	}
-	return false;
+	return texts_walker(node, &texts);
 }
 
 static bool

@@ -6,6 +6,7 @@
 #include "access/transam.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "utils/lsyscache.h"
 
 #include "remote_sql.h"
@@ -79,7 +80,8 @@ remote_judge_list(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *
 	RemoteSql	sql = {.dialect = dialect, .root = root, .relids = relids, .text = &scratch};
 
 	initStringInfo(&scratch);
-	return dialect && sql_keys(&sql, key, operator, key_type, collation) ? PUSHED_SUPERSET : PUSHED_NOT;
+	return dialect && !contain_subplans((Node *) key) && sql_keys(&sql, key, operator, key_type, collation) ?
+		PUSHED_SUPERSET : PUSHED_NOT;
 }
 
 void

@@ -9,6 +9,7 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/tlist.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -34,7 +35,7 @@ pathkey_expression(RemoteSql *sql, PathKey *key)
 		if (sql->group && tlist_member(member->em_expr, sql->group->columns))
 			return member->em_expr;
 		if (!sql->group && bms_is_subset(member->em_relids, sql->visible) &&
-			!bms_is_empty(member->em_relids))
+			!bms_is_empty(member->em_relids) && !contain_subplans((Node *) member->em_expr))
 			return member->em_expr;
 	}
 	return NULL;

@@ -33,7 +33,13 @@ remote_parameter(RemoteSql *sql, Node *node)
 {
 	return !bms_overlap(sql->relids, pull_varnos(sql->root, node)) && !contain_volatile_functions(node) &&
 		!contain_subplans(node) && !contain_aggs_of_level(node, 0) && !contain_windowfuncs(node) &&
-		!expression_returns_set(node);
+		!expression_returns_set(node) && !remote_has_outer(sql, node);
+}
+
+Index
+remote_alias(RemoteSql *sql, Index varno)
+{
+	return sql->qualified ? sql->aliases + varno : 0;
 }
 
 void
@@ -268,11 +274,11 @@ remote_native_operator(RemoteSql *sql, Oid opno, List *args)
 }
 
 static bool
-is_column(Node *node)
+is_column(RemoteSql *sql, Node *node)
 {
 	while (IsA(node, RelabelType))
 		node = (Node *) ((RelabelType *) node)->arg;
-	return IsA(node, Var);
+	return IsA(node, Var) || remote_has_outer(sql, node);
 }
 
 /*
@@ -311,7 +317,8 @@ remote_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, Place place
 			remote_template(sql, NULL, get_opname(opno), args, NULL);
 	if (!remote_rule_usable(sql, rule, collation, place))
 		return false;
-	if (sql->collation && strcmp(name, "=") == 0 && is_column(linitial(args)) && is_column(lsecond(args)))
+	if (sql->collation && strcmp(name, "=") == 0 && is_column(sql, linitial(args)) &&
+		is_column(sql, lsecond(args)))
 		return native_text_equality(sql, args);
 	return remote_template(sql, rule->remote, name, args, NULL);
 }
@@ -501,11 +508,14 @@ remote_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condi
 {
 	StringInfoData scratch;
 	RemoteSql	sql = {.dialect = dialect, .root = root, .relids = relids, .text = &scratch};
+	Relids		varnos;
 
 	if (dialect == NULL)
 		return PUSHED_NOT;
 	initStringInfo(&scratch);
-	if (!bms_overlap(relids, pull_varnos(root, (Node *) condition)) ||
+	varnos = pull_varnos(root, (Node *) condition);
+	/* a sub-select is not asked for values of tables elsewhere: it would have to be here as well, for rows checked again */
+	if (!bms_overlap(relids, varnos) || (contain_subplans((Node *) condition) && !bms_is_subset(varnos, relids)) ||
 		contain_volatile_functions((Node *) condition) || !remote_test(&sql, (Node *) condition, PLACE_FILTER))
 		return PUSHED_NOT;
 	return sql.superset ? PUSHED_SUPERSET : PUSHED_EXACT;
@@ -514,6 +524,9 @@ remote_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condi
 void
 remote_condition(RemoteSql *sql, Expr *condition)
 {
-	if (!remote_test(sql, (Node *) condition, PLACE_FILTER))
+	if (remote_test(sql, (Node *) condition, PLACE_FILTER))
+		return;
+	sql->failed = true;
+	if (sql->outer == NULL)
 		elog(ERROR, "a condition that was judged fit cannot be written");
 }

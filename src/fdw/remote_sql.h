@@ -28,6 +28,12 @@ typedef struct RemoteSql
 	int			depth;			/* of the condition that is being written, within others */
 	struct GroupPlan *group;	/* what is written stands above this grouping, NULL none */
 	const char *collation;		/* that text columns are written with, where their own would conflict, or NULL */
+
+	/* of a sub-select */
+	struct RemoteSql *outer;	/* the query around, NULL none */
+	struct SubPlan *subplan;	/* whose parameters are values of that one */
+	Index		aliases;		/* what is added to a table's place in the range table to be its alias */
+	bool		failed;			/* a condition could not be written */
 } RemoteSql;
 
 /* What becomes of the answer to a condition, and so how faithful it has to be. */
@@ -47,7 +53,7 @@ typedef enum Pushed
 } Pushed;
 extern Pushed remote_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condition);
 
-/* Appends a condition that remote_judge() let through. */
+/* Appends a condition that remote_judge() let through; in a sub-select, where it was for other values, it may be found unfit. */
 extern void remote_condition(RemoteSql *sql, Expr *condition);
 
 /*
@@ -116,6 +122,17 @@ extern void remote_joint(StringInfo text, const char *joint, int i, int count);
 extern bool remote_ruled_equality(const CkSql *dialect, Oid operator);
 /* True where the expression holds different text columns of the table, which may have different collations there. */
 extern bool remote_mixes_collations(RemoteSql *sql, Node *node);
+
+/* Sub-selects, in remote_subselect.c. */
+
+/* Appends what a SubPlan or an AlternativeSubPlan yields. False where the source cannot be asked for it. */
+extern bool remote_subselect(RemoteSql *sql, Node *node);
+/* Appends the value of the query around that a parameter stands for; false where it is a parameter of another kind. */
+extern bool remote_outer_value(RemoteSql *sql, Param *param, bool *written);
+/* True where an expression of a sub-select holds such parameters, or others whose values the outermost query does not know. */
+extern bool remote_has_outer(RemoteSql *sql, Node *node);
+/* The number of a table's alias; 0 where columns are written without. */
+extern Index remote_alias(RemoteSql *sql, Index varno);
 
 /* How large the values of a numeric expression can be: digits before the point, and just so many behind it. */
 typedef struct NumericShape

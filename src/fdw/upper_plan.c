@@ -122,21 +122,11 @@ sort_having(RemoteSql *sql, RelPlan *plan, List *having)
 	return true;
 }
 
-/* Writes the request up to HAVING. */
-static bool
-write_request(RemoteSql *sql, RelPlan *plan)
+bool
+fdw_having(RemoteSql *sql, RelPlan *plan)
 {
-	RelPlan    *input = plan->input->fdw_private;
 	ListCell   *lc;
 
-	appendStringInfoString(sql->text, "SELECT");
-	if (!remote_group_list(sql, plan->group))
-		return false;
-	appendStringInfoString(sql->text, " FROM ");
-	fdw_from(sql, plan->input);
-	fdw_where(sql, " WHERE ", input->exact);
-	if (!remote_group_by(sql, plan->group))
-		return false;
 	sql->group = plan->group;
 	foreach(lc, plan->exact)
 	{
@@ -147,13 +137,28 @@ write_request(RemoteSql *sql, RelPlan *plan)
 	return true;
 }
 
+/* Writes the request up to HAVING. */
+static bool
+write_request(RemoteSql *sql, RelPlan *plan)
+{
+	RelPlan    *input = plan->input->fdw_private;
+
+	appendStringInfoString(sql->text, "SELECT");
+	if (!remote_group_list(sql, plan->group))
+		return false;
+	appendStringInfoString(sql->text, " FROM ");
+	fdw_from(sql, plan->input);
+	fdw_where(sql, " WHERE ", input->exact);
+	return remote_group_by(sql, plan->group) && fdw_having(sql, plan);
+}
+
 static RemoteSql
 begin_sql(PlannerInfo *root, RelPlan *plan, StringInfo text)
 {
 	RelPlan    *input = plan->input->fdw_private;
 	RemoteSql	sql = {
 		.dialect = plan->table.sql, .root = root, .relids = plan->input->relids, .visible = input->visible,
-		.qualified = input->outer != NULL, .text = text
+		.qualified = input->outer != NULL || input->subselects > 0, .text = text
 	};
 
 	initStringInfo(text);
@@ -231,6 +236,7 @@ estimate_groups(PlannerInfo *root, RelOptInfo *output, RelPlan *plan)
 	if (plan->group->keys)
 		groups = estimate_num_groups(root, plan->group->keys, plan->input->rows, NULL, NULL);
 	plan->tuples = input->tuples;
+	plan->subselects = input->subselects;
 	plan->sent_rows = clamp_row_est(groups * clauselist_selectivity(root, plan->exact, 0, JOIN_INNER, NULL));
 	output->rows = clamp_row_est(plan->sent_rows * clauselist_selectivity(root, plan->local, 0, JOIN_INNER, NULL));
 }

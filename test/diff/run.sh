@@ -65,8 +65,8 @@ work_through()
 	for setting in $CK_DIFF_SETTINGS; do
 		database=diff_${source}_$setting
 		judge=$work/$database
-		files=("$here/queries.sql" "$here/joins.sql" "$here/aggregates.sql" "$here/states.sql" "$here/$source.sql"
-			"$here/adversarial.sql")
+		files=("$here/queries.sql" "$here/joins.sql" "$here/aggregates.sql" "$here/subselects.sql" "$here/states.sql"
+			"$here/$source.sql" "$here/adversarial.sql")
 		ck_ok "$source: tables in database $database" prepare "$database" "$source"
 		[ -e "$judge.ready" ] || continue
 		session "$database" near "$judge.all" "${files[@]}"
@@ -74,14 +74,15 @@ work_through()
 		# a suite of which little reaches the source would show little
 		ck_ok "$source $setting: the source works for a third of the queries" [ $((pushed * 3)) -ge "$tests" ]
 		session "$database" near "$judge.joins" "$here/joins.sql"
-		session "$database" near "$judge.states" "$here/states.sql" "$here/aggregates.sql"
+		session "$database" near "$judge.states" "$here/states.sql" "$here/aggregates.sql" "$here/subselects.sql"
 		[ $setting = case ] || joins "nested loops" "-c enable_hashjoin=off -c enable_mergejoin=off"
 		[ $setting = accent ] ||
 			joins "one key at a time" "-c enable_hashjoin=off -c enable_mergejoin=off -c connkit.enable_lookup_join=off"
 		[ $setting = binary ] || joins "merge joins" "-c enable_hashjoin=off -c enable_nestloop=off -c enable_sort=off"
 		[ $setting = accent ] || joins "hash joins" "-c enable_mergejoin=off -c enable_nestloop=off"
 		SETTINGS="-c plan_cache_mode=force_generic_plan" \
-			compare "$source $setting/generic plans" "$database" "$judge.states" "$here/states.sql" "$here/aggregates.sql"
+			compare "$source $setting/generic plans" "$database" "$judge.states" "$here/states.sql" "$here/aggregates.sql" \
+			"$here/subselects.sql"
 	done
 	echo "# differential $source: $all comparisons, $total differences"
 }
