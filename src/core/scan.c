@@ -281,6 +281,7 @@ scan_open(SourceScan *scan)
 	}
 	scan_take_session(scan);
 	scan->session->own_sql |= scan->own_sql;
+	scan->session->altered |= scan->own_sql && (scan->pub.flags & CK_SCAN_CHANGE);
 	scan->owner = CurrentResourceOwner;
 	scan->open = true;
 	dlist_push_tail(&scan->session->scans, &scan->node);

@@ -724,11 +724,13 @@ sessions_end_transaction(CkEvent event)
 
 		if (session->in_transaction && !session->lost)
 			session_event(session, session->own_sql && !session->pub.written ? CK_ABORT : event, 1);
+		/* what else a statement of the user's has set, a commit has kept */
+		session->altered |= session->own_sql && session->pub.written;
 		session->in_transaction = false;
-		session->pub.written = false;
+		session->pub.written = session->own_sql = false;
 		session->level = 0;
 		session->busy = NULL;
-		if (session->broken || session->invalid || session->lost)
+		if (session->broken || session->invalid || session->lost || session->altered)
 			session_free(session);
 	}
 }

@@ -80,6 +80,7 @@ typedef struct Session
 	bool		broken;			/* to be closed as soon as nothing uses it */
 	bool		lost;			/* closed within a transaction that had used it */
 	bool		own_sql;		/* the transaction ran such a request: unless it was changed too, it is rolled back */
+	bool		altered;		/* connkit_execute() may have changed its settings: it ends with the transaction */
 	bool		updatable;		/* by the server's option: sources that are not have read-only transactions */
 	int			written_level;	/* nesting level whose end undoes all changes of the transaction; with pub.written */
 	CommandId	written_by;		/* the last command that changed something; with pub.written */

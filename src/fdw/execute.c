@@ -99,6 +99,7 @@ execute(Request *request, bool best_effort)
 				 errhint("Call connkit_execute() by itself, or set connkit.allow_best_effort_writes.")));
 	scan = scan_new(request->server->serverid, GetUserId(), NIL, request->text, 0, NULL, NULL, NULL, NULL,
 					CK_SCAN_CHANGE | (best_effort ? CK_SCAN_BEST_EFFORT : 0));
+	scan->own_sql = true;
 	scan->command = GetCurrentCommandId(true);
 	affected = scan_change(scan, request->args, request->nargs);
 	scan_end(scan);

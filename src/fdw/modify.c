@@ -528,13 +528,11 @@ change_finish(TableChange *change)
 	return running ? scan_change_end(running) : 0;
 }
 
-/* Rows that an INSERT has put in, of those it was given. */
+/* Rows that an INSERT has put in, of those it was given: a conflict, or a trigger at the source, may have kept some out. */
 static int
-inserted_rows(TableChange *change, int64 affected, int rows)
+inserted_rows(int64 affected, int rows)
 {
-	if (change->flags & MODIFY_SKIP)
-		return affected < 0 ? rows : (int) Min(affected, rows);
-	return rows;
+	return affected < 0 ? rows : (int) Min(affected, rows);
 }
 
 TupleTableSlot *
@@ -554,7 +552,7 @@ fdw_insert(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTable
 		change->scan = change_scan(estate, change, change->sql);
 	change->scan_rows = 1;
 	affected = change_run(estate, change, change->scan, args, nargs, slot);
-	return inserted_rows(change, affected, 1) > 0 ? slot : NULL;
+	return inserted_rows(affected, 1) > 0 ? slot : NULL;
 }
 
 TupleTableSlot **
@@ -575,11 +573,11 @@ fdw_insert_batch(EState *estate, ResultRelInfo *info, TupleTableSlot **slots, Tu
 		*scan = change_scan(estate, change, insert_sql(&change->table, change->stored, NIL, change->flags, *count));
 	if (scan == &change->scan)
 		change->scan_rows = *count;
-	/* how many rows were put in is known before, unless some are passed over; meanwhile the next come */
+	/* rows of a full batch are taken as put in, unless some are passed over; meanwhile the next come */
 	change->running = *scan;
 	scan_change_begin(*scan, args, nargs);
-	if (change->flags & MODIFY_SKIP)
-		*count = inserted_rows(change, change_finish(change), *count);
+	if ((change->flags & MODIFY_SKIP) || *count != change->batch_rows)
+		*count = inserted_rows(change_finish(change), *count);
 	return *count > 0 ? slots : NULL;
 }
 
@@ -648,7 +646,7 @@ change_row(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTable
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("a row of foreign table \"%s\" was not found again at the source", change->relation),
-				 errdetail("It was changed or deleted since it was read, or has no key."),
+				 errdetail("It was changed or deleted since it was read, has no key, or a trigger at the source keeps it."),
 				 errhint("Try the transaction again.")));
 	return NULL;
 }
@@ -690,10 +688,16 @@ routed_columns(ModifyTableState *mtstate, ResultRelInfo *info)
 static List *
 routed_returned(ModifyTableState *mtstate, ResultRelInfo *info)
 {
+	TupleDesc	desc = RelationGetDescr(info->ri_RelationDesc);
 	bool		triggers = info->ri_TrigDesc && info->ri_TrigDesc->trig_insert_after_row;
+	List	   *returned = NIL;
 
-	return info->ri_projectReturning || info->ri_returningList || info->ri_WithCheckOptions || triggers ?
-		stored_attributes(RelationGetRelid(info->ri_RelationDesc), NIL) : NIL;
+	if (!info->ri_projectReturning && !info->ri_returningList && !info->ri_WithCheckOptions && !triggers)
+		return NIL;
+	for (int i = 1; i <= desc->natts; i++)
+		if (!TupleDescAttr(desc, i - 1)->attisdropped)
+			returned = lappend_int(returned, i);
+	return returned;
 }
 
 /* ERROR where rows that an UPDATE moves would be updated once more by what it still has to do in the table that they move to. */

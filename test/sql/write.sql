@@ -179,6 +179,38 @@ UPDATE parts SET k = 4 - k WHERE v LIKE 'v%';
 DELETE FROM parts WHERE v LIKE 'v1%' RETURNING tableoid::regclass, *;
 SELECT tableoid::regclass, * FROM parts ORDER BY v;
 
+-- a trigger of the source's keeps rows out: they are not counted, and not returned
+CREATE TABLE write_source.kept (id int, n int);
+CREATE FUNCTION write_source.keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN CASE WHEN NEW.n > 0 THEN NEW END; END $$;
+CREATE TRIGGER keep BEFORE INSERT ON write_source.kept FOR EACH ROW EXECUTE FUNCTION write_source.keep();
+CREATE FOREIGN TABLE kept (id int, n int) SERVER write_loop OPTIONS (schema_name 'write_source');
+WITH i AS (INSERT INTO kept VALUES (1, 0), (2, 1) RETURNING id) SELECT array_agg(id) FROM i;
+DO $$
+DECLARE
+	inserted bigint;
+BEGIN
+	INSERT INTO kept VALUES (3, 0), (4, 1);
+	GET DIAGNOSTICS inserted = ROW_COUNT;
+	RAISE NOTICE '% rows', inserted;
+END $$;
+SELECT * FROM kept ORDER BY id;
+
+-- a column that the source computes comes back from a partition
+CREATE TABLE write_source.computed (id int, a int, b int GENERATED ALWAYS AS (a * 2) STORED);
+CREATE TABLE computed (id int, a int, b int GENERATED ALWAYS AS (a * 2) STORED) PARTITION BY LIST (id);
+CREATE FOREIGN TABLE computed1 PARTITION OF computed FOR VALUES IN (1)
+	SERVER write_loop OPTIONS (schema_name 'write_source', table_name 'computed');
+INSERT INTO computed (id, a) VALUES (1, 5) RETURNING *;
+
+-- what a statement of the user's has set ends with its transaction
+SELECT connkit_execute('write_loop', $$SELECT set_config('bytea_output', 'escape', false)$$);
+SELECT * FROM connkit_query('write_loop', $$SELECT current_setting('bytea_output')$$) AS t(setting text);
+BEGIN;
+SELECT * FROM connkit_query('write_loop', $$SELECT set_config('bytea_output', 'escape', false)$$) AS t(setting text);
+UPDATE kept SET n = n + 1 WHERE id = 2;
+COMMIT;
+SELECT * FROM connkit_query('write_loop', $$SELECT current_setting('bytea_output')$$) AS t(setting text);
+
 SET client_min_messages = warning;
 DROP SERVER write_loop CASCADE;
 DROP SCHEMA write_far, write_source CASCADE;
