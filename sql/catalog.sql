@@ -206,7 +206,8 @@ CREATE POLICY visible ON connkit.discovered_column FOR SELECT USING (discovery I
 CREATE POLICY visible ON connkit.discovered_key FOR SELECT USING (discovery IN (SELECT id FROM connkit.discovery));
 CREATE POLICY visible ON connkit.discovered_index FOR SELECT USING (discovery IN (SELECT id FROM connkit.discovery));
 GRANT SELECT ON connkit.connector, connkit.connector_option, connkit.pushdown_rule, connkit.source, connkit.source_table,
-	connkit.discovery, connkit.discovered_table, connkit.discovered_column, connkit.discovered_key, connkit.discovered_index TO PUBLIC;
+	connkit.discovery, connkit.discovered_table, connkit.discovered_column, connkit.discovered_key,
+	connkit.discovered_index TO PUBLIC;
 
 CREATE FUNCTION connkit.source_dropped() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp AS $$

@@ -670,7 +670,8 @@ routed_columns(ModifyTableState *mtstate, ResultRelInfo *info)
 {
 	TupleDesc	desc = RelationGetDescr(info->ri_RelationDesc);
 	Bitmapset  *named = ExecGetInsertedCols(info, mtstate->ps.state);
-	bool		all = mtstate->operation != CMD_INSERT || has_before_triggers(RelationGetRelid(info->ri_RelationDesc), CMD_INSERT);
+	bool		all = mtstate->operation != CMD_INSERT ||
+		has_before_triggers(RelationGetRelid(info->ri_RelationDesc), CMD_INSERT);
 	List	   *columns = NIL;
 
 	for (int i = 1; i <= desc->natts; i++)

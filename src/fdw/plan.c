@@ -57,7 +57,8 @@ query_is_single(PlannerInfo *root, RelOptInfo *rel)
 	bool		member = rel->reloptkind == RELOPT_OTHER_MEMBER_REL;
 
 	return (rel->reloptkind == RELOPT_BASEREL || rel->reloptkind == RELOPT_JOINREL || member) &&
-		bms_equal(COMPAT_QUERY_RELIDS(root), member ? rel->top_parent_relids : rel->relids) && fdw_limit_fits(root) && !parse->hasAggs &&
+		bms_equal(COMPAT_QUERY_RELIDS(root), member ? rel->top_parent_relids : rel->relids) && fdw_limit_fits(root) &&
+		!parse->hasAggs &&
 		!parse->hasWindowFuncs && parse->groupClause == NIL && parse->groupingSets == NIL && parse->distinctClause == NIL &&
 		parse->havingQual == NULL && !root->hasHavingQual;
 }

@@ -261,7 +261,8 @@ remote_keys(Oid relid)
 	return keys;
 }
 
-/* The number of the row id's column at that place, from 0 on: a system column's that no plan has beside it, as tableoid may be. */
+/* The number of the row id's column at that place, from 0 on: a system column's that no plan has beside it, as it may have
+ * tableoid. */
 static AttrNumber
 row_id_number(const char *name, int place)
 {

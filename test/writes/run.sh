@@ -71,11 +71,18 @@ part()
 	awk -v want=">> $1" '$0 == want { on = 1; next } /^>> [0-9]+$/ { on = 0 } on' "$2.out"
 }
 
+# Tells why a source's foreign tables could not be made.
+no_tables()
+{
+	sed 's/^/# /' "$work/$1.err"
+	check 1 "$1: foreign tables"
+}
+
 for source in $CK_WRITES; do
 	"make_$source" || { check 1 "$source: the table is made"; continue; }
 	table=w other=o
 	[ "$source" != mysql ] || table=writes_w other=writes_o
-	ck_psql connkit <<-END >/dev/null 2>"$work/$source.err" || { sed 's/^/# /' "$work/$source.err"; check 1 "$source: foreign tables"; continue; }
+	ck_psql connkit <<-END >/dev/null 2>"$work/$source.err" || { no_tables "$source"; continue; }
 		CREATE EXTENSION IF NOT EXISTS connkit CASCADE;
 		DROP SCHEMA IF EXISTS near, far CASCADE;
 		DROP SERVER IF EXISTS writes CASCADE;
@@ -88,7 +95,8 @@ for source in $CK_WRITES; do
 			SERVER writes OPTIONS (schema_name '$schema', table_name '$table');
 		CREATE FOREIGN TABLE far.o (id int, x int) SERVER writes OPTIONS (schema_name '$schema', table_name '$other');
 	END
-	sed -E "/^-- ([a-z]+ )*not ([a-z]+ )*$source( [a-z]+)*: /d; s/^-- not [a-z ]*: //; /^--/d" "$here/statements.sql" >"$work/$source.txt"
+	sed -E "/^-- ([a-z]+ )*not ([a-z]+ )*$source( [a-z]+)*: /d; s/^-- not [a-z ]*: //; /^--/d" \
+		"$here/statements.sql" >"$work/$source.txt"
 	session near "$work/$source.txt" "$work/$source.near"
 	session far "$work/$source.txt" "$work/$source.far"
 	line=0
