@@ -14,6 +14,7 @@ INSERT INTO w (id, b) VALUES (50, true), (51, false), (52, NULL)
 fails: INSERT INTO w (id) VALUES (1)
 INSERT INTO w (id, i) SELECT 100 + g, g FROM generate_series(1, 50) g
 INSERT INTO w (id, i) SELECT 100 + g, -g FROM generate_series(49, 55) g ON CONFLICT DO NOTHING
+INSERT INTO w (id, i) SELECT 100 + g, -g FROM generate_series(54, 57) g ON CONFLICT DO NOTHING RETURNING id
 INSERT INTO w (id, i) SELECT id + 1000, i FROM w WHERE id > 100
 INSERT INTO o SELECT g, g * 2 FROM generate_series(100, 120) g
 UPDATE w SET i = i + 1 WHERE id BETWEEN 101 AND 110

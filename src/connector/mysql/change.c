@@ -222,6 +222,8 @@ change_skips(const CkScan *scan, MYSQL_STMT *stmt)
 {
 	unsigned int code = mysql_stmt_errno(stmt);
 
+	if (code == 0)
+		code = mysql_errno(((MysqlSession *) scan->session->state)->mysql);
 	return (scan->flags & CK_SCAN_SKIP_DUPLICATE) && (code == ER_DUP_ENTRY || code == ER_DUP_ENTRY_WITH_KEY_NAME ||
 													  code == ER_DUP_KEY || code == ER_DUP_UNIQUE);
 }

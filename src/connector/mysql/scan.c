@@ -407,7 +407,14 @@ mysql_scan_next(CkScan *scan, CkRow *row)
 	else if (state->result != 0)
 	{
 		state->active = NULL;
-		return state->result == MYSQL_NO_DATA ? scan_end(scan) : scan_fail_stmt(scan);
+		if (state->result == MYSQL_NO_DATA)
+			return scan_end(scan);
+		/* of an INSERT with RETURNING the error comes where its row would be */
+		if (own->rows > 0 || !change_skips(scan, own->stmt))
+			return scan_fail_stmt(scan);
+		own->ended = true;
+		scan->affected = 0;
+		return CK_END;
 	}
 	own->rows++;
 	scan->bytes += own->fixed_bytes;
