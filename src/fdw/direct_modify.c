@@ -120,7 +120,7 @@ uses_assigned(const CkSql *sql, Node *value, List *assigned)
 
 	if (!sql->assigns_in_turn)
 		return false;
-	foreach(lc, pull_var_clause(value, 0))
+	foreach(lc, pull_var_clause(value, PVC_RECURSE_PLACEHOLDERS))
 		if (lfirst_node(Var, lc)->varattno == 0 || list_member_int(assigned, lfirst_node(Var, lc)->varattno))
 			return true;
 	return false;

@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "fdw.h"
 #include "modify.h"
+#include "registry.h"
 #include "value.h"
 
 /* What PlanForeignModify() hands on */
@@ -486,31 +487,32 @@ change_all_args(TableChange *change, TupleTableSlot **slots, TupleTableSlot *pla
 	return args;
 }
 
-/* Runs the scan and puts the row that it returns, if one is wanted, into the slot; the rows affected. */
+/* Runs the scan and puts the row that it returns, if one is wanted, into the slot, whose memory the arguments may stand in until
+ * then; the rows affected. */
 static int64
 change_run(EState *estate, TableChange *change, SourceScan *scan, CkValue *args, int nargs, TupleTableSlot *slot)
 {
 	MemoryContext caller;
-	TupleTableSlot *scratch;
+	Datum	   *values;
+	bool	   *isnull;
 	int			natts;
 	bool		found;
 
 	if (change->returned == NIL)
 		return scan_change(scan, args, nargs);
+	natts = slot->tts_tupleDescriptor->natts;
 	scan_restart(scan, args, nargs);
 	caller = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
-	natts = slot->tts_tupleDescriptor->natts;
-	scratch = slot;
-	ExecClearTuple(scratch);
-	memset(scratch->tts_isnull, true, natts);
-	found = scan_next(scan, scratch->tts_values, scratch->tts_isnull);
+	values = palloc(sizeof(Datum) * natts);
+	isnull = palloc(sizeof(bool) * natts);
+	memset(isnull, true, natts);
+	found = scan_next(scan, values, isnull);
+	ExecClearTuple(slot);
 	if (found)
 	{
-		Datum	   *values = palloc(sizeof(Datum) * natts);
-		bool	   *isnull = palloc(sizeof(bool) * natts);
-
-		ExecStoreVirtualTuple(scratch);
-		memset(isnull, true, natts);
+		memcpy(slot->tts_values, values, sizeof(Datum) * natts);
+		memcpy(slot->tts_isnull, isnull, natts);
+		ExecStoreVirtualTuple(slot);
 		while (scan_next(scan, values, isnull))
 			CHECK_FOR_INTERRUPTS();
 	}
@@ -573,10 +575,12 @@ fdw_insert_batch(EState *estate, ResultRelInfo *info, TupleTableSlot **slots, Tu
 		*scan = change_scan(estate, change, insert_sql(&change->table, change->stored, NIL, change->flags, *count));
 	if (scan == &change->scan)
 		change->scan_rows = *count;
-	/* rows of a full batch are taken as put in, unless some are passed over; meanwhile the next come */
+	/* rows of a full batch are taken as put in, unless some are passed over; meanwhile the next come, where the source works by
+	 * itself and was told all values */
 	change->running = *scan;
 	scan_change_begin(*scan, args, nargs);
-	if ((change->flags & MODIFY_SKIP) || *count != change->batch_rows)
+	if ((change->flags & MODIFY_SKIP) || *count != change->batch_rows ||
+		!registry_connector_of_server(change->table.serverid)->scan_pending)
 		*count = inserted_rows(change_finish(change), *count);
 	return *count > 0 ? slots : NULL;
 }
