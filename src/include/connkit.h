@@ -471,7 +471,8 @@ struct CkConnector
 	/* Required with CK_READ. Puts the next row: CK_OK, or CK_END. */
 	CkStatus	(*scan_next) (CkScan *scan, CkRow *row);
 	/* Optional, for who has several scans to wait for. Whether scan_next would wait for the first row of an open scan, and
-	 * for which socket. Never waits itself; errors are left to scan_next. */
+	 * for which socket. Never waits itself; errors are left to scan_next. Who has it looks at a change's args no more once
+	 * scan_open or scan_rescan has returned: the next are made meanwhile. */
 	bool		(*scan_pending) (CkScan *scan, int *socket);
 	/* Optional. From the first row again, with the scan's new args; the scan was read to its end or cancelled. Absent:
 	 * close and open. */
