@@ -766,9 +766,8 @@ sessions_confirm(void)
 		bool		written = session->pub.written;
 		CkStatus	status;
 
-		/* a user's own query may have changed something that it must not: it is rolled back, though that proves nothing */
 		if (!session->in_transaction || session->pub.connector->transaction == NULL ||
-			(!written && (session->own_sql || !IsolationIsSerializable())))
+			(!written && !IsolationIsSerializable()))
 			continue;
 		if (written && (session->lost || session->broken || !session->opened))
 			session_raise_lost(session, false);

@@ -84,9 +84,6 @@ SELECT throws_like(format($$SELECT * FROM connkit_query(%L, %L) AS t(a int)$$, s
 	('shop', 'SELECT 1; DELETE FROM t', '%error in your SQL syntax%')) AS v(source, query, message);
 CREATE FOREIGN TABLE sly (a int) SERVER writer OPTIONS (query 'SELECT 1 AS a) AS q) TO STDOUT; COMMIT; DELETE FROM own.t; COPY (SELECT a FROM (SELECT 1 AS a');
 SELECT throws_ok('SELECT * FROM sly', NULL, NULL, 'nor does a foreign table that is no query');
-BEGIN ISOLATION LEVEL SERIALIZABLE;
-SELECT is((SELECT a FROM connkit_query('writer', 'SELECT own.touch()') AS t(a int)), 1, 'a function that changes something runs');
-COMMIT;
 SELECT is((SELECT n FROM dblink('source', 'SELECT count(*) FROM own.t WHERE price > 0') AS d(n bigint)), 999::bigint, 'all is as it was');
 
 -- statements
