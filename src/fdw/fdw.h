@@ -39,7 +39,8 @@ typedef struct RelPlan
 	GroupPlan  *group;
 	bool		distinct;		/* it is SELECT DISTINCT */
 
-	int			subselects;		/* conditions with some that the source answers; they need the tables' aliases */
+	int			subselects;		/* in conditions that the source answers, those that it answers for each row */
+	bool		aliased;		/* there are some, so tables need aliases */
 
 	double		tuples;			/* in the table at the source */
 	double		sent_rows;		/* that the source lets through */

@@ -10,7 +10,6 @@
 #include "postgres.h"
 
 #include "nodes/nodeFuncs.h"
-#include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/restrictinfo.h"
@@ -102,7 +101,8 @@ sort_conditions(PlannerInfo *root, RelOptInfo *joinrel, RelPlan *plan, List *res
 		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
 		Pushed		pushed = remote_judge(root, joinrel->relids, plan->table.sql, info->clause);
 
-		plan->subselects += pushed != PUSHED_NOT && contain_subplans((Node *) info->clause) ? 1 : 0;
+		if (pushed != PUSHED_NOT)
+			remote_count_subselects((Node *) info->clause, &plan->subselects);
 		if (plan->join_type == JOIN_SEMI ||
 			(IS_OUTER_JOIN(plan->join_type) && !RINFO_IS_PUSHED_DOWN(info, joinrel->relids)))
 		{

@@ -229,6 +229,7 @@ consider_lookup_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, 
 	int			nulling = IS_OUTER_JOIN(type) ? compat_nulling_relid(extra->sjinfo) : 0;
 	CustomPath *path;
 	ForeignPath *inner_path;
+	QualCost	cost;
 	double		batches,
 				matches;
 
@@ -256,8 +257,10 @@ consider_lookup_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, 
 	path->path.parent = joinrel;
 	path->path.pathtarget = joinrel->reltarget;
 	path->path.rows = joinrel->rows;
-	path->path.startup_cost = outer_path->startup_cost + inner_path->path.startup_cost;
-	path->path.total_cost = outer_path->total_cost + inner_path->path.total_cost +
+	cost_qual_eval(&cost, extra->restrictlist, root);
+	path->path.startup_cost = outer_path->startup_cost + inner_path->path.startup_cost + cost.startup;
+	path->path.total_cost = outer_path->total_cost + inner_path->path.total_cost + cost.startup +
+		joinrel->rows * cost.per_tuple +
 		(outer_path->rows + matches) * cpu_tuple_cost + joinrel->rows * cpu_tuple_cost +
 		outer_path->rows * cpu_operator_cost * 2;
 	path->flags = COMPAT_CUSTOMPATH_PROJECTION;

@@ -12,7 +12,6 @@
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
@@ -35,7 +34,7 @@
 #define COST_ROUND_TRIP	25.0
 #define COST_REMOTE_ROW	0.003
 #define COST_TRANSFER	0.05
-/* A sub-select for one row, in rows that the source looks at. */
+/* A sub-select for one row, in rows that the source looks at. A condition with one is taken to let through a third. */
 #define COST_SUBSELECT	10.0
 /* Rows of a table of which nothing is known. */
 #define DEFAULT_TUPLES	1000.0
@@ -147,7 +146,8 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
 		Pushed		pushed = remote_judge(root, rel->relids, plan->table.sql, info->clause);
 
-		plan->subselects += pushed != PUSHED_NOT && contain_subplans((Node *) info->clause) ? 1 : 0;
+		if (pushed != PUSHED_NOT)
+			plan->aliased |= remote_count_subselects((Node *) info->clause, &plan->subselects);
 		switch (pushed)
 		{
 			case PUSHED_EXACT:
@@ -181,7 +181,8 @@ fdw_path_costs(RelPlan *plan, double sent_rows, bool found_by_key, bool sorted, 
 	/* the source's work before its first row */
 	if (sorted)
 		*startup += sent_rows * COST_REMOTE_ROW * log2(sent_rows + 1) * 0.2;
-	*total = *startup + looked_at * (1 + plan->subselects * COST_SUBSELECT) * COST_REMOTE_ROW +
+	*total = *startup + looked_at * COST_REMOTE_ROW +
+		Min(looked_at, 3 * sent_rows) * plan->subselects * COST_SUBSELECT * COST_REMOTE_ROW +
 		sent_rows * (COST_TRANSFER + cpu_tuple_cost + local_cost->per_tuple);
 }
 
@@ -341,8 +342,11 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan)
 	{
 		ParamPathInfo *param = lfirst(lc);
 		List	   *sent = list_concat_copy(plan->exact, plan->superset);
+		List	   *checked = NIL;
 		ListCell   *inner;
 		double		sent_rows;
+		QualCost	cost;
+		Path	   *path;
 
 		foreach(inner, param->ppi_clauses)
 		{
@@ -350,10 +354,15 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan)
 
 			if (remote_judge(root, rel->relids, plan->table.sql, info->clause) != PUSHED_NOT)
 				sent = lappend(sent, info);
+			else
+				checked = lappend(checked, info);
 		}
 		sent_rows = clamp_row_est(plan->tuples * clauselist_selectivity(root, sent, rel->relid, JOIN_INNER, NULL));
-		add_path(rel, (Path *) make_path(root, rel, plan, param->ppi_rows, sent_rows, true, NIL, param->ppi_req_outer,
-										 false));
+		path = (Path *) make_path(root, rel, plan, param->ppi_rows, sent_rows, true, NIL, param->ppi_req_outer, false);
+		cost_qual_eval(&cost, checked, root);
+		path->startup_cost += cost.startup;
+		path->total_cost += cost.startup + sent_rows * cost.per_tuple;
+		add_path(rel, path);
 	}
 }
 
@@ -471,7 +480,7 @@ make_sql(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan, List *attributes, Li
 	sql->dialect = plan->table.sql;
 	sql->root = root;
 	sql->relids = sql->visible = rel->relids;
-	sql->qualified = plan->subselects > 0;
+	sql->qualified = plan->aliased;
 	sql->text = text;
 	appendStringInfoString(text, "SELECT");
 	remote_select_list(text, &plan->table, attributes);
@@ -726,7 +735,7 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 	private = lappend(private, makeInteger(flags));
 	private = lappend(private, makeInteger(sql.keys));
 	/* what is never rechecked may speak of columns that are not read */
-	if ((columns || plan->subselects > 0) && unfiltered[0] == '\0')
+	if ((columns || plan->aliased) && unfiltered[0] == '\0')
 		exact = NIL;
 	return make_foreignscan(tlist, local, rel->relid, exprs, private, columns, exact, outer_plan);
 }

@@ -127,6 +127,8 @@ extern bool remote_mixes_collations(RemoteSql *sql, Node *node);
 
 /* Appends what a SubPlan or an AlternativeSubPlan yields. False where the source cannot be asked for it. */
 extern bool remote_subselect(RemoteSql *sql, Node *node);
+/* Adds to *count those of a condition that are answered for each row; true where it holds some of any kind. */
+extern bool remote_count_subselects(Node *condition, int *count);
 /* Appends the value of the query around that a parameter stands for; false where it is a parameter of another kind. */
 extern bool remote_outer_value(RemoteSql *sql, Param *param, bool *written);
 /* True where an expression of a sub-select holds such parameters, or others whose values the outermost query does not know. */

@@ -144,7 +144,8 @@ find_rows(PlannerInfo *root, bool grouped, RelOptInfo *like)
 		rel = find_join_rel(root, COMPAT_QUERY_RELIDS(root));
 	plan = rel && rel->serverid == like->serverid && rel->userid == like->userid ? rel->fdw_private : NULL;
 	if (plan == NULL || !plan->has_sql || is_special(root, root->all_baserels) || plan->rechecked ||
-		plan->superset != NIL || plan->local != NIL || (plan->input != NULL) != grouped || !bms_is_empty(rel->lateral_relids) || rel->useridiscurrent)
+		plan->superset != NIL || plan->local != NIL || (plan->input != NULL) != grouped ||
+		!bms_is_empty(rel->lateral_relids) || rel->useridiscurrent)
 		return NULL;
 	return rel;
 }
@@ -268,4 +269,21 @@ remote_subselect(RemoteSql *sql, Node *node)
 		default:
 			return false;
 	}
+}
+
+static bool
+count_walker(Node *node, int *count)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubPlan) && ((SubPlan *) node)->parParam != NIL)
+		(*count)++;
+	return expression_tree_walker(node, count_walker, (void *) count);
+}
+
+bool
+remote_count_subselects(Node *condition, int *count)
+{
+	(void) count_walker(condition, count);
+	return contain_subplans(condition);
 }

@@ -158,7 +158,7 @@ begin_sql(PlannerInfo *root, RelPlan *plan, StringInfo text)
 	RelPlan    *input = plan->input->fdw_private;
 	RemoteSql	sql = {
 		.dialect = plan->table.sql, .root = root, .relids = plan->input->relids, .visible = input->visible,
-		.qualified = input->outer != NULL || input->subselects > 0, .text = text
+		.qualified = input->outer != NULL || input->aliased, .text = text
 	};
 
 	initStringInfo(text);
