@@ -111,15 +111,15 @@ first_table(PlannerInfo *root, Relids relids)
 	return NULL;
 }
 
-/* True where one of the tables is a query of somebody's own, or the statement changes the source. */
+/* True where the statement changes the source; with own also where one of the tables is a query of somebody's own. */
 static bool
-is_special(PlannerInfo *root, Relids relids)
+is_special(PlannerInfo *root, Relids relids, bool own)
 {
 	int			i = -1;
 
 	while ((i = bms_next_member(relids, i)) >= 0)
 		if (root->simple_rel_array[i] && root->simple_rel_array[i]->fdw_private &&
-			(fdw_table(root, (Index) i)->query || ((RelPlan *) root->simple_rel_array[i]->fdw_private)->once))
+			((own && fdw_table(root, (Index) i)->query) || ((RelPlan *) root->simple_rel_array[i]->fdw_private)->once))
 			return true;
 	return false;
 }
@@ -143,7 +143,7 @@ find_rows(PlannerInfo *root, bool grouped, RelOptInfo *like)
 	else
 		rel = find_join_rel(root, COMPAT_QUERY_RELIDS(root));
 	plan = rel && rel->serverid == like->serverid && rel->userid == like->userid ? rel->fdw_private : NULL;
-	if (plan == NULL || !plan->has_sql || is_special(root, root->all_baserels) || plan->rechecked ||
+	if (plan == NULL || !plan->has_sql || is_special(root, root->all_baserels, true) || plan->rechecked ||
 		plan->superset != NIL || plan->local != NIL || (plan->input != NULL) != grouped ||
 		!bms_is_empty(rel->lateral_relids) || rel->useridiscurrent)
 		return NULL;
@@ -188,7 +188,7 @@ write_select(RemoteSql *outer, SubPlan *subplan)
 		.aliases = outer->aliases + outer->root->simple_rel_array_size
 	};
 
-	if (plan == NULL || is_special(outer->root, outer->relids) || plan->table.sql != outer->dialect ||
+	if (plan == NULL || is_special(outer->root, outer->relids, false) || plan->table.sql != outer->dialect ||
 		fdw_has_settings(input))
 		return false;
 	/* a sub-select of many rows is an error that other sources do not raise */
