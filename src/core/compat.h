@@ -29,6 +29,8 @@
 #endif
 #include "commands/cluster.h"
 #include "executor/executor.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
 #include "foreign/fdwapi.h"
 #include "funcapi.h"
 #include "nodes/pathnodes.h"
@@ -86,6 +88,41 @@ compat_foreign_join_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost s
 	return create_foreign_join_path(root, rel, NULL, rows, startup_cost, total_cost, pathkeys, rel->lateral_relids, NULL,
 									fdw_private);
 #endif
+}
+
+/* EXPLAIN of 18 fails where a window function has no WindowAgg below it */
+#define COMPAT_SHOWS_WINDOWS (PG_VERSION_NUM < 180000)
+
+/* The conditions that what computes these window functions has to filter by, since nothing above does */
+static inline List *
+compat_run_conditions(PlannerInfo *root, List *functions)
+{
+	List	   *conditions = NIL;
+#if PG_VERSION_NUM >= 170000
+	ListCell   *lc;
+
+	foreach(lc, functions)
+	{
+		WindowFunc *function = lfirst_node(WindowFunc, lc);
+		ListCell   *condition;
+
+		foreach(condition, function->runCondition)
+		{
+			WindowFuncRunCondition *run = lfirst_node(WindowFuncRunCondition, condition);
+			Expr	   *left = run->wfunc_left ? (Expr *) function : run->arg;
+			Expr	   *right = run->wfunc_left ? run->arg : (Expr *) function;
+
+			conditions = lappend(conditions, make_opclause(run->opno, BOOLOID, false, copyObject(left), copyObject(right),
+														   InvalidOid, run->inputcollid));
+		}
+	}
+#elif PG_VERSION_NUM >= 150000
+	ListCell   *lc;
+
+	foreach(lc, root->parse->windowClause)
+		conditions = list_concat(conditions, lfirst_node(WindowClause, lc)->runCondition);
+#endif
+	return conditions;
 }
 
 /* create_foreign_upper_path: the same */

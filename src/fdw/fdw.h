@@ -38,6 +38,7 @@ typedef struct RelPlan
 	RelOptInfo *input;
 	GroupPlan  *group;
 	bool		distinct;		/* it is SELECT DISTINCT */
+	bool		window;			/* of window functions: exact holds what the source filters by them, local checks it again */
 
 	int			subselects;		/* in conditions that the source answers, those that it answers for each row */
 	bool		aliased;		/* there are some, so tables need aliases */
@@ -80,6 +81,14 @@ extern void fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *o
 extern void fdw_add_paths(PlannerInfo *root, RelOptInfo *rel);
 /* Adds the paths of grouped rows, if the source can group. */
 extern void fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOptInfo *output, void *extra);
+/* A plan of what is done with all rows of an input. */
+extern RelPlan *fdw_upper_plan(RelOptInfo *input);
+/* A request for that, still empty. */
+extern RemoteSql fdw_begin_upper(PlannerInfo *root, RelPlan *plan, StringInfo text);
+/* Adds the paths of window functions over an input that the source answers wholly, if it has them. */
+extern void fdw_window_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output);
+/* Appends the request of a plan that was made there. */
+extern void fdw_write_window(RemoteSql *sql, RelPlan *plan);
 extern ForeignScan *fdw_plan_group(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist, Plan *outer_plan);
 /* True for tables that are read in a way of their own: other than their server's. */
 extern bool fdw_has_settings(const RelPlan *plan);

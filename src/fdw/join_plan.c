@@ -304,7 +304,7 @@ fdw_show_relations(StringInfo text, PlannerInfo *root, RelOptInfo *rel)
 
 	if (plan->input)
 	{
-		appendStringInfoString(text, plan->distinct ? "Distinct on (" : "Aggregate on (");
+		appendStringInfoString(text, plan->window ? "Window on (" : plan->distinct ? "Distinct on (" : "Aggregate on (");
 		fdw_show_relations(text, root, plan->input);
 		appendStringInfoChar(text, ')');
 		return;

@@ -65,9 +65,8 @@ is_short(Node *key)
 	return (type == VARCHAROID || type == BPCHAROID) && typmod >= 0 && typmod - VARHDRSZ <= SHORT_KEY;
 }
 
-/* Writes what the source groups by, so that it puts together what PostgreSQL does. It is read as the key's value. */
-static bool
-write_key(RemoteSql *sql, Node *key)
+bool
+remote_key(RemoteSql *sql, Node *key)
 {
 	const CkSqlRule *rule = rules_find(sql->dialect, RULE_GROUP, rule_type(key), NULL);
 	Oid			collation = exprCollation(key);
@@ -137,7 +136,7 @@ write_argument(RemoteSql *sql, Aggref *aggregate, const char *name)
 	else if (counts)
 	{
 		if ((rules_find(sql->dialect, RULE_GROUP_BY, rule_type(argument), NULL) && !is_short(argument)) ||
-			!write_key(sql, argument))
+			!remote_key(sql, argument))
 			return false;
 	}
 	else if (!remote_value(sql, argument))
@@ -200,12 +199,15 @@ write_native(RemoteSql *sql, Aggref *aggregate)
 	/* an aggregate has no declared length, so what is filled up with blanks would lack them */
 	if (type == BPCHAROID && strcmp(name, "count") != 0)
 		return false;
+	/* sums of floats depend on the order of the rows within a frame */
+	if (sql->over && (type == FLOAT4OID || type == FLOAT8OID) && (strcmp(name, "sum") == 0 || strcmp(name, "avg") == 0))
+		return false;
 	appendStringInfo(sql->text, "%s(", name);
 	if (aggregate->aggdistinct)
 		appendStringInfoString(sql->text, "DISTINCT ");
 	if (argument == NULL)
 		appendStringInfoChar(sql->text, '*');
-	else if (aggregate->aggdistinct && strcmp(name, "count") == 0 ? !write_key(sql, argument) :
+	else if (aggregate->aggdistinct && strcmp(name, "count") == 0 ? !remote_key(sql, argument) :
 			 rule ? !remote_template(sql, rule->remote, name, list_make1(argument), NULL) : !remote_value(sql, argument))
 		return false;
 	appendStringInfoChar(sql->text, ')');
@@ -216,6 +218,7 @@ write_native(RemoteSql *sql, Aggref *aggregate)
 			return false;
 		appendStringInfoChar(sql->text, ')');
 	}
+	appendStringInfoString(sql->text, sql->over ? sql->over : "");
 	return true;
 }
 
@@ -241,6 +244,28 @@ write_aggregate(RemoteSql *sql, Aggref *aggregate, Oid function)
 	sql->group = NULL;
 	written = sql->dialect->native ? write_native(sql, aggregate) : write_ruled(sql, aggregate, function);
 	sql->group = group;
+	return written;
+}
+
+bool
+remote_window_aggregate(RemoteSql *sql, WindowFunc *function, const char *over)
+{
+	Aggref	   *aggregate = makeNode(Aggref);
+	ListCell   *lc;
+	bool		written;
+
+	aggregate->aggfnoid = function->winfnoid;
+	aggregate->aggtype = function->wintype;
+	aggregate->inputcollid = function->inputcollid;
+	aggregate->aggfilter = function->aggfilter;
+	aggregate->aggstar = function->winstar;
+	aggregate->aggkind = AGGKIND_NORMAL;
+	aggregate->aggsplit = AGGSPLIT_SIMPLE;
+	foreach(lc, function->args)
+		aggregate->args = lappend(aggregate->args, makeTargetEntry(lfirst(lc), list_length(aggregate->args) + 1, NULL, false));
+	sql->over = over;
+	written = write_aggregate(sql, aggregate, aggregate->aggfnoid);
+	sql->over = NULL;
 	return written;
 }
 
@@ -318,7 +343,7 @@ remote_group_list(RemoteSql *sql, GroupPlan *group)
 
 		appendStringInfoString(sql->text, lc == list_head(group->places) ? " " : ", ");
 		if (average ? !write_aggregate(sql, average, quotient_function(average, part)) :
-			IsA(node, Aggref) ? !write_aggregate(sql, (Aggref *) node, ((Aggref *) node)->aggfnoid) : !write_key(sql, node))
+			IsA(node, Aggref) ? !write_aggregate(sql, (Aggref *) node, ((Aggref *) node)->aggfnoid) : !remote_key(sql, node))
 			return false;
 		if (!sql->dialect->native && list_member(group->keys, node))
 			appendStringInfo(sql->text, " AS ck_%d", column);
@@ -356,7 +381,7 @@ remote_grouped(RemoteSql *sql, Node *node)
 
 	if (IsA(node, Aggref))
 		return write_aggregate(sql, (Aggref *) node, ((Aggref *) node)->aggfnoid);
-	if (!sql->dialect->native)
+	if (!sql->dialect->native || group->nested)
 	{
 		foreach(lc, group->keys)
 			if (equal(lfirst(lc), node))
@@ -368,7 +393,7 @@ remote_grouped(RemoteSql *sql, Node *node)
 	}
 	sql->group = NULL;
 	sql->collation = NULL;		/* as it stands in GROUP BY */
-	written = write_key(sql, node);
+	written = remote_key(sql, node);
 	sql->collation = collation;
 	sql->group = group;
 	return written;

@@ -60,13 +60,13 @@ sql_sort_key(RemoteSql *sql, Expr *expr, Oid collation)
 	return remote_value(sql, (Node *) expr);
 }
 
-/* True where the key orders by its type's own operators. */
+/* True where the family is that of the type's own operators. */
 static bool
-pathkey_is_default(PathKey *key, Oid type)
+family_is_default(Oid family, Oid type)
 {
 	Oid			opclass = GetDefaultOpClass(type, BTREE_AM_OID);
 
-	return OidIsValid(opclass) && get_opclass_family(opclass) == key->pk_opfamily;
+	return OidIsValid(opclass) && get_opclass_family(opclass) == family;
 }
 
 /* True for a column that is declared NOT NULL; as everywhere in PostgreSQL, that is taken to hold at the source. */
@@ -95,42 +95,51 @@ never_null(RemoteSql *sql, Expr *expr)
 }
 
 bool
+remote_sort_key(RemoteSql *sql, Expr *expr, Oid family, Oid collation, bool descends, bool nulls_first)
+{
+	const char *direction = descends ? " DESC" : " ASC";
+	int			params = list_length(sql->params);
+
+	if (!family_is_default(family, exprType((Node *) expr)))
+		return false;
+	if (!sql->dialect->nulls_order && nulls_first == descends && !never_null(sql, expr))
+	{
+		struct GroupPlan *group = sql->group;
+		bool		written;
+
+		/* not by the name that a key is grouped by: MariaDB tests another row's value where a sub-select computes it */
+		if (group && !group->nested && list_member(group->keys, expr))
+			sql->group = NULL;
+		written = sql_sort_key(sql, expr, collation);
+		sql->group = group;
+		if (!written)
+			return false;
+		appendStringInfo(sql->text, " IS NULL%s, ", direction);
+	}
+	if (!sql_sort_key(sql, expr, collation) || list_length(sql->params) != params)
+		return false;
+	appendStringInfoString(sql->text, direction);
+	if (sql->dialect->nulls_order)
+		appendStringInfoString(sql->text, nulls_first ? " NULLS FIRST" : " NULLS LAST");
+	return true;
+}
+
+bool
 remote_order(RemoteSql *sql, List *pathkeys)
 {
 	ListCell   *lc;
-	const char *joint = " ORDER BY ";
 
 	foreach(lc, pathkeys)
 	{
 		PathKey    *key = lfirst_node(PathKey, lc);
 		Expr	   *expr = pathkey_expression(sql, key);
-		bool		descends = compat_pathkey_descends(key);
-		const char *direction = descends ? " DESC" : " ASC";
-		int			params = list_length(sql->params);
 
-		if (expr == NULL || !pathkey_is_default(key, exprType((Node *) expr)))
+		if (expr == NULL)
 			return false;
-		appendStringInfoString(sql->text, joint);
-		joint = ", ";
-		if (!sql->dialect->nulls_order && key->pk_nulls_first == descends && !never_null(sql, expr))
-		{
-			struct GroupPlan *group = sql->group;
-			bool		written;
-
-			/* not by the name that a key is grouped by: MariaDB tests another row's value where a sub-select computes it */
-			if (group && list_member(group->keys, expr))
-				sql->group = NULL;
-			written = sql_sort_key(sql, expr, key->pk_eclass->ec_collation);
-			sql->group = group;
-			if (!written)
-				return false;
-			appendStringInfo(sql->text, " IS NULL%s, ", direction);
-		}
-		if (!sql_sort_key(sql, expr, key->pk_eclass->ec_collation) || list_length(sql->params) != params)
+		appendStringInfoString(sql->text, lc == list_head(pathkeys) ? " ORDER BY " : ", ");
+		if (!remote_sort_key(sql, expr, key->pk_opfamily, key->pk_eclass->ec_collation, compat_pathkey_descends(key),
+							 key->pk_nulls_first))
 			return false;
-		appendStringInfoString(sql->text, direction);
-		if (sql->dialect->nulls_order)
-			appendStringInfoString(sql->text, key->pk_nulls_first ? " NULLS FIRST" : " NULLS LAST");
 	}
 	return true;
 }

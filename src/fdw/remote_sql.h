@@ -26,6 +26,7 @@ typedef struct RemoteSql
 	bool		parameters;		/* a placeholder was written */
 	bool		unsure;			/* for a value that is not known yet, and that the source may not take */
 	int			depth;			/* of the condition that is being written, within others */
+	const char *over;			/* the window of the aggregate that is being written, or NULL */
 	struct GroupPlan *group;	/* what is written stands above this grouping, NULL none */
 	const char *collation;		/* that text columns are written with, where their own would conflict, or NULL */
 
@@ -73,6 +74,8 @@ extern char *remote_show_list(const char *text);
 
 /* Appends ORDER BY for the path keys; false where one of them cannot be sent. */
 extern bool remote_order(RemoteSql *sql, List *pathkeys);
+/* Appends one sort key that orders by the operators of the family. */
+extern bool remote_sort_key(RemoteSql *sql, Expr *expr, Oid family, Oid collation, bool descends, bool nulls_first);
 
 /* Appends a placeholder for the value of an expression. */
 extern void remote_placeholder(RemoteSql *sql, Expr *value);
@@ -80,7 +83,8 @@ extern void remote_placeholder(RemoteSql *sql, Expr *value);
 /* Grouping, in remote_aggregate.c. */
 typedef struct GroupPlan
 {
-	List	   *keys;			/* expressions that are grouped by */
+	List	   *keys;			/* expressions that are grouped by; or all columns, if nested */
+	bool		nested;			/* of window functions: what stands above them sees the columns of a sub-select */
 	List	   *columns;		/* TargetEntries: the keys first, then aggregates, then what the last two lists speak of */
 	List	   *places;			/* IntList: for each column of the request, its number in columns */
 	List	   *quotients;		/* IntList: numbers of columns, in threes: an average, its sum, its count */
@@ -94,6 +98,18 @@ extern bool remote_group_list(RemoteSql *sql, GroupPlan *group);
 extern bool remote_group_by(RemoteSql *sql, GroupPlan *group);
 /* Appends a key or an aggregate, above the grouping. */
 extern bool remote_grouped(RemoteSql *sql, Node *node);
+/* Appends what the source groups by, so that it puts together what PostgreSQL does. It is read as the key's value. */
+extern bool remote_key(RemoteSql *sql, Node *key);
+
+/* Window functions, in remote_window.c. */
+
+/* Appends a window function, for a source that is PostgreSQL. False where it does not give this server's answer. */
+extern bool remote_window(RemoteSql *sql, WindowFunc *function);
+/* The same for an aggregate, OVER (…) given. */
+extern bool remote_window_aggregate(RemoteSql *sql, WindowFunc *function, const char *over);
+extern WindowClause *remote_window_clause(PlannerInfo *root, WindowFunc *function);
+/* True where the result depends on the order of rows that the window's order takes for equal. */
+extern bool remote_window_sees_order(WindowFunc *function, WindowClause *clause);
 
 /* For the files that write SQL: each appends, and is false where the source would not answer as PostgreSQL does. */
 

@@ -152,8 +152,8 @@ write_request(RemoteSql *sql, RelPlan *plan)
 	return remote_group_by(sql, plan->group) && fdw_having(sql, plan);
 }
 
-static RemoteSql
-begin_sql(PlannerInfo *root, RelPlan *plan, StringInfo text)
+RemoteSql
+fdw_begin_upper(PlannerInfo *root, RelPlan *plan, StringInfo text)
 {
 	RelPlan    *input = plan->input->fdw_private;
 	RemoteSql	sql = {
@@ -221,7 +221,7 @@ add_group_paths(PlannerInfo *root, RelOptInfo *output, PathTarget *target, RelPl
 	add_group_path(root, output, target, plan, NIL);
 	if (!last || root->sort_pathkeys == NIL)
 		return;
-	sql = begin_sql(root, plan, &scratch);
+	sql = fdw_begin_upper(root, plan, &scratch);
 	if (write_request(&sql, plan) && remote_order(&sql, root->sort_pathkeys))
 		add_group_path(root, output, target, plan, root->sort_pathkeys);
 }
@@ -251,6 +251,19 @@ is_whole(RelOptInfo *input)
 		bms_is_empty(input->lateral_relids) && (plan->outer == NULL || !fdw_has_settings(plan));
 }
 
+RelPlan *
+fdw_upper_plan(RelOptInfo *input)
+{
+	RelPlan    *plan = palloc0(sizeof(RelPlan));
+
+	plan->table = ((RelPlan *) input->fdw_private)->table;
+	plan->connector = ((RelPlan *) input->fdw_private)->connector;
+	plan->has_sql = true;
+	plan->input = input;
+	plan->group = palloc0(sizeof(GroupPlan));
+	return plan;
+}
+
 void
 fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOptInfo *output, void *extra)
 {
@@ -263,18 +276,15 @@ fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, R
 	StringInfoData scratch;
 	ListCell   *lc;
 
+	if (stage == UPPERREL_WINDOW && output->fdw_private == NULL && is_whole(input))
+		fdw_window_paths(root, input, output);
 	if ((!grouping && stage != UPPERREL_DISTINCT) || output->fdw_private || !is_whole(input) || parse->groupingSets != NIL ||
 		parse->rowMarks != NIL || (!grouping && (parse->hasDistinctOn || parse->hasAggs || parse->groupClause != NIL ||
 												 parse->hasWindowFuncs || parse->hasTargetSRFs)))
 		return;
-	plan = palloc0(sizeof(RelPlan));
-	plan->table = ((RelPlan *) input->fdw_private)->table;
-	plan->connector = ((RelPlan *) input->fdw_private)->connector;
-	plan->has_sql = true;
-	plan->input = input;
+	plan = fdw_upper_plan(input);
 	plan->distinct = !grouping;
-	plan->group = palloc0(sizeof(GroupPlan));
-	sql = begin_sql(root, plan, &scratch);
+	sql = fdw_begin_upper(root, plan, &scratch);
 	sql.group = plan->group;
 	if (!find_keys(plan, target, grouping ? parse->groupClause : parse->distinctClause) ||
 		!sort_having(&sql, plan, having))
@@ -282,7 +292,7 @@ fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, R
 	foreach(lc, target->exprs)
 		if (!add_expression(&sql, plan->group, lfirst(lc)))
 			return;
-	sql = begin_sql(root, plan, &scratch);
+	sql = fdw_begin_upper(root, plan, &scratch);
 	if (plan->group->places == NIL || !write_request(&sql, plan) || sql.unsure)
 		return;
 	output->fdw_private = plan;
@@ -302,14 +312,17 @@ describe_work(RelPlan *plan, List *pathkeys, bool limited)
 		appendStringInfoString(&text, "join, ");
 	if (input->exact)
 		appendStringInfoString(&text, "filter, ");
-	if (plan->distinct)
+	if (plan->window)
+		appendStringInfoString(&text, plan->exact ? "window, filter by it" : "window");
+	else if (plan->distinct)
 		appendStringInfoString(&text, "distinct");
 	else if (plan->group->keys)
 		appendStringInfoString(&text, list_length(plan->group->columns) > list_length(plan->group->keys) ? "group, aggregate" :
 							   "group");
 	else
 		appendStringInfoString(&text, "aggregate");
-	appendStringInfo(&text, "%s%s%s", plan->exact ? ", having" : "", pathkeys ? ", order" : "", limited ? ", limit" : "");
+	appendStringInfo(&text, "%s%s%s", plan->exact && !plan->window ? ", having" : "", pathkeys ? ", order" : "",
+					 limited ? ", limit" : "");
 	return text.data;
 }
 
@@ -321,11 +334,13 @@ fdw_plan_group(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlis
 	List	   *limits = list_make3_int(0, 0, 0);
 	StringInfoData text,
 				relations;
-	RemoteSql	sql = begin_sql(root, plan, &text);
+	RemoteSql	sql = fdw_begin_upper(root, plan, &text);
 	List	   *exprs,
 			   *private;
 
-	if (!write_request(&sql, plan) || (path->path.pathkeys && !remote_order(&sql, path->path.pathkeys)))
+	if (plan->window)
+		fdw_write_window(&sql, plan);
+	if ((!plan->window && !write_request(&sql, plan)) || (path->path.pathkeys && !remote_order(&sql, path->path.pathkeys)))
 		elog(ERROR, "a grouping that was judged fit cannot be written");
 	exprs = sql.params;
 	if (limited)

@@ -65,7 +65,8 @@ work_through()
 	for setting in $CK_DIFF_SETTINGS; do
 		database=diff_${source}_$setting
 		judge=$work/$database
-		files=("$here/queries.sql" "$here/joins.sql" "$here/aggregates.sql" "$here/subselects.sql" "$here/states.sql"
+		files=("$here/queries.sql" "$here/joins.sql" "$here/aggregates.sql" "$here/windows.sql" "$here/subselects.sql"
+			"$here/states.sql"
 			"$here/$source.sql" "$here/adversarial.sql")
 		ck_ok "$source: tables in database $database" prepare "$database" "$source"
 		[ -e "$judge.ready" ] || continue

@@ -1,0 +1,59 @@
+-- Window functions that are computed at the source, and those that are not.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS connkit CASCADE;
+RESET client_min_messages;
+CREATE SCHEMA window_source;
+CREATE TABLE window_source.a (id int PRIMARY KEY, x int, t text, c text COLLATE "C", n numeric(10,2), f float8, k char(4));
+INSERT INTO window_source.a
+	SELECT g, nullif(g % 7, 3), 't' || g % 5, 'c' || g % 3, g * 1.25, g / 8.0, 'k' || g % 2 FROM generate_series(1, 200) g;
+ANALYZE window_source.a;
+DO $$
+BEGIN
+	EXECUTE format('CREATE SERVER window_loop FOREIGN DATA WRAPPER connkit_postgres OPTIONS (host %L, port %L, dbname %L)',
+				   split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database());
+END $$;
+CREATE USER MAPPING FOR CURRENT_USER SERVER window_loop OPTIONS (user :'USER');
+CREATE SCHEMA windowed;
+IMPORT FOREIGN SCHEMA window_source FROM SERVER window_loop INTO windowed;
+ANALYZE windowed.a;
+-- the functions that the source is sent, and whether the rows are those of the source's own table
+CREATE FUNCTION window_plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+	same bool;
+BEGIN
+	SET LOCAL search_path = windowed;
+	FOR line IN EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query LOOP
+		IF line ~ 'Pushed Down|OVER \(P|OVER \(O|WindowAgg' THEN
+			RETURN NEXT ltrim(line);
+		END IF;
+	END LOOP;
+	EXECUTE format('CREATE TEMP TABLE far AS SELECT q::text AS r FROM (%s) AS q', query);
+	SET LOCAL search_path = window_source;
+	EXECUTE format('CREATE TEMP TABLE near AS SELECT q::text AS r FROM (%s) AS q', query);
+	SELECT NOT EXISTS (TABLE pg_temp.far EXCEPT ALL TABLE pg_temp.near) AND NOT EXISTS (TABLE pg_temp.near EXCEPT ALL TABLE pg_temp.far) INTO same;
+	RETURN NEXT format('%s rows, %s', (SELECT count(*) FROM pg_temp.far), CASE WHEN same THEN 'the same' ELSE 'OTHERS' END);
+	DROP TABLE pg_temp.far, pg_temp.near;
+END $$;
+\pset format unaligned
+\pset tuples_only on
+SELECT window_plan('SELECT id, rank() OVER (PARTITION BY t ORDER BY x DESC) FROM a WHERE id > 20');
+SELECT window_plan('SELECT id, sum(n) FILTER (WHERE x > 2) OVER (PARTITION BY k ORDER BY c, id ROWS 2 PRECEDING EXCLUDE TIES), lag(t, 2, ''none'') OVER (PARTITION BY k ORDER BY c, id) FROM a');
+SELECT window_plan('SELECT x + 1, count(*) OVER (PARTITION BY x) * 2, max(id) OVER (ORDER BY x NULLS FIRST) FROM a ORDER BY x, id');
+SELECT window_plan('SELECT a.id, b.t, dense_rank() OVER (ORDER BY b.c, a.x) FROM a JOIN a AS b ON a.id = b.x');
+-- by an order that is not the source's, by floats in the order of the rows, by what only this server knows
+SELECT window_plan('SELECT id, rank() OVER (ORDER BY t) FROM a');
+SELECT window_plan('SELECT id, sum(f) OVER (ORDER BY id) FROM a');
+SELECT window_plan('SELECT id, rank() OVER (ORDER BY x) FROM a WHERE t || id::text ~ ''1''');
+SELECT window_plan('SELECT id, sum(id) OVER (ORDER BY id RANGE 3 PRECEDING) FROM a');
+-- two orders that would have to agree, and none
+SELECT window_plan('SELECT id, row_number() OVER (ORDER BY id), row_number() OVER (ORDER BY id DESC) FROM a');
+SELECT window_plan('SELECT count(*), sum(i) FROM (SELECT row_number() OVER () AS i FROM a) AS q');
+-- grouped rows, with DISTINCT and LIMIT above
+SELECT window_plan('SELECT x, rank() OVER (ORDER BY count(*)) FROM a GROUP BY x');
+SELECT window_plan('SELECT DISTINCT x, first_value(id) OVER (PARTITION BY x ORDER BY id) FROM a ORDER BY 1, 2 LIMIT 3');
+-- conditions around them
+SELECT window_plan('SELECT * FROM (SELECT id, t, k, row_number() OVER (PARTITION BY t ORDER BY id DESC) AS i FROM a) AS q WHERE i <= 2');
+SELECT window_plan('SELECT * FROM (SELECT id, rank() OVER (PARTITION BY c ORDER BY x, id) AS i FROM a) AS q WHERE i = 1 AND id > 1');
+SELECT window_plan('SELECT * FROM (SELECT id, count(*) OVER (ORDER BY id) AS i, rank() OVER (PARTITION BY x ORDER BY c) AS j FROM a) AS q WHERE i < 100 AND j < 3');
+DROP SERVER window_loop CASCADE;
