@@ -636,4 +636,36 @@ compat_unexpected_dependent(const ErrorData *error)
 #endif
 }
 
+/* Of what family an operator orders, and whether the greatest comes first; false where it does not. */
+static inline bool
+compat_ordering_operator(Oid operator, Oid *family, bool *descends)
+{
+	Oid			type;
+#if PG_VERSION_NUM >= 180000
+	CompareType kind;
+
+	if (!get_ordering_op_properties(operator, family, &type, &kind))
+		return false;
+	*descends = kind == COMPARE_GT;
+#else
+	int16		kind;
+
+	if (!get_ordering_op_properties(operator, family, &type, &kind))
+		return false;
+	*descends = kind == BTGreaterStrategyNumber;
+#endif
+	return true;
+}
+
+/* Whether a comparison of rows is < or <=. */
+static inline bool
+compat_row_compare_is_less(const RowCompareExpr *expr)
+{
+#if PG_VERSION_NUM >= 180000
+	return expr->cmptype == COMPARE_LT || expr->cmptype == COMPARE_LE;
+#else
+	return expr->rctype == ROWCOMPARE_LT || expr->rctype == ROWCOMPARE_LE;
+#endif
+}
+
 #endif							/* CONNKIT_COMPAT_H */

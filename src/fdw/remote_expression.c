@@ -401,8 +401,7 @@ sql_row_compare(RemoteSql *sql, RowCompareExpr *expr, int from, Place place)
 			return written;
 	}
 	op_input_types(opno, &left, &right);
-	strategy = expr->rctype == ROWCOMPARE_LT || expr->rctype == ROWCOMPARE_LE ? BTLessStrategyNumber :
-		BTGreaterStrategyNumber;
+	strategy = compat_row_compare_is_less(expr) ? BTLessStrategyNumber : BTGreaterStrategyNumber;
 	strict = last ? opno : get_opfamily_member(family, left, right, strategy);
 	equal = get_opfamily_member(family, left, right, BTEqualStrategyNumber);
 	if (!OidIsValid(strict) || !OidIsValid(equal))

@@ -87,17 +87,15 @@ write_order(RemoteSql *sql, WindowClause *clause)
 	{
 		SortGroupClause *key = lfirst_node(SortGroupClause, lc);
 		Node	   *expr = get_sortgroupclause_expr(key, sql->root->processed_tlist);
-		Oid			family,
-					type;
-		int16		strategy;
+		Oid			family;
+		bool		descends;
 
 		if (!contain_var_clause(expr) || contain_volatile_functions(expr) || contain_subplans(expr) ||
-			!get_ordering_op_properties(key->sortop, &family, &type, &strategy))
+			!compat_ordering_operator(key->sortop, &family, &descends))
 			return false;
 		appendStringInfoString(sql->text, lc == list_head(clause->orderClause) ?
 							   (clause->partitionClause ? " ORDER BY " : "ORDER BY ") : ", ");
-		if (!remote_sort_key(sql, (Expr *) expr, family, exprCollation(expr), strategy == BTGreaterStrategyNumber,
-							 key->nulls_first))
+		if (!remote_sort_key(sql, (Expr *) expr, family, exprCollation(expr), descends, key->nulls_first))
 			return false;
 	}
 	return true;

@@ -21,7 +21,8 @@ typedef my_bool LibraryBool;
 typedef bool LibraryBool;
 #endif
 
-/* Numbers that only one of the two headers knows. */
+/* Numbers that only one of the two headers knows, or that change their names. */
+#define STATUS_MORE_RESULTS 8
 #define ERROR_ROW_CHANGED_MARIADB 1020
 #define ERROR_TOO_MANY_PREPARED 1461
 #define ERROR_READ_ONLY_MODE 1836

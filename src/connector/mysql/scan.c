@@ -376,7 +376,7 @@ scan_end(CkScan *scan)
 		server_status = mysql->net.read_pos[3] | mysql->net.read_pos[4] << 8;
 	}
 #endif
-	if (server_status & SERVER_MORE_RESULTS_EXIST)
+	if (server_status & STATUS_MORE_RESULTS)
 	{
 		((MysqlSession *) scan->session->state)->broken = true;
 		return ck_fail(scan->session, CK_ERR_UNSUPPORTED, "the statement gives several results");
