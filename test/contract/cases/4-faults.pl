@@ -18,7 +18,8 @@ for my $way ('a scan', 'a look-up', 'a scan within a transaction', 'a scan that 
 		my ($source) = @_;
 		my $session = $source->session;
 		my $other = $source->session;
-		my $sql = $way =~ /look-up/ ? "SELECT * FROM remote.$table WHERE id = (SELECT 1)" : "SELECT count(v) FROM remote.$table";
+		my $sql = $way =~ /look-up/ ? "SELECT * FROM remote.$table WHERE id = (SELECT 1)" :
+			"SELECT count(v) FROM (SELECT v FROM remote.$table OFFSET 0) s";
 
 		for (1 .. 2)
 		{
@@ -48,7 +49,7 @@ add 'cancel in a wait leaves the connection', ['table.slow', 'table.whoami', 'ca
 	my $id = $session->ok('SELECT id FROM remote.whoami');
 
 	$session->ok("SET statement_timeout = '500ms'");
-	$session->fails('SELECT count(v) FROM remote.slow', '57014');
+	$session->fails('SELECT count(v) FROM (SELECT v FROM remote.slow OFFSET 0) s', '57014');
 	is($session->ok('SELECT id FROM remote.whoami'), $id, 'the same connection');
 };
 
@@ -60,7 +61,7 @@ add 'statement_timeout in a wait', ['table.slow'], sub {
 	{
 		$session->ok("SET statement_timeout = '500ms'");
 		within(2, 'the timeout', sub {
-			$session->fails('SELECT count(v) FROM remote.slow', '57014', qr/statement timeout/) });
+			$session->fails('SELECT count(v) FROM (SELECT v FROM remote.slow OFFSET 0) s', '57014', qr/statement timeout/) });
 		$session->ok('RESET statement_timeout');
 		$source->usable($session);
 	}
@@ -78,7 +79,7 @@ add 'query_timeout in a wait', ['table.slow', 'query_timeout'], sub {
 	for (1 .. 2)
 	{
 		within(4, 'the timeout', sub {
-			$session->fails("SELECT count(v) FROM $schema.slow", '57014', qr/query_timeout/) });
+			$session->fails("SELECT count(v) FROM (SELECT v FROM $schema.slow OFFSET 0) s", '57014', qr/query_timeout/) });
 		$source->usable($session, $schema);
 	}
 	$source->idle;
@@ -90,7 +91,7 @@ add 'query_timeout of a table', ['table.slow', 'query_timeout'], sub {
 
 	$session->ok("BEGIN; ALTER FOREIGN TABLE remote.slow OPTIONS (ADD query_timeout '1')");
 	within(4, 'the timeout', sub {
-		$session->fails('SELECT count(v) FROM remote.slow', '57014', qr/query_timeout/) });
+		$session->fails('SELECT count(v) FROM (SELECT v FROM remote.slow OFFSET 0) s', '57014', qr/query_timeout/) });
 	$session->ok('ROLLBACK');
 };
 
@@ -100,7 +101,7 @@ add 'a backend is terminated in a wait', ['table.slow'], sub {
 	my $other = $source->session;
 
 	$source->usable($session);
-	$session->start('SELECT count(v) FROM remote.slow');
+	$session->start('SELECT count(v) FROM (SELECT v FROM remote.slow OFFSET 0) s');
 	$source->working($session);
 	within(2, 'the end', sub {
 		$other->ok("SELECT pg_terminate_backend($session->{backend}, 2000)");
@@ -147,7 +148,7 @@ for my $way ('in a wait', 'between two rows', 'in a transaction, between stateme
 		$source->usable($session);
 		if ($way eq 'in a wait')
 		{
-			$session->start('SELECT count(v) FROM remote.trickle');
+			$session->start('SELECT count(v) FROM (SELECT v FROM remote.trickle OFFSET 0) s');
 			$source->working($session);
 			$source->verb('kill');
 			within(5, 'the error', sub { $session->failed($lost, qr/"source"/) });
@@ -359,7 +360,8 @@ for my $fault (qw(stall close reset garbage))
 
 			$source->usable($session, $schema);
 			$proxy->arm;
-			my $error = within(6, 'the error', sub { $session->fails("SELECT count(v) FROM $schema.million", $states) });
+			my $error = within(6, 'the error', sub {
+				$session->fails("SELECT count(v) FROM (SELECT v FROM $schema.million OFFSET 0) s", $states) });
 			like($error, qr/"$schema"/, 'the error names the source') unless $fault eq 'garbage';
 			undef $proxy;
 			within(5, 'the error', sub { $session->fails("SELECT * FROM $schema.numbers", '08001') });

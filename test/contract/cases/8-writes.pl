@@ -291,6 +291,7 @@ for my $way ('cancel', 'statement_timeout', 'query_timeout')
 	};
 }
 
+push @quirks, 'write.interrupt';
 for my $way ('cancel', 'terminate')
 {
 	add "in the middle of a long INSERT: $way", ['write', 'transactions'], sub {
@@ -301,6 +302,9 @@ for my $way ('cancel', 'terminate')
 
 		for my $block (0, 1)
 		{
+			my $cancelled = $block && $way eq 'cancel';
+			my $goes_on = $cancelled && !$source->lacks('write.interrupt');
+
 			$session = $source->session if $session->{gone};
 			$session->ok("BEGIN; INSERT INTO $schema.kept (id) VALUES (-1); SAVEPOINT s") if $block;
 			$session->start("INSERT INTO $schema.kept SELECT generate_series(1, 100000000), 'long', 1");
@@ -309,9 +313,10 @@ for my $way ('cancel', 'terminate')
 				$other->ok("SELECT pg_${way}_backend($session->{backend}" . ($way eq 'terminate' ? ', 3000)' : ')'));
 				$session->failed($way eq 'cancel' ? '57014' : '57P01|gone');
 			});
-			$session->ok("ROLLBACK TO s; INSERT INTO $schema.kept (id) VALUES (-2); COMMIT") if $block && $way eq 'cancel';
+			$session->ok("ROLLBACK TO s; INSERT INTO $schema.kept (id) VALUES (-2); COMMIT") if $goes_on;
+			$session->ok('ROLLBACK') if $cancelled && !$goes_on;
 			eventually(20, 'the source has undone it', sub {
-				$other->ok("SELECT count(*) FROM $schema.kept") == ($block && $way eq 'cancel' ? 2 : 0) });
+				$other->ok("SELECT count(*) FROM $schema.kept") == ($goes_on ? 2 : 0) });
 		}
 		$source->usable($source->session, $schema);
 	};
