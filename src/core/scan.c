@@ -266,9 +266,20 @@ scan_take_session(SourceScan *scan)
 		session->busy = scan;
 }
 
+/* The connector's state of a scan that was closed, as new. */
+static void
+scan_clear_state(SourceScan *scan, const CkConnector *connector)
+{
+	if (connector->scan_size > 0)
+		memset(scan->pub.state, 0, connector->scan_size);
+	else
+		scan->pub.state = NULL;
+}
+
 static void
 scan_open(SourceScan *scan)
 {
+	const CkConnector *connector;
 	CkStatus	status;
 
 	if (scan->session == NULL)
@@ -288,8 +299,17 @@ scan_open(SourceScan *scan)
 	scan->ended = false;
 	scan->session->progress_ms = 0;
 	scan->session->pub.query_timeout_ms = scan->query_timeout_ms;
-	status = scan->session->pub.connector->scan_open(&scan->pub);
-	if (status != CK_OK)
+	connector = scan->session->pub.connector;
+	status = connector->scan_open(&scan->pub);
+	if (status == CK_ERR_LOST && scan->alone && scan->session->proven && !scan->session->in_transaction)
+	{
+		/* it was closed while it was idle, which only its use can show: nothing depends on it, so another one serves */
+		scan->session->broken = true;
+		scan_close(scan);
+		scan_clear_state(scan, connector);
+		scan_open(scan);
+	}
+	else if (status != CK_OK)
 		scan_fail(scan, status);
 }
 
@@ -499,6 +519,7 @@ scan_fetch(SourceScan *scan)
 	if (status != CK_END)
 		scan_fail(scan, status);
 	scan_log_end(scan, 0);
+	scan->session->proven = true;
 	scan->ended = true;
 	/* the connection is free for others; the connector's state waits for scan_restart or scan_end */
 	if (scan->session->busy == scan)
@@ -697,10 +718,7 @@ scan_restart(SourceScan *scan, const CkValue *args, int nargs)
 	scan_close(scan);
 	scan->ended = false;
 	scan_log_begin(scan);
-	if (session->pub.connector->scan_size > 0)
-		memset(scan->pub.state, 0, session->pub.connector->scan_size);
-	else
-		scan->pub.state = NULL;
+	scan_clear_state(scan, session->pub.connector);
 }
 
 void

@@ -78,6 +78,7 @@ typedef struct Session
 	int			level;			/* nesting level that the source knows of; 1: no savepoint */
 	bool		invalid;		/* server or mapping changed: not to be used in another transaction */
 	bool		broken;			/* to be closed as soon as nothing uses it */
+	bool		proven;			/* a scan has ended well */
 	bool		lost;			/* closed within a transaction that had used it */
 	bool		own_sql;		/* the transaction ran such a request: unless it was changed too, it is rolled back */
 	bool		altered;		/* connkit_execute() may have changed its settings: it ends with the transaction */
