@@ -220,7 +220,7 @@ fdw_begin(ForeignScanState *node, int eflags)
 	state->arg_context = AllocSetContextCreate(CurrentMemoryContext, "connkit arguments", ALLOCSET_SMALL_SIZES);
 }
 
-/* Adds what the scan has done, which begins at 0 again, to that of those before it. */
+/* Adds what the scan has done to that of those before it. */
 static void
 add_figures(TableScan *state, SourceScan *scan)
 {
@@ -228,8 +228,6 @@ add_figures(TableScan *state, SourceScan *scan)
 	state->figures.bytes += scan->pub.bytes;
 	state->figures.round_trips += scan->pub.round_trips;
 	state->figures.remote_ms += INSTR_TIME_GET_MILLISEC(scan->remote_time);
-	scan->rows = scan->pub.bytes = scan->pub.round_trips = 0;
-	INSTR_TIME_SET_ZERO(scan->remote_time);
 }
 
 /* Keeps the figures of the scan at hand and ends it. */
@@ -497,7 +495,11 @@ fdw_figures(ForeignScanState *node)
 	TableScan  *state = node->fdw_state;
 
 	if (state->scan)
+	{
 		add_figures(state, state->scan);
+		state->scan->rows = state->scan->pub.bytes = state->scan->pub.round_trips = 0;
+		INSTR_TIME_SET_ZERO(state->scan->remote_time);
+	}
 	return &state->figures;
 }
 

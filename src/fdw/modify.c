@@ -420,6 +420,7 @@ change_scan(EState *estate, TableChange *change, const char *sql)
 	columns = remote_columns(&change->table, change->returned, &types, &typmods, &places);
 	scan = scan_new(change->table.serverid, change->table.userid, change->table.options, sql,
 					list_length(change->returned), columns, types, typmods, places, flags);
+	scan->pub.table_name = change->table.table;
 	scan->command = change->command;
 	scan->table = change->table.relid;
 	scan->relation = change->relation;

@@ -48,6 +48,7 @@ sql(qq{
 	CREATE SERVER src FOREIGN DATA WRAPPER connkit_postgres OPTIONS (host '$host', port '$port', dbname 'postgres');
 	CREATE USER MAPPING FOR acme SERVER src OPTIONS (user 'reader', password_required 'false');
 	GRANT USAGE ON FOREIGN SERVER src TO acme;
+	SELECT connkit_grant_source('src', 'query', 'acme');
 });
 
 sub make
