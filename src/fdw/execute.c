@@ -10,12 +10,12 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/portal.h"
 
 #include "audit.h"
+#include "modify.h"
 #include "request.h"
 #include "scan.h"
 
@@ -48,22 +48,16 @@ check_statement(const Request *request)
 static bool
 is_alone(FunctionCallInfo fcinfo)
 {
+	PlannedStmt *statement;
 	Plan	   *plan;
 
 	if (IsTransactionBlock() || IsSubTransaction() || ActivePortal == NULL || ActivePortal->queryDesc == NULL)
 		return false;
-	plan = ActivePortal->queryDesc->plannedstmt->planTree;
-	return IsA(plan, Result) && outerPlan(plan) == NULL && list_length(plan->targetlist) == 1 &&
+	statement = ActivePortal->queryDesc->plannedstmt;
+	plan = statement->planTree;
+	/* a WITH that changes something is a plan of its own beside it */
+	return statement->subplans == NIL && IsA(plan, Result) && outerPlan(plan) == NULL && list_length(plan->targetlist) == 1 &&
 		(Node *) linitial_node(TargetEntry, plan->targetlist)->expr == fcinfo->flinfo->fn_expr;
-}
-
-/* Whether the user takes it that a rollback does not undo everything. */
-static bool
-best_effort_allowed(void)
-{
-	const char *value = GetConfigOption("connkit.allow_best_effort_writes", true, false);
-
-	return value && strcmp(value, "on") == 0;
 }
 
 /* What the audit log has of a statement: its text without the literals in it. */
@@ -116,7 +110,7 @@ connkit_execute(PG_FUNCTION_ARGS)
 {
 	AuditEvent	event = {.action = "execute", .object_type = "source"};
 	Request		request;
-	bool		best_effort = is_alone(fcinfo) || best_effort_allowed();
+	bool		best_effort = is_alone(fcinfo) || modify_allow_best_effort;
 	volatile int64 affected = -1;
 
 	request_begin(&request, fcinfo, RIGHT_EXECUTE, "execute");

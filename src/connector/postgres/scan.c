@@ -399,6 +399,12 @@ postgres_scan_wait(CkScan *scan)
 			ck_hint(scan->session, "The table changed at the source. Run the transaction again.");
 		return status;
 	}
+	if (kind == PGRES_COPY_IN || kind == PGRES_COPY_BOTH)
+	{
+		/* nothing would end that but the end of the connection */
+		pg->broken = true;
+		return ck_fail(scan->session, CK_ERR_PROTOCOL, "the source asks for data");
+	}
 	s->started = true;
 	s->next = 0;
 	postgres_forget_done(pg);
