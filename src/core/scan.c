@@ -313,7 +313,10 @@ scan_open(SourceScan *scan)
 		scan_fail(scan, status);
 }
 
-/* Adds the column to errors of conversion. */
+/*
+ * Adds the column to errors of conversion. Some of the server's receive functions call a value that they cannot read an internal
+ * error ("unsupported jsonb version number"): it is the source's reply that is wrong.
+ */
 static void
 scan_error_context(void *arg)
 {
@@ -323,6 +326,8 @@ scan_error_context(void *arg)
 	{
 		const char *column = scan->readers[scan->converting].column;
 
+		if (geterrcode() == ERRCODE_INTERNAL_ERROR)
+			errcode(ERRCODE_PROTOCOL_VIOLATION);
 		if (scan->relation)
 			errcontext("column \"%s\" of foreign table \"%s\"", column, scan->relation);
 		else
