@@ -51,6 +51,8 @@ typedef struct RelPlan
 
 /* A foreign table of the query by its place in the range table. */
 extern const RemoteTable *fdw_table(PlannerInfo *root, Index varno);
+/* Appends a column of one of the query's relations; bare: without a cast to the local type. */
+extern void fdw_column(RemoteSql *sql, Var *var, bool bare);
 
 /* ForeignScan.fdw_private */
 enum
@@ -85,10 +87,12 @@ extern void fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptIn
 extern RelPlan *fdw_upper_plan(RelOptInfo *input);
 /* A request for that, still empty. */
 extern RemoteSql fdw_begin_upper(PlannerInfo *root, RelPlan *plan, StringInfo text);
+/* Appends the request of such a plan, up to what orders its rows. False where the source does not give PostgreSQL's answer. */
+extern bool fdw_write_upper(RemoteSql *sql, RelPlan *plan);
 /* Adds the paths of window functions over an input that the source answers wholly, if it has them. */
 extern void fdw_window_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output);
-/* Appends the request of a plan that was made there. */
-extern void fdw_write_window(RemoteSql *sql, RelPlan *plan);
+/* fdw_write_upper() for a plan that was made there. */
+extern bool fdw_write_window(RemoteSql *sql, RelPlan *plan);
 extern ForeignScan *fdw_plan_group(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist, Plan *outer_plan);
 /* True for tables that are read in a way of their own: other than their server's. */
 extern bool fdw_has_settings(const RelPlan *plan);

@@ -45,6 +45,18 @@ fdw_table(PlannerInfo *root, Index varno)
 	return &((RelPlan *) find_base_rel(root, varno)->fdw_private)->table;
 }
 
+void
+fdw_column(RemoteSql *sql, Var *var, bool bare)
+{
+	const RemoteTable *table = fdw_table(sql->root, var->varno);
+	Index		alias = remote_alias(sql, var->varno);
+
+	if (bare)
+		remote_bare_column(sql->text, table, alias, var->varattno);
+	else
+		remote_column(sql->text, table, alias, var->varattno);
+}
+
 /*
  * True where every row that the relation yields, in its order, is a row of the query: then the query's LIMIT may go to the
  * source as well; also to each branch of a UNION ALL, or partition. The LIMIT here stays and decides.
@@ -574,11 +586,9 @@ plan_join(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist, Pl
 	appendStringInfoString(&text, columns == NIL && !plan->table.sql->native ? "SELECT NULL" : "SELECT");
 	foreach(lc, columns)
 	{
-		Var		   *var = (Var *) lfirst_node(TargetEntry, lc)->expr;
-
 		attributes = lappend_int(attributes, foreach_current_index(lc) + 1);
 		appendStringInfoString(&text, lc == list_head(columns) ? " " : ", ");
-		remote_column(&text, fdw_table(root, var->varno), var->varno, var->varattno);
+		fdw_column(&sql, (Var *) lfirst_node(TargetEntry, lc)->expr, false);
 	}
 	appendStringInfoString(&text, " FROM ");
 	fdw_from(&sql, rel);

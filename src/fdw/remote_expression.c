@@ -217,7 +217,7 @@ sql_column(RemoteSql *sql, Var *var)
 		return false;
 	if (collation)
 		appendStringInfoChar(sql->text, '(');
-	remote_column(sql->text, fdw_table(sql->root, var->varno), remote_alias(sql, var->varno), var->varattno);
+	fdw_column(sql, var, false);
 	if (collation)
 		appendStringInfo(sql->text, " COLLATE \"%s\")", collation);
 	return true;
@@ -310,8 +310,7 @@ sql_null_test(RemoteSql *sql, NullTest *test, Place place)
 			remote_template(sql, rule->remote, "", list_make1(arg), NULL);
 	appendStringInfoChar(sql->text, '(');
 	if (IsA(arg, Var) && bms_is_member(((Var *) arg)->varno, sql->relids) && ((Var *) arg)->varattno > 0 && !sql->group)
-		remote_bare_column(sql->text, fdw_table(sql->root, ((Var *) arg)->varno), remote_alias(sql, ((Var *) arg)->varno),
-						   ((Var *) arg)->varattno);
+		fdw_column(sql, (Var *) arg, true);
 	else if (!remote_value(sql, arg))
 		return false;
 	appendStringInfoString(sql->text, null ? " IS NULL)" : " IS NOT NULL)");

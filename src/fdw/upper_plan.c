@@ -137,12 +137,13 @@ fdw_having(RemoteSql *sql, RelPlan *plan)
 	return true;
 }
 
-/* Writes the request up to HAVING. */
-static bool
-write_request(RemoteSql *sql, RelPlan *plan)
+bool
+fdw_write_upper(RemoteSql *sql, RelPlan *plan)
 {
 	RelPlan    *input = plan->input->fdw_private;
 
+	if (plan->window)
+		return fdw_write_window(sql, plan);
 	appendStringInfoString(sql->text, "SELECT");
 	if (!remote_group_list(sql, plan->group))
 		return false;
@@ -222,7 +223,7 @@ add_group_paths(PlannerInfo *root, RelOptInfo *output, PathTarget *target, RelPl
 	if (!last || root->sort_pathkeys == NIL)
 		return;
 	sql = fdw_begin_upper(root, plan, &scratch);
-	if (write_request(&sql, plan) && remote_order(&sql, root->sort_pathkeys))
+	if (fdw_write_upper(&sql, plan) && remote_order(&sql, root->sort_pathkeys))
 		add_group_path(root, output, target, plan, root->sort_pathkeys);
 }
 
@@ -293,7 +294,7 @@ fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, R
 		if (!add_expression(&sql, plan->group, lfirst(lc)))
 			return;
 	sql = fdw_begin_upper(root, plan, &scratch);
-	if (plan->group->places == NIL || !write_request(&sql, plan) || sql.unsure)
+	if (plan->group->places == NIL || !fdw_write_upper(&sql, plan) || sql.unsure)
 		return;
 	output->fdw_private = plan;
 	estimate_groups(root, output, plan);
@@ -338,9 +339,7 @@ fdw_plan_group(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlis
 	List	   *exprs,
 			   *private;
 
-	if (plan->window)
-		fdw_write_window(&sql, plan);
-	if ((!plan->window && !write_request(&sql, plan)) || (path->path.pathkeys && !remote_order(&sql, path->path.pathkeys)))
+	if (!fdw_write_upper(&sql, plan) || (path->path.pathkeys && !remote_order(&sql, path->path.pathkeys)))
 		elog(ERROR, "a grouping that was judged fit cannot be written");
 	exprs = sql.params;
 	if (limited)

@@ -106,7 +106,7 @@ write_request(RemoteSql *sql, RelPlan *plan)
 		else if (!bms_is_member(var->varno, input->visible))
 			return false;
 		else
-			remote_column(sql->text, fdw_table(sql->root, var->varno), sql->qualified ? var->varno : 0, var->varattno);
+			fdw_column(sql, var, false);
 		if (nested)
 			appendStringInfo(sql->text, " AS ck_%d", foreach_current_index(lc) + 1);
 	}
@@ -204,9 +204,8 @@ fdw_window_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output)
 		add_window_path(root, output, target, plan, root->sort_pathkeys);
 }
 
-void
+bool
 fdw_write_window(RemoteSql *sql, RelPlan *plan)
 {
-	if (!write_request(sql, plan))
-		elog(ERROR, "window functions that were judged fit cannot be written");
+	return write_request(sql, plan);
 }
