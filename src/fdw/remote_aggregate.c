@@ -1,12 +1,11 @@
 /*
  * remote_aggregate.c: grouping and aggregates in a source's dialect, where they give PostgreSQL's own answer.
  *
- * Which aggregates do is data of the dialect, as it is for functions; for a source that is PostgreSQL it is the list below.
+ * Which aggregates do is data of the dialect, as it is for functions; for a source that is PostgreSQL see native_aggregate.c.
  * The keys that a source is told put together the same rows as here: text by its bytes, whatever its collation there is.
  */
 #include "postgres.h"
 
-#include "access/transam.h"
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -15,10 +14,12 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/tlist.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "compat.h"
 #include "fdw.h"
 #include "rules.h"
 #include "value.h"
@@ -27,24 +28,6 @@
 #define SHORT_KEY 250
 /* Digits of which a sum is exact: at sources a number has 65 at most, and the sum of 10^20 rows 20 more than each. */
 #define SUM_DIGITS 45
-
-/* Aggregates that are the same in all versions of PostgreSQL. Sums of floats depend on the order of the rows here too. */
-static const char *const native_aggregates[] = {
-	"count", "sum", "avg", "min", "max", "bool_and", "bool_or", "every", "bit_and", "bit_or"
-};
-/* Those that are so for numbers that are exact. */
-static const char *const native_statistics[] = {
-	"stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp"
-};
-
-static bool
-is_listed(const char *name, const char *const *names, int count)
-{
-	for (int i = 0; i < count; i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
-}
 
 /* The type that a rule would name. */
 static Oid
@@ -99,6 +82,49 @@ static Node *
 only_argument(Aggref *aggregate)
 {
 	return aggregate->args ? (Node *) linitial_node(TargetEntry, aggregate->args)->expr : NULL;
+}
+
+bool
+remote_order_is_idle(Aggref *aggregate)
+{
+	ListCell   *lc;
+
+	foreach(lc, aggregate->aggorder)
+	{
+		Node	   *expr = get_sortgroupclause_expr(lfirst_node(SortGroupClause, lc), aggregate->args);
+
+		while (IsA(expr, RelabelType))
+			expr = (Node *) ((RelabelType *) expr)->arg;
+		if (!IsA(expr, Var))
+			return false;
+	}
+	return true;
+}
+
+bool
+remote_aggregate_order(RemoteSql *sql, Aggref *aggregate)
+{
+	const char *keyword = aggregate->aggkind == AGGKIND_NORMAL ? " ORDER BY " : "ORDER BY ";
+	ListCell   *lc;
+
+	foreach(lc, aggregate->aggdistinct ? aggregate->aggdistinct : aggregate->aggorder)
+	{
+		SortGroupClause *key = lfirst_node(SortGroupClause, lc);
+		Node	   *expr = get_sortgroupclause_expr(key, aggregate->args);
+		Oid			family;
+		bool		descends;
+
+		/* what is the same in all rows orders nothing, but is what a set is made of */
+		if (!contain_var_clause(expr) && aggregate->aggkind == AGGKIND_NORMAL)
+			continue;
+		if (!contain_var_clause(expr) || !compat_ordering_operator(key->sortop, &family, &descends))
+			return false;
+		appendStringInfoString(sql->text, keyword);
+		if (!remote_sort_key(sql, (Expr *) expr, family, exprCollation(expr), descends, key->nulls_first))
+			return false;
+		keyword = ", ";
+	}
+	return true;
 }
 
 /* Writes what is aggregated, at a source without FILTER: what is left out is NULL. */
@@ -156,6 +182,7 @@ write_ruled(RemoteSql *sql, Aggref *aggregate, Oid function)
 
 	if (rule == NULL || rule->remote == NULL || rule->remote[0] == '/' || rule->fidelity != CK_EXACT ||
 		!rules_locale_fits(rule, aggregate->inputcollid) ||
+		aggregate->aggkind != AGGKIND_NORMAL || !remote_order_is_idle(aggregate) ||
 		(aggregate->aggdistinct && strstr(rule->remote, "%d") == NULL) ||
 		(strcmp(name, "sum") == 0 && !sum_fits(only_argument(aggregate))))
 		return false;
@@ -180,54 +207,11 @@ write_ruled(RemoteSql *sql, Aggref *aggregate, Oid function)
 	return true;
 }
 
-/* Writes an aggregate of PostgreSQL's own for a source that is PostgreSQL. */
-static bool
-write_native(RemoteSql *sql, Aggref *aggregate)
-{
-	const CkSqlRule *rule = rules_find(sql->dialect, RULE_FUNCTION, aggregate->aggfnoid, NULL);
-	char	   *name = get_func_name(aggregate->aggfnoid);
-	Node	   *argument = only_argument(aggregate);
-	Oid			type = argument ? getBaseType(exprType(argument)) : InvalidOid;
-
-	if (aggregate->aggfnoid >= FirstGenbkiObjectId || !value_type_is_native(aggregate->aggtype) ||
-		!(is_listed(name, native_aggregates, lengthof(native_aggregates)) ||
-		  (is_listed(name, native_statistics, lengthof(native_statistics)) && type != FLOAT4OID && type != FLOAT8OID)))
-		return false;
-	if (rule ? !rules_locale_fits(rule, aggregate->inputcollid) :
-		OidIsValid(aggregate->inputcollid) && strcmp(name, "count") != 0)
-		return false;
-	/* an aggregate has no declared length, so what is filled up with blanks would lack them */
-	if (type == BPCHAROID && strcmp(name, "count") != 0)
-		return false;
-	/* sums of floats depend on the order of the rows within a frame */
-	if (sql->over && (type == FLOAT4OID || type == FLOAT8OID) && (strcmp(name, "sum") == 0 || strcmp(name, "avg") == 0))
-		return false;
-	appendStringInfo(sql->text, "%s(", name);
-	if (aggregate->aggdistinct)
-		appendStringInfoString(sql->text, "DISTINCT ");
-	if (argument == NULL)
-		appendStringInfoChar(sql->text, '*');
-	else if (aggregate->aggdistinct && strcmp(name, "count") == 0 ? !remote_key(sql, argument) :
-			 rule ? !remote_template(sql, rule->remote, name, list_make1(argument), NULL) : !remote_value(sql, argument))
-		return false;
-	appendStringInfoChar(sql->text, ')');
-	if (aggregate->aggfilter)
-	{
-		appendStringInfoString(sql->text, " FILTER (WHERE ");
-		if (!remote_test(sql, (Node *) aggregate->aggfilter, PLACE_TEST))
-			return false;
-		appendStringInfoChar(sql->text, ')');
-	}
-	appendStringInfoString(sql->text, sql->over ? sql->over : "");
-	return true;
-}
-
-/* True for an aggregate of one value a row, in no order, of which nothing has to be computed here. */
+/* True for an aggregate of which nothing has to be computed here. */
 static bool
 is_plain(Aggref *aggregate)
 {
-	return aggregate->aggkind == AGGKIND_NORMAL && aggregate->agglevelsup == 0 && aggregate->aggsplit == AGGSPLIT_SIMPLE &&
-		aggregate->aggorder == NIL && !aggregate->aggvariadic && list_length(aggregate->args) == (aggregate->aggstar ? 0 : 1) &&
+	return aggregate->agglevelsup == 0 && aggregate->aggsplit == AGGSPLIT_SIMPLE && !aggregate->aggvariadic &&
 		!contain_volatile_functions((Node *) aggregate) && !contain_subplans((Node *) aggregate);
 }
 
@@ -242,7 +226,7 @@ write_aggregate(RemoteSql *sql, Aggref *aggregate, Oid function)
 	if (!is_plain(aggregate) || remote_has_outer(sql, (Node *) aggregate))
 		return false;
 	sql->group = NULL;
-	written = sql->dialect->native ? write_native(sql, aggregate) : write_ruled(sql, aggregate, function);
+	written = sql->dialect->native ? remote_native_aggregate(sql, aggregate) : write_ruled(sql, aggregate, function);
 	sql->group = group;
 	return written;
 }
@@ -293,17 +277,53 @@ quotient_function(Aggref *aggregate, int part)
 	return part == 0 ? own_aggregate("sum", linitial_oid(aggregate->aggargtypes)) : own_aggregate("count", ANYOID);
 }
 
-bool
-remote_group_add(RemoteSql *sql, GroupPlan *group, Aggref *aggregate)
+/* Appends a key as PostgreSQL knows it, in GROUP BY and above it. */
+static bool
+write_native_key(RemoteSql *sql, Node *key)
 {
-	bool		quotient = is_quotient(sql->dialect, aggregate);
+	GroupPlan  *group = sql->group;
+	const char *collation = sql->collation;
+	bool		written;
+
+	sql->group = NULL;
+	sql->collation = NULL;		/* as it stands in GROUP BY */
+	written = remote_key(sql, key);
+	sql->collation = collation;
+	sql->group = group;
+	return written;
+}
+
+/* Writes GROUPING(), which says what keys a set lacks. */
+static bool
+write_grouping(RemoteSql *sql, GroupPlan *group, GroupingFunc *grouping)
+{
+	ListCell   *lc;
+
+	if (!sql->dialect->native || grouping->agglevelsup > 0)
+		return false;
+	foreach(lc, grouping->args)
+	{
+		appendStringInfoString(sql->text, lc == list_head(grouping->args) ? "GROUPING(" : ", ");
+		if (!list_member(group->keys, lfirst(lc)) || !write_native_key(sql, lfirst(lc)))
+			return false;
+	}
+	appendStringInfoChar(sql->text, ')');
+	return true;
+}
+
+bool
+remote_group_add(RemoteSql *sql, GroupPlan *group, Node *node)
+{
+	Aggref	   *aggregate = (Aggref *) node;
+	bool		quotient = IsA(node, Aggref) && is_quotient(sql->dialect, aggregate);
 	int			column = list_length(group->columns) + 1;
 
-	group->columns = lappend(group->columns, makeTargetEntry((Expr *) aggregate, (AttrNumber) column, NULL, false));
+	group->columns = lappend(group->columns, makeTargetEntry((Expr *) node, (AttrNumber) column, NULL, false));
 	if (!quotient)
 	{
 		group->places = lappend_int(group->places, column);
-		return write_aggregate(sql, aggregate, aggregate->aggfnoid);
+		return IsA(node, Aggref) ? write_aggregate(sql, aggregate, aggregate->aggfnoid) :
+			write_grouping(sql, group, (GroupingFunc *) node);
 	}
 	for (int part = 0; part < 2; part++)
 	{
@@ -343,11 +363,33 @@ remote_group_list(RemoteSql *sql, GroupPlan *group)
 
 		appendStringInfoString(sql->text, lc == list_head(group->places) ? " " : ", ");
 		if (average ? !write_aggregate(sql, average, quotient_function(average, part)) :
-			IsA(node, Aggref) ? !write_aggregate(sql, (Aggref *) node, ((Aggref *) node)->aggfnoid) : !remote_key(sql, node))
+			IsA(node, Aggref) ? !write_aggregate(sql, (Aggref *) node, ((Aggref *) node)->aggfnoid) :
+			IsA(node, GroupingFunc) ? !write_grouping(sql, group, (GroupingFunc *) node) : !remote_key(sql, node))
 			return false;
 		if (!sql->dialect->native && list_member(group->keys, node))
 			appendStringInfo(sql->text, " AS ck_%d", column);
 	}
+	return true;
+}
+
+/* Writes GROUP BY of several sets, where the source is PostgreSQL. */
+static bool
+write_sets(RemoteSql *sql, GroupPlan *group)
+{
+	ListCell   *lc;
+
+	if (!sql->dialect->native)
+		return false;
+	foreach(lc, group->sets)
+	{
+		ListCell   *number;
+
+		appendStringInfoString(sql->text, lc == list_head(group->sets) ? " GROUP BY GROUPING SETS ((" : ", (");
+		foreach(number, (List *) lfirst(lc))
+			appendStringInfo(sql->text, "%s%d", number == list_head(lfirst(lc)) ? "" : ", ", lfirst_int(number));
+		appendStringInfoChar(sql->text, ')');
+	}
+	appendStringInfoChar(sql->text, ')');
 	return true;
 }
 
@@ -356,6 +398,8 @@ remote_group_by(RemoteSql *sql, GroupPlan *group)
 {
 	ListCell   *lc;
 
+	if (group->sets)
+		return write_sets(sql, group);
 	foreach(lc, group->keys)
 	{
 		const CkSqlRule *rule = rules_find(sql->dialect, RULE_GROUP_BY, rule_type(lfirst(lc)), NULL);
@@ -375,26 +419,19 @@ bool
 remote_grouped(RemoteSql *sql, Node *node)
 {
 	GroupPlan  *group = sql->group;
-	const char *collation = sql->collation;
-	bool		written;
 	ListCell   *lc;
 
 	if (IsA(node, Aggref))
 		return write_aggregate(sql, (Aggref *) node, ((Aggref *) node)->aggfnoid);
-	if (!sql->dialect->native || group->nested)
-	{
-		foreach(lc, group->keys)
-			if (equal(lfirst(lc), node))
-			{
-				appendStringInfo(sql->text, "ck_%d", foreach_current_index(lc) + 1);
-				return true;
-			}
-		return false;
-	}
-	sql->group = NULL;
-	sql->collation = NULL;		/* as it stands in GROUP BY */
-	written = remote_key(sql, node);
-	sql->collation = collation;
-	sql->group = group;
-	return written;
+	if (IsA(node, GroupingFunc))
+		return write_grouping(sql, group, (GroupingFunc *) node);
+	if (sql->dialect->native && !group->nested)
+		return write_native_key(sql, node);
+	foreach(lc, group->keys)
+		if (equal(lfirst(lc), node))
+		{
+			appendStringInfo(sql->text, "ck_%d", foreach_current_index(lc) + 1);
+			return true;
+		}
+	return false;
 }

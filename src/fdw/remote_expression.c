@@ -236,7 +236,7 @@ remote_value(RemoteSql *sql, Node *node)
 		remote_placeholder(sql, (Expr *) node);
 		return true;
 	}
-	if (sql->group && (IsA(node, Aggref) || list_member(sql->group->keys, node)))
+	if (sql->group && (IsA(node, Aggref) || IsA(node, GroupingFunc) || list_member(sql->group->keys, node)))
 		return remote_grouped(sql, node);
 	if (IsA(node, Const))
 		return remote_constant(sql, (Const *) node);

@@ -41,9 +41,8 @@ pathkey_expression(RemoteSql *sql, PathKey *key)
 	return NULL;
 }
 
-/* Writes what the source sorts by so that it sorts as PostgreSQL does. */
-static bool
-sql_sort_key(RemoteSql *sql, Expr *expr, Oid collation)
+bool
+remote_sort_value(RemoteSql *sql, Expr *expr, Oid collation)
 {
 	Oid			type = getBaseType(exprType((Node *) expr));
 	const CkSqlRule *rule;
@@ -110,13 +109,13 @@ remote_sort_key(RemoteSql *sql, Expr *expr, Oid family, Oid collation, bool desc
 		/* not by the name that a key is grouped by: MariaDB tests another row's value where a sub-select computes it */
 		if (group && !group->nested && list_member(group->keys, expr))
 			sql->group = NULL;
-		written = sql_sort_key(sql, expr, collation);
+		written = remote_sort_value(sql, expr, collation);
 		sql->group = group;
 		if (!written)
 			return false;
 		appendStringInfo(sql->text, " IS NULL%s, ", direction);
 	}
-	if (!sql_sort_key(sql, expr, collation) || list_length(sql->params) != params)
+	if (!remote_sort_value(sql, expr, collation) || list_length(sql->params) != params)
 		return false;
 	appendStringInfoString(sql->text, direction);
 	if (sql->dialect->nulls_order)

@@ -77,6 +77,9 @@ extern bool remote_order(RemoteSql *sql, List *pathkeys);
 /* Appends one sort key that orders by the operators of the family. */
 extern bool remote_sort_key(RemoteSql *sql, Expr *expr, Oid family, Oid collation, bool descends, bool nulls_first);
 
+/* Appends what such a key sorts by. */
+extern bool remote_sort_value(RemoteSql *sql, Expr *expr, Oid collation);
+
 /* Appends a placeholder for the value of an expression. */
 extern void remote_placeholder(RemoteSql *sql, Expr *value);
 
@@ -86,20 +89,29 @@ typedef struct GroupPlan
 	List	   *keys;			/* expressions that are grouped by; or all columns, if nested */
 	bool		nested;			/* of window functions: what stands above them sees the columns of a sub-select */
 	List	   *columns;		/* TargetEntries: the keys first, then aggregates, then what the last two lists speak of */
+	List	   *sets;			/* IntLists: numbers of the keys of each grouping set; NIL: one of all keys */
 	List	   *places;			/* IntList: for each column of the request, its number in columns */
 	List	   *quotients;		/* IntList: numbers of columns, in threes: an average, its sum, its count */
 } GroupPlan;
 
-/* Adds an aggregate to the columns. False where the source does not give PostgreSQL's answer. */
-extern bool remote_group_add(RemoteSql *sql, GroupPlan *group, Aggref *aggregate);
+/* Adds an aggregate, or GROUPING(), to the columns. False where the source does not give PostgreSQL's answer. */
+extern bool remote_group_add(RemoteSql *sql, GroupPlan *group, Node *node);
 /* Appends the list behind SELECT. */
 extern bool remote_group_list(RemoteSql *sql, GroupPlan *group);
 /* Appends GROUP BY, if there are keys. */
 extern bool remote_group_by(RemoteSql *sql, GroupPlan *group);
-/* Appends a key or an aggregate, above the grouping. */
+/* Appends a key, an aggregate or GROUPING(), above the grouping. */
 extern bool remote_grouped(RemoteSql *sql, Node *node);
 /* Appends what the source groups by, so that it puts together what PostgreSQL does. It is read as the key's value. */
 extern bool remote_key(RemoteSql *sql, Node *key);
+
+/* Appends ORDER BY as it stands within an aggregate, or as its DISTINCT sorts; nothing where that is by constants. */
+extern bool remote_aggregate_order(RemoteSql *sql, Aggref *aggregate);
+/* True where that may be left out, of an aggregate that sees no order: computing the keys cannot fail. */
+extern bool remote_order_is_idle(Aggref *aggregate);
+
+/* In native_aggregate.c: appends an aggregate for a source that is PostgreSQL. */
+extern bool remote_native_aggregate(RemoteSql *sql, Aggref *aggregate);
 
 /* Window functions, in remote_window.c. */
 

@@ -21,7 +21,7 @@
 #include "compat.h"
 #include "fdw.h"
 
-/* The aggregates that expressions are made of. */
+/* The aggregates, and calls of GROUPING(), that expressions are made of. */
 typedef struct Collection
 {
 	List	   *keys;
@@ -41,9 +41,13 @@ collect_walker(Node *node, Collection *collection)
 				return true;
 			collection->aggregates = list_append_unique(collection->aggregates, node);
 			return false;
+		case T_GroupingFunc:
+			if (((GroupingFunc *) node)->agglevelsup > 0)
+				return true;
+			collection->aggregates = list_append_unique(collection->aggregates, node);
+			return false;
 		case T_Var:
 		case T_PlaceHolderVar:
-		case T_GroupingFunc:
 		case T_WindowFunc:
 			return true;
 		default:
@@ -61,9 +65,21 @@ add_expression(RemoteSql *sql, GroupPlan *group, Node *expr)
 	if (collect_walker(expr, &collection))
 		return false;
 	foreach(lc, collection.aggregates)
-		if (!tlist_member(lfirst(lc), group->columns) && !remote_group_add(sql, group, lfirst_node(Aggref, lc)))
+		if (!tlist_member(lfirst(lc), group->columns) && !remote_group_add(sql, group, lfirst(lc)))
 			return false;
 	return true;
+}
+
+/* The target's expression that is grouped by under a number, or NULL. */
+static Expr *
+find_key(PathTarget *target, Index ref)
+{
+	ListCell   *lc;
+
+	foreach(lc, target->exprs)
+		if (get_pathtarget_sortgroupref(target, foreach_current_index(lc)) == ref)
+			return lfirst(lc);
+	return NULL;
 }
 
 /* Finds the keys among the target's expressions; those without columns are no keys but values. */
@@ -76,12 +92,8 @@ find_keys(RelPlan *plan, PathTarget *target, List *clauses)
 	foreach(lc, clauses)
 	{
 		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
-		Expr	   *key = NULL;
-		ListCell   *expr;
+		Expr	   *key = find_key(target, clause->tleSortGroupRef);
 
-		foreach(expr, target->exprs)
-			if (get_pathtarget_sortgroupref(target, foreach_current_index(expr)) == clause->tleSortGroupRef)
-				key = lfirst(expr);
 		if (key == NULL || contain_volatile_functions((Node *) key) || contain_subplans((Node *) key) ||
 			expression_returns_set((Node *) key) || clause->eqop >= FirstGenbkiObjectId)
 			return false;
@@ -93,6 +105,36 @@ find_keys(RelPlan *plan, PathTarget *target, List *clauses)
 	}
 	/* without a key it would be one group, also of no rows */
 	return clauses == NIL || group->keys != NIL;
+}
+
+/*
+ * Finds the sets of keys that are grouped by, one after the other. A key is NULL where a set lacks it, so none may be a value that
+ * is computed here, or stand for two.
+ */
+static bool
+find_sets(GroupPlan *group, PathTarget *target, List *clauses, List *sets)
+{
+	ListCell   *lc;
+
+	if (sets != NIL && (!COMPAT_GROUPING_SETS || list_length(clauses) != list_length(group->keys)))
+		return false;
+	foreach(lc, sets)
+	{
+		List	   *numbers = NIL;
+		ListCell   *ref;
+
+		foreach(ref, (List *) lfirst(lc))
+		{
+			Expr	   *key = find_key(target, (Index) lfirst_int(ref));
+			ListCell   *known;
+
+			foreach(known, group->keys)
+				if (equal(lfirst(known), key))
+					numbers = lappend_int(numbers, foreach_current_index(known) + 1);
+		}
+		group->sets = lappend(group->sets, numbers);
+	}
+	return true;
 }
 
 /* Sorts the conditions on groups: those that the source answers, and those that it gives the aggregates for. */
@@ -219,6 +261,9 @@ add_group_paths(PlannerInfo *root, RelOptInfo *output, PathTarget *target, RelPl
 
 	plan->single = last && plan->local == NIL && fdw_limit_fits(root) &&
 		bms_equal(COMPAT_QUERY_RELIDS(root), plan->input->relids);
+	/* a key that a condition makes constant is no path key, though sets that lack it have rows of their own */
+	if (plan->group->sets != NIL && root->parse->sortClause != NIL)
+		plan->single = last = false;
 	add_group_path(root, output, target, plan, NIL);
 	if (!last || root->sort_pathkeys == NIL)
 		return;
@@ -233,9 +278,21 @@ estimate_groups(PlannerInfo *root, RelOptInfo *output, RelPlan *plan)
 {
 	RelPlan    *input = plan->input->fdw_private;
 	double		groups = 1;
+	ListCell   *lc;
 
-	if (plan->group->keys)
+	if (plan->group->sets)
+		groups = 0;
+	else if (plan->group->keys)
 		groups = estimate_num_groups(root, plan->group->keys, plan->input->rows, NULL, NULL);
+	foreach(lc, plan->group->sets)
+	{
+		List	   *keys = NIL;
+		ListCell   *number;
+
+		foreach(number, (List *) lfirst(lc))
+			keys = lappend(keys, list_nth(plan->group->keys, lfirst_int(number) - 1));
+		groups += keys ? estimate_num_groups(root, keys, plan->input->rows, NULL, NULL) : 1;
+	}
 	plan->tuples = input->tuples;
 	plan->subselects = input->subselects;
 	plan->sent_rows = clamp_row_est(groups * clauselist_selectivity(root, plan->exact, 0, JOIN_INNER, NULL));
@@ -279,15 +336,16 @@ fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, R
 
 	if (stage == UPPERREL_WINDOW && output->fdw_private == NULL && is_whole(input))
 		fdw_window_paths(root, input, output);
-	if ((!grouping && stage != UPPERREL_DISTINCT) || output->fdw_private || !is_whole(input) || parse->groupingSets != NIL ||
-		parse->rowMarks != NIL || (!grouping && (parse->hasDistinctOn || parse->hasAggs || parse->groupClause != NIL ||
-												 parse->hasWindowFuncs || parse->hasTargetSRFs)))
+	if ((!grouping && stage != UPPERREL_DISTINCT) || output->fdw_private || !is_whole(input) || parse->rowMarks != NIL ||
+		(!grouping && (parse->hasDistinctOn || parse->hasAggs || parse->groupClause != NIL || parse->groupingSets != NIL ||
+					   parse->hasWindowFuncs || parse->hasTargetSRFs)))
 		return;
 	plan = fdw_upper_plan(input);
 	plan->distinct = !grouping;
 	sql = fdw_begin_upper(root, plan, &scratch);
 	sql.group = plan->group;
 	if (!find_keys(plan, target, grouping ? parse->groupClause : parse->distinctClause) ||
+		!find_sets(plan->group, target, parse->groupClause, parse->groupingSets) ||
 		!sort_having(&sql, plan, having))
 		return;
 	foreach(lc, target->exprs)
@@ -317,6 +375,8 @@ describe_work(RelPlan *plan, List *pathkeys, bool limited)
 		appendStringInfoString(&text, plan->exact ? "window, filter by it" : "window");
 	else if (plan->distinct)
 		appendStringInfoString(&text, "distinct");
+	else if (plan->group->sets)
+		appendStringInfoString(&text, "grouping sets");
 	else if (plan->group->keys)
 		appendStringInfoString(&text, list_length(plan->group->columns) > list_length(plan->group->keys) ? "group, aggregate" :
 							   "group");
