@@ -48,6 +48,23 @@ SELECT group_plan('SELECT x, count(*) FILTER (WHERE b), count(DISTINCT t), sum(D
 SELECT group_plan('SELECT DISTINCT c, d FROM a WHERE x = 2 ORDER BY c, d DESC LIMIT 4');
 SELECT group_plan('SELECT a.t, count(*), sum(b.y) FROM a JOIN b ON a.id = b.a_id WHERE b.y > 2 GROUP BY a.t');
 SELECT group_plan('SELECT a.t, count(b.id) FROM a LEFT JOIN b ON a.id = b.a_id GROUP BY a.t HAVING count(b.id) > 0');
+-- aggregates of rows in an order, and of ordered sets
+SELECT group_plan('SELECT x, string_agg(t, '', '' ORDER BY c DESC, id) FILTER (WHERE id > 9), array_agg(n ORDER BY n NULLS FIRST) FROM a GROUP BY x');
+SELECT group_plan('SELECT string_agg(DISTINCT c, ''-'' ORDER BY c DESC), array_agg(DISTINCT x), array_agg(DISTINCT c || c) FROM a');
+SELECT group_plan('SELECT json_agg(d ORDER BY id), jsonb_object_agg(id, t ORDER BY n DESC), json_object_agg(c, x ORDER BY id) FROM a WHERE id < 12');
+SELECT group_plan('SELECT sum(x ORDER BY t), count(b ORDER BY t), sum(f ORDER BY id), avg(f ORDER BY c, id) FROM a');
+SELECT group_plan('SELECT x, percentile_cont(0.3) WITHIN GROUP (ORDER BY n), percentile_disc(ARRAY[0.2, 0.7]) WITHIN GROUP (ORDER BY c DESC), mode() WITHIN GROUP (ORDER BY d) FROM a GROUP BY x');
+SELECT group_plan('SELECT rank(50, ''c1'') WITHIN GROUP (ORDER BY id DESC, c), cume_dist(3) WITHIN GROUP (ORDER BY x NULLS FIRST), regr_count(f, x) FROM a');
+-- several groupings at once
+SELECT group_plan('SELECT x, t, GROUPING(x, t), count(*), sum(id) FROM a GROUP BY GROUPING SETS ((x), (t), (x, t), ()) HAVING GROUPING(t) = 1 OR count(*) > 5');
+SELECT group_plan('SELECT c, x % 3, max(n), array_agg(id ORDER BY id) FROM a GROUP BY ROLLUP (c, x % 3) ORDER BY c, 2 NULLS FIRST');
+SELECT group_plan('SELECT GROUPING(x), x IS NULL, count(*) FROM a WHERE x = 1 GROUP BY CUBE (x, b) ORDER BY x, b LIMIT 3');
+SELECT group_plan('SELECT x, b FROM a GROUP BY DISTINCT ROLLUP (x, b), ROLLUP (x)');
+SELECT group_plan('SELECT count(*), GROUPING(b) FROM a WHERE id > x + 1000 GROUP BY GROUPING SETS ((b), (), ())');
+-- the first rows of an order
+SELECT group_plan('SELECT DISTINCT ON (x) x, id, t || c FROM a WHERE id > 5 ORDER BY x, n DESC, id');
+SELECT group_plan('SELECT DISTINCT ON (a.c, b.y) b.y, a.c, b.id + a.id FROM a JOIN b ON a.id = b.a_id ORDER BY a.c DESC, b.y, b.id LIMIT 5');
+SELECT group_plan('SELECT q.x, b.id FROM (SELECT DISTINCT ON (x) x, id FROM a ORDER BY x, d, id) AS q JOIN b ON q.id = b.a_id');
 -- groups of no rows: one, and none
 SELECT group_plan('SELECT count(*), sum(x), avg(x) FROM a WHERE id < 0');
 SELECT group_plan('SELECT t, count(*), sum(x) FROM a WHERE x = 9 - 5 AND x <> 4 GROUP BY t');
@@ -60,11 +77,16 @@ SELECT group_plan('SELECT b.id, q.n FROM b JOIN (SELECT x, count(*) AS n FROM a 
 SELECT group_plan('SELECT b.id, (SELECT sum(n) FROM a WHERE a.id = b.a_id) FROM b');
 -- conditions that only PostgreSQL here can answer, functions, orders and types: these are done here
 SELECT group_plan('SELECT x, count(*) FROM a WHERE t ~ ''1'' GROUP BY x');
-SELECT group_plan('SELECT x, string_agg(t, '','' ORDER BY id) FROM a GROUP BY x');
+SELECT group_plan('SELECT x, string_agg(t, '','') FROM a WHERE x = 1 AND id < 9 GROUP BY x');
+SELECT group_plan('SELECT x, string_agg(c, '','' ORDER BY t, id) FROM a GROUP BY x');
+SELECT group_plan('SELECT array_agg(k ORDER BY id), array_agg(DISTINCT t) FROM a');
+SELECT group_plan('SELECT json_agg(f ORDER BY id) FROM a');
+SELECT group_plan('SELECT stddev(f), corr(f, n) FROM a WHERE id < 9');
 SELECT group_plan('SELECT t, max(t) FROM a GROUP BY t ORDER BY t');
-SELECT group_plan('SELECT x, t, count(*) FROM a GROUP BY GROUPING SETS ((x), (t))');
+SELECT group_plan('SELECT ''v'' AS v, x, count(*) FROM a GROUP BY ROLLUP (1, x)');
 SELECT group_plan('SELECT max(k) FROM a');
-SELECT group_plan('SELECT DISTINCT ON (x) x, id FROM a ORDER BY x, id');
+SELECT group_plan('SELECT DISTINCT ON (t) t, id FROM a ORDER BY t, id');
+SELECT group_plan('SELECT DISTINCT ON (x) x FROM a');
 SELECT group_plan('SELECT x, count(*) FROM a GROUP BY x ORDER BY count(*) FETCH FIRST 2 ROWS WITH TIES');
 SELECT group_plan('SELECT generate_series(1, 2), count(*) FROM a GROUP BY x LIMIT 3');
 -- the branches of a union
