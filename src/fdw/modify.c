@@ -10,6 +10,7 @@
 #include "access/table.h"
 #include "executor/executor.h"
 #include "foreign/foreign.h"
+#include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/appendinfo.h"
@@ -232,6 +233,20 @@ named_columns(Query *query)
 	return named;
 }
 
+/* Appends the names of columns, in parentheses. */
+static void
+column_list(StringInfo text, const RemoteTable *table, List *columns)
+{
+	ListCell   *lc;
+
+	foreach(lc, columns)
+	{
+		appendStringInfoString(text, lc == list_head(columns) ? "(" : ", ");
+		remote_bare_column(text, table, 0, (AttrNumber) lfirst_int(lc));
+	}
+	appendStringInfoChar(text, ')');
+}
+
 /* The text of an INSERT of so many rows; places, if wanted, are those of one row. */
 static char *
 insert_sql(const RemoteTable *table, List *stored, List *returned, int flags, int rows)
@@ -243,15 +258,14 @@ insert_sql(const RemoteTable *table, List *stored, List *returned, int flags, in
 	initStringInfo(&text);
 	appendStringInfoString(&text, "INSERT INTO ");
 	remote_name(&text, table);
-	foreach(lc, stored)
-	{
-		appendStringInfoString(&text, lc == list_head(stored) ? " (" : ", ");
-		remote_bare_column(&text, table, 0, (AttrNumber) lfirst_int(lc));
-	}
+	appendStringInfoChar(&text, ' ');
 	if (stored == NIL)
-		appendStringInfo(&text, " %s", table->sql->default_row ? table->sql->default_row : "DEFAULT VALUES");
+		appendStringInfoString(&text, table->sql->default_row ? table->sql->default_row : "DEFAULT VALUES");
 	else
-		appendStringInfoString(&text, ") VALUES ");
+	{
+		column_list(&text, table, stored);
+		appendStringInfoString(&text, " VALUES ");
+	}
 	for (int row = 0; row < rows && stored != NIL; row++)
 	{
 		appendStringInfoString(&text, row == 0 ? "(" : ", (");
@@ -429,6 +443,46 @@ change_scan(EState *estate, TableChange *change, const char *sql)
 	return scan;
 }
 
+static const char *
+utf8(const char *text)
+{
+	return pg_server_to_any(text, strlen(text), PG_UTF8);
+}
+
+/* What the rows of an INSERT are, for the connector. */
+static CkInsert *
+change_insert(EState *estate, TableChange *change)
+{
+	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
+	CkInsert   *insert = palloc0(sizeof(CkInsert));
+	const char **columns = palloc(sizeof(char *) * list_length(change->stored));
+	uint32	   *types = palloc0(sizeof(uint32) * list_length(change->stored));
+	StringInfoData relation,
+				list;
+	ListCell   *lc;
+
+	initStringInfo(&relation);
+	remote_name(&relation, &change->table);
+	initStringInfo(&list);
+	column_list(&list, &change->table, change->stored);
+	foreach(lc, change->stored)
+	{
+		int			i = foreach_current_index(lc);
+		Oid			type = get_atttype(change->table.relid, (AttrNumber) lfirst_int(lc));
+
+		columns[i] = utf8(remote_column_name(change->table.relid, (AttrNumber) lfirst_int(lc)));
+		if (!modify_as_text(change->table.sql, type))
+			types[i] = getBaseType(type);
+	}
+	insert->relation = utf8(relation.data);
+	insert->column_list = utf8(list.data);
+	insert->ncolumns = list_length(change->stored);
+	insert->columns = columns;
+	insert->types = types;
+	MemoryContextSwitchTo(caller);
+	return insert;
+}
+
 /* The values of the statement's placeholders: what is stored, from the slot, and keys, from the subplan's row. */
 static void
 change_args(TableChange *change, CkValue *args, TupleTableSlot *slot, TupleTableSlot *plan_slot)
@@ -573,7 +627,11 @@ fdw_insert_batch(EState *estate, ResultRelInfo *info, TupleTableSlot **slots, Tu
 		change->scan = NULL;
 	}
 	if (*scan == NULL)
+	{
 		*scan = change_scan(estate, change, insert_sql(&change->table, change->stored, NIL, change->flags, *count));
+		if (!(change->flags & MODIFY_SKIP))
+			(*scan)->pub.insert = change_insert(estate, change);
+	}
 	if (scan == &change->scan)
 		change->scan_rows = *count;
 	/* rows of a full batch are taken as put in, unless some are passed over; meanwhile the next come, where the source works by

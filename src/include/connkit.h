@@ -242,6 +242,19 @@ typedef enum CkEvent
  * and a source that is locked as a whole is locked from now on. It is read to its end, or the transaction is rolled back. */
 #define CK_SCAN_LOCK	0x10u
 
+/*
+ * What an INSERT stores of which nothing is wanted back, beside its text: a connector that has a faster way to do exactly the same
+ * may take that. The arguments are rows of as many values as there are columns.
+ */
+typedef struct CkInsert
+{
+	const char *relation;		/* as it stands in the text, quoted */
+	const char *column_list;	/* the same */
+	uint32_t	ncolumns;
+	const char *const *columns; /* their names */
+	const uint32_t *types;		/* pg_type.oid of a CK_NATIVE value; 0: it is text */
+} CkInsert;
+
 struct CkScan
 {
 	/* set by the core before scan_open */
@@ -255,6 +268,7 @@ struct CkScan
 	const CkColumn *columns;	/* what to deliver: column i goes to row column i; lives as long as the scan */
 	uint32_t	ncolumns;		/* may be 0: only the number of rows counts */
 	uint32_t	flags;			/* CK_SCAN_* */
+	const CkInsert *insert;		/* of a CK_SCAN_CHANGE that stores several rows, or NULL */
 	uint32_t	fetch_size;		/* rows to ask for at once, where the protocol has that; 0: the connector's choice */
 	void	   *state;			/* scan_size zeroed bytes; a bare pointer where that is 0 */
 

@@ -38,7 +38,7 @@ for my $kind (@kinds)
 		. ($kind eq 'postgres' ? ' REFERENCES account DEFERRABLE INITIALLY DEFERRED' : '') . ');');
 	$source->run($kind eq 'postgres' ? 'GRANT ALL ON account, other TO reader' : "GRANT ALL ON source.* TO reader\@'%'");
 	ask($source->definition("s_$kind", $role));
-	ask("ALTER SERVER s_$kind OPTIONS (SET query_timeout '3')");
+	ask("ALTER SERVER s_$kind OPTIONS (SET query_timeout '3', ADD batch_size '150')");
 	my $schema = $kind eq 'postgres' ? "OPTIONS (schema_name 'public')" : '';
 	as_keeper($_) for "CREATE SCHEMA $kind", "CREATE SCHEMA local_$kind", "CREATE SCHEMA before_$kind",
 		"CREATE FOREIGN TABLE $kind.account ($columns{$kind}, v integer, tag varchar(40)) SERVER s_$kind $schema",

@@ -16,6 +16,7 @@ INSERT INTO w (id, i) SELECT 100 + g, g FROM generate_series(1, 50) g
 INSERT INTO w (id, i) SELECT 100 + g, -g FROM generate_series(49, 55) g ON CONFLICT DO NOTHING
 INSERT INTO w (id, i) SELECT 100 + g, -g FROM generate_series(54, 57) g ON CONFLICT DO NOTHING RETURNING id
 INSERT INTO w (id, i) SELECT id + 1000, i FROM w WHERE id > 100
+INSERT INTO w SELECT id + 5000, i, s, f, r, n, b, t, v, y, d, ts, tz, ti, j FROM w WHERE id < 60
 INSERT INTO o SELECT g, g * 2 FROM generate_series(100, 120) g
 UPDATE w SET i = i + 1 WHERE id BETWEEN 101 AND 110
 fails: UPDATE w SET i = i + 1 WHERE id = 3

@@ -50,7 +50,7 @@ postgres_ask_columns(CkSession *session, const char *sql, PGresult **result)
 }
 
 /* Runs a statement of the connector's own and waits for its rows, which the caller clears. */
-static CkStatus
+CkStatus
 postgres_ask(CkSession *session, const char *sql, PGresult **rows)
 {
 	CkStatus	status = PQsendQuery(postgres_session(session)->conn, sql) ? CK_OK : postgres_lost(session);

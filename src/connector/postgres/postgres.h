@@ -100,9 +100,19 @@ typedef struct PgSession
 	int			done;
 } PgSession;
 
+/* Whether an INSERT may be done by COPY. */
+typedef enum PgLoad
+{
+	PG_LOAD_FIRST,				/* it has not run yet: the first time it locks its table */
+	PG_LOAD_UNKNOWN,			/* the source has not been asked */
+	PG_LOAD_NOT,
+	PG_LOAD_FITS
+} PgLoad;
+
 typedef struct PgScan
 {
 	PgStatement *statement;		/* NULL: COPY */
+	PgLoad		load;
 	bool		started;		/* its statement's own results are being read */
 	bool		stale;			/* its statement turned out to be of no more use */
 	uint64_t	rows;			/* of this execution */
@@ -189,6 +199,11 @@ extern void postgres_put(CkRow *row, uint32_t column, CkType type, const char *p
 
 /* describe.c */
 extern CkStatus postgres_describe(CkSession *session, const char *sql, CkCatalog *catalog);
+extern CkStatus postgres_ask(CkSession *session, const char *sql, PGresult **rows);
+
+/* load.c */
+extern CkStatus postgres_load_judge(CkScan *scan);
+extern CkStatus postgres_load_send(CkScan *scan);
 
 /* dialect.c */
 extern const CkSql postgres_sql;

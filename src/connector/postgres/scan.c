@@ -161,6 +161,14 @@ postgres_scan_send(CkScan *scan)
 	int			unsent = 0;
 	CkStatus	status = CK_OK;
 
+	if (scan->insert)
+	{
+		status = postgres_load_judge(scan);
+		if (status == CK_OK && s->load == PG_LOAD_FITS)
+			return postgres_load_send(scan);
+		if (status != CK_OK)
+			return status;
+	}
 	postgres_order_queue(pg);
 	pg->changing = (scan->flags & (CK_SCAN_CHANGE | CK_SCAN_LOCK)) != 0;
 	if (pg->in_transaction && !pg->changing && !(statement && statement->small))
@@ -331,7 +339,7 @@ postgres_scan_retry(CkScan *scan, const PGresult *result)
 	bool		unknown = sqlstate && strcmp(sqlstate, "26000") == 0;
 	CkStatus	status;
 
-	if (!s->statement || s->stale || s->statement->prepared != pg->connection || !sqlstate ||
+	if (!s->statement || s->stale || s->load == PG_LOAD_FITS || s->statement->prepared != pg->connection || !sqlstate ||
 		(!unknown && strcmp(sqlstate, "0A000") != 0))
 		return CK_END;
 	s->statement->prepared = 0;
