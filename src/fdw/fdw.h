@@ -38,6 +38,7 @@ typedef struct RelPlan
 	RelOptInfo *input;
 	GroupPlan  *group;
 	bool		distinct;		/* it is SELECT DISTINCT */
+	bool		first;			/* it is SELECT DISTINCT ON, with the query's order */
 	bool		window;			/* of window functions: exact holds what the source filters by them, local checks it again */
 
 	int			subselects;		/* in conditions that the source answers, those that it answers for each row */
@@ -89,6 +90,12 @@ extern RelPlan *fdw_upper_plan(RelOptInfo *input);
 extern RemoteSql fdw_begin_upper(PlannerInfo *root, RelPlan *plan, StringInfo text);
 /* Appends the request of such a plan, up to what orders its rows. False where the source does not give PostgreSQL's answer. */
 extern bool fdw_write_upper(RemoteSql *sql, RelPlan *plan);
+/* Adds a path of such a plan, whose rows are in that order. */
+extern void fdw_add_upper_path(PlannerInfo *root, RelOptInfo *output, PathTarget *target, RelPlan *plan, List *pathkeys);
+/* Adds the path of SELECT DISTINCT ON over an input that the source answers wholly, if it has that. */
+extern void fdw_distinct_on_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output);
+/* fdw_write_upper() for a plan that was made there, with its order. */
+extern bool fdw_write_distinct_on(RemoteSql *sql, RelPlan *plan);
 /* Adds the paths of window functions over an input that the source answers wholly, if it has them. */
 extern void fdw_window_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output);
 /* fdw_write_upper() for a plan that was made there. */

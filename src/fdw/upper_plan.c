@@ -186,6 +186,8 @@ fdw_write_upper(RemoteSql *sql, RelPlan *plan)
 
 	if (plan->window)
 		return fdw_write_window(sql, plan);
+	if (plan->first)
+		return fdw_write_distinct_on(sql, plan);
 	appendStringInfoString(sql->text, "SELECT");
 	if (!remote_group_list(sql, plan->group))
 		return false;
@@ -226,8 +228,8 @@ limit_estimate(Query *parse, double rows)
 	return clamp_row_est(Min(rows, limit));
 }
 
-static void
-add_group_path(PlannerInfo *root, RelOptInfo *output, PathTarget *target, RelPlan *plan, List *pathkeys)
+void
+fdw_add_upper_path(PlannerInfo *root, RelOptInfo *output, PathTarget *target, RelPlan *plan, List *pathkeys)
 {
 	RelPlan    *input = plan->input->fdw_private;
 	bool		limited = plan->single && pathkeys == root->sort_pathkeys;
@@ -264,12 +266,12 @@ add_group_paths(PlannerInfo *root, RelOptInfo *output, PathTarget *target, RelPl
 	/* a key that a condition makes constant is no path key, though sets that lack it have rows of their own */
 	if (plan->group->sets != NIL && root->parse->sortClause != NIL)
 		plan->single = last = false;
-	add_group_path(root, output, target, plan, NIL);
+	fdw_add_upper_path(root, output, target, plan, NIL);
 	if (!last || root->sort_pathkeys == NIL)
 		return;
 	sql = fdw_begin_upper(root, plan, &scratch);
 	if (fdw_write_upper(&sql, plan) && remote_order(&sql, root->sort_pathkeys))
-		add_group_path(root, output, target, plan, root->sort_pathkeys);
+		fdw_add_upper_path(root, output, target, plan, root->sort_pathkeys);
 }
 
 /* Sizes of the result. */
@@ -336,6 +338,8 @@ fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, R
 
 	if (stage == UPPERREL_WINDOW && output->fdw_private == NULL && is_whole(input))
 		fdw_window_paths(root, input, output);
+	if (stage == UPPERREL_DISTINCT && parse->hasDistinctOn && output->fdw_private == NULL && is_whole(input))
+		fdw_distinct_on_paths(root, input, output);
 	if ((!grouping && stage != UPPERREL_DISTINCT) || output->fdw_private || !is_whole(input) || parse->rowMarks != NIL ||
 		(!grouping && (parse->hasDistinctOn || parse->hasAggs || parse->groupClause != NIL || parse->groupingSets != NIL ||
 					   parse->hasWindowFuncs || parse->hasTargetSRFs)))
@@ -374,7 +378,7 @@ describe_work(RelPlan *plan, List *pathkeys, bool limited)
 	if (plan->window)
 		appendStringInfoString(&text, plan->exact ? "window, filter by it" : "window");
 	else if (plan->distinct)
-		appendStringInfoString(&text, "distinct");
+		appendStringInfoString(&text, plan->first ? "distinct on" : "distinct");
 	else if (plan->group->sets)
 		appendStringInfoString(&text, "grouping sets");
 	else if (plan->group->keys)
@@ -399,7 +403,7 @@ fdw_plan_group(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlis
 	List	   *exprs,
 			   *private;
 
-	if (!fdw_write_upper(&sql, plan) || (path->path.pathkeys && !remote_order(&sql, path->path.pathkeys)))
+	if (!fdw_write_upper(&sql, plan) || (path->path.pathkeys && !plan->first && !remote_order(&sql, path->path.pathkeys)))
 		elog(ERROR, "a grouping that was judged fit cannot be written");
 	exprs = sql.params;
 	if (limited)
