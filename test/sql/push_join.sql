@@ -51,8 +51,8 @@ EXECUTE push_param(3);
 EXECUTE push_param(NULL);
 RESET plan_cache_mode;
 -- what goes into a table here; what locks rows stays here
-CREATE TEMP TABLE push_into (id int, y int);
-EXPLAIN (VERBOSE, COSTS OFF) INSERT INTO push_into SELECT a.id, b.y FROM push.a JOIN push.b ON a.id = b.a_id;
+CREATE TABLE push.push_into (id int, y int);
+EXPLAIN (VERBOSE, COSTS OFF) INSERT INTO push.push_into SELECT a.id, b.y FROM push.a JOIN push.b ON a.id = b.a_id;
 EXPLAIN (COSTS OFF) SELECT a.id FROM push.a JOIN push.b ON a.id = b.a_id FOR UPDATE OF a;
 -- a table with a setting of its own
 ALTER FOREIGN TABLE push.b OPTIONS (ADD query_timeout '5');

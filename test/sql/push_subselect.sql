@@ -18,12 +18,22 @@ CREATE SCHEMA sub;
 IMPORT FOREIGN SCHEMA sub_source FROM SERVER sub_loop INTO sub;
 ANALYZE sub.a, sub.b;
 -- the plan, and whether the rows are those of the source's own tables
-CREATE FUNCTION sub_plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+CREATE FUNCTION sub_plan(query text, options text DEFAULT 'VERBOSE, COSTS OFF') RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	same bool;
+	line text;
+	alias text;
+	number int;
 BEGIN
 	SET LOCAL search_path = sub;
-	RETURN QUERY EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query;
+	FOR line IN EXECUTE format('EXPLAIN (%s) %s', options, query) LOOP
+		-- as all versions show it
+		CONTINUE WHEN line ~ 'Output: .*(\$\d|InitPlan)';
+		FOR alias, number IN SELECT m[1], o FROM regexp_matches(line, ' AS (t\d+)', 'g') WITH ORDINALITY AS r(m, o) LOOP
+			line := regexp_replace(line, '\m' || alias || '\M', 'r' || number, 'g');
+		END LOOP;
+		RETURN NEXT regexp_replace(line, ' \(returns .*\)|(?<=rows=\d)\.00', '');
+	END LOOP;
 	EXECUTE format('CREATE TEMP TABLE far AS SELECT q::text AS r FROM (%s) AS q', query);
 	SET LOCAL search_path = sub_source;
 	EXECUTE format('CREATE TEMP TABLE near AS SELECT q::text AS r FROM (%s) AS q', query);
@@ -35,7 +45,7 @@ END $$;
 \pset tuples_only on
 -- correlated values
 SELECT sub_plan('SELECT id FROM a WHERE x < (SELECT 0.2 * avg(y) FROM b WHERE b.a_id = a.id)');
-SELECT sub_plan('SELECT a.id, b.id FROM a JOIN b ON a.id = b.a_id WHERE b.y = (SELECT min(o.y) FROM b AS o JOIN a AS p ON p.id = o.a_id WHERE o.a_id = a.id)');
+SELECT sub_plan('SELECT a.id, b.id FROM a JOIN b ON a.id = b.a_id WHERE b.y <= (SELECT min(o.y) FROM b AS o JOIN a AS p ON p.id = o.a_id WHERE o.a_id = a.id)');
 SELECT sub_plan('SELECT id FROM b WHERE t = (SELECT t FROM a WHERE a.id = b.id)');
 -- several rows: the source's error
 SELECT id FROM sub.a WHERE x = (SELECT y FROM sub.b WHERE b.a_id = a.id);
@@ -56,7 +66,8 @@ EXECUTE sub_p (5);
 EXECUTE sub_p (11);
 RESET plan_cache_mode;
 -- the plan that is not used is not run either
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT id FROM sub.a WHERE x = 1 AND x > (SELECT min(y) FROM sub.b WHERE b.a_id = a.id);
+SELECT sub_plan('SELECT id FROM a WHERE x = 1 AND x > (SELECT min(y) FROM b WHERE b.a_id = a.id)',
+	'ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF');
 -- a value that is computed before the sub-select is sent where it belongs to the whole, and not where it does to that
 SELECT sub_plan('SELECT id FROM a WHERE x < (SELECT avg(y) FROM b WHERE b.a_id = a.id AND b.y > (SELECT min(x) + 1 FROM a))');
 SELECT sub_plan('SELECT id FROM a WHERE x < (SELECT avg(y) FROM b WHERE b.a_id = a.id) AND x > (SELECT avg(x) FROM a)');

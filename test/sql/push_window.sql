@@ -51,7 +51,7 @@ SELECT window_plan('SELECT id, row_number() OVER (ORDER BY id), row_number() OVE
 SELECT window_plan('SELECT count(*), sum(i) FROM (SELECT row_number() OVER () AS i FROM a) AS q');
 -- grouped rows, with DISTINCT and LIMIT above
 SELECT window_plan('SELECT x, rank() OVER (ORDER BY count(*)) FROM a GROUP BY x');
-SELECT window_plan('SELECT DISTINCT x, first_value(id) OVER (PARTITION BY x ORDER BY id) FROM a ORDER BY 1, 2 LIMIT 3');
+SELECT window_plan('SELECT DISTINCT x, first_value(id) OVER (PARTITION BY x ORDER BY id) FROM a ORDER BY 2, 1 LIMIT 3');
 -- conditions around them
 SELECT window_plan('SELECT * FROM (SELECT id, t, k, row_number() OVER (PARTITION BY t ORDER BY id DESC) AS i FROM a) AS q WHERE i <= 2');
 SELECT window_plan('SELECT * FROM (SELECT id, rank() OVER (PARTITION BY c ORDER BY x, id) AS i FROM a) AS q WHERE i = 1 AND id > 1');

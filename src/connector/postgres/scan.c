@@ -471,7 +471,8 @@ postgres_scan_changed(CkScan *scan, PGresult *result)
 	const char *rows = PQcmdTuples(result);
 	size_t		length = strcspn(tag, " ");
 
-	scan->affected = *rows ? strtoll(rows, NULL, 10) : -1;
+	if (*rows)
+		scan->affected = strtoll(rows, NULL, 10);
 	for (int i = 0; meddling[i]; i++)
 	{
 		if (strlen(meddling[i]) == length && strncmp(tag, meddling[i], length) == 0)
@@ -494,7 +495,8 @@ postgres_statement_next(CkScan *scan, CkRow *row)
 	{
 		bool		last = s->result && (postgres_is_good(s->result) ||
 									PQresultStatus(s->result) == PGRES_EMPTY_QUERY);
-		CkStatus	status = last && (scan->flags & CK_SCAN_CHANGE) ? postgres_scan_changed(scan, s->result) : CK_OK;
+		/* the last chunk of rows may have the tag in place of the end */
+		CkStatus	status = s->result && (scan->flags & CK_SCAN_CHANGE) ? postgres_scan_changed(scan, s->result) : CK_OK;
 
 		PQclear(s->result);
 		s->result = NULL;
