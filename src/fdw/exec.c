@@ -57,6 +57,7 @@ typedef struct TableScan
 	int			offset_expr;
 	int			limit_place;	/* 1-based placeholder */
 	int			keys_expr;		/* 1-based, 0 none: the keys of a lookup join */
+	bool		of_rows;		/* an argument comes from the executor: a row's value, or what is computed for it */
 	Datum	   *keys;
 	int			nkeys;
 	int			list_size;		/* keys that are sent, with repetitions of the last */
@@ -172,6 +173,17 @@ table_scan_enlist(ForeignScanState *node, TableScan *state)
 	MemoryContextRegisterResetCallback(estate->es_query_cxt, &state->gone);
 }
 
+/* True where a parameter of the executor is among the arguments. */
+static bool
+has_exec_param(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return ((Param *) node)->paramkind == PARAM_EXEC;
+	return expression_tree_walker(node, has_exec_param, context);
+}
+
 void
 fdw_begin(ForeignScanState *node, int eflags)
 {
@@ -213,6 +225,7 @@ fdw_begin(ForeignScanState *node, int eflags)
 	i = 0;
 	foreach(lc, plan->fdw_exprs)
 		state->expr_types[i++] = exprType(lfirst(lc));
+	state->of_rows = has_exec_param((Node *) plan->fdw_exprs, NULL);
 	state->limit_expr = linitial_int(limits);
 	state->offset_expr = lsecond_int(limits);
 	state->limit_place = lthird_int(limits);
@@ -578,8 +591,8 @@ fdw_rescan(ForeignScanState *node)
 	TableScan  *state = node->fdw_state;
 
 	/* what was read before it was changed is not asked for again */
-	if (state->started && state->scan && state->parallel == NULL && !state->scan_is_part && node->ss.ps.chgParam == NULL &&
-		scan_rewind(state->scan))
+	if (state->started && state->scan && state->parallel == NULL && !state->scan_is_part &&
+		(node->ss.ps.chgParam == NULL || (!state->of_rows && state->keys_expr == 0)) && scan_rewind(state->scan))
 		return;
 	state->started = false;
 }
@@ -600,7 +613,7 @@ fdw_settle(Oid serverid, Oid userid, CommandId command)
 		ForeignScanState *node = state->scan_state;
 
 		if (state->started || state->keys_expr > 0 || state->command > command || state->table.serverid != serverid ||
-			state->table.userid != userid || !bms_is_empty(node->ss.ps.plan->allParam))
+			state->table.userid != userid || state->of_rows)
 			continue;
 		CurrentResourceOwner = state->owner;
 		start_scan(node);

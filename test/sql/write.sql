@@ -173,7 +173,9 @@ COPY parts FROM stdin;
 1	copied
 3	copied
 \.
+SET enable_async_append = off;
 UPDATE parts SET v = v || repeat('!', k);
+RESET enable_async_append;
 UPDATE parts SET k = 1 WHERE k = 3;
 UPDATE parts SET k = 4 - k WHERE v LIKE 'v%';
 DELETE FROM parts WHERE v LIKE 'v1%' RETURNING tableoid::regclass, *;

@@ -9,7 +9,7 @@ INSERT INTO w (id, y) VALUES (20, ''), (21, '\x'), (22, decode(repeat('00ff27', 
 INSERT INTO w (id, d, ts) VALUES (30, '1000-01-01', '1000-01-01 00:00:00'), (31, '2024-02-29', '2024-02-29 23:59:59.999999'), (32, '9998-12-30', '9998-12-30 12:00')
 INSERT INTO w (id, tz) VALUES (33, '1970-01-02 00:00:00+00'), (34, '2026-07-01 12:00:00+02'), (35, '2037-12-31 23:59:59.5+00')
 INSERT INTO w (id, ti) VALUES (36, '00:00'), (37, '23:59:59.999999')
-INSERT INTO w (id, j) VALUES (40, 'null'), (41, '"text"'), (42, '{"k": "ä\" \\ b", "n": 1.50}'), (43, '[]'), (44, '12345')
+INSERT INTO w (id, j) VALUES (40, 'null'), (41, '"text"'), (42, '{"k": "ä\" \\ b", "n": 1.5}'), (43, '[]'), (44, '12345')
 INSERT INTO w (id, b) VALUES (50, true), (51, false), (52, NULL)
 fails: INSERT INTO w (id) VALUES (1)
 INSERT INTO w (id, i) SELECT 100 + g, g FROM generate_series(1, 50) g
