@@ -95,7 +95,8 @@ column_name(ForeignScanState *node, Expr *expr)
 {
 	if (IsA(expr, Var))
 		return remote_column_name(exec_rt_fetch(((Var *) expr)->varno, node->ss.ps.state)->relid, ((Var *) expr)->varattno);
-	return IsA(expr, Aggref) ? get_func_name(((Aggref *) expr)->aggfnoid) : "?column?";
+	return IsA(expr, Aggref) ? get_func_name(((Aggref *) expr)->aggfnoid) :
+		IsA(expr, WindowFunc) ? get_func_name(((WindowFunc *) expr)->winfnoid) : "?column?";
 }
 
 /* What a join or a grouping reads: columns of several tables. Each of them must still be open to its owner. */

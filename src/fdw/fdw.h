@@ -105,6 +105,8 @@ extern ForeignScan *fdw_plan_group(PlannerInfo *root, RelOptInfo *rel, ForeignPa
 extern bool fdw_has_settings(const RelPlan *plan);
 /* True where the query's LIMIT is one of rows, in their order, that may be asked of a source. */
 extern bool fdw_limit_fits(PlannerInfo *root);
+/* Rows that the query's LIMIT and OFFSET leave of so many. */
+extern double fdw_limit_estimate(Query *parse, double rows);
 /* Adds LIMIT to a request; *exprs gets what is computed when the scan starts. Returns PRIVATE_LIMITS. */
 extern List *fdw_add_limit(PlannerInfo *root, RemoteSql *sql, List **exprs);
 /* True where the query, as far as it is planned by now, reads more than one table of the source. */

@@ -67,6 +67,38 @@ remote_key(RemoteSql *sql, Node *key)
 		remote_value(sql, key);
 }
 
+/* Writes what sources that look at the beginning of a key alone need behind it to tell long ones apart. */
+static bool
+write_tail(RemoteSql *sql, Node *key)
+{
+	const CkSqlRule *rule = rules_find(sql->dialect, RULE_GROUP_BY, rule_type(key), NULL);
+
+	if (rule == NULL || is_short(key))
+		return true;
+	appendStringInfoString(sql->text, ", ");
+	return remote_template(sql, rule->remote, "", list_make1(key), NULL);
+}
+
+bool
+remote_partition_key(RemoteSql *sql, Node *key)
+{
+	/* it is not read, so what equal values have in common will do */
+	if (!sql->dialect->native && rules_find(sql->dialect, RULE_GROUP, rule_type(key), NULL) == NULL)
+		return remote_sort_value(sql, (Expr *) key, exprCollation(key));
+	return remote_key(sql, key) && write_tail(sql, key);
+}
+
+const char *
+remote_value_template(RemoteSql *sql, Node *value)
+{
+	Oid			type = rule_type(value);
+	const CkSqlRule *rule = rules_find(sql->dialect, RULE_VALUE, type, NULL);
+
+	if (rule == NULL)
+		rule = rules_find(sql->dialect, RULE_GROUP, type, NULL);
+	return rule == NULL || rule->fidelity != CK_EXACT ? NULL : rule->remote ? rule->remote : "%1";
+}
+
 /* True where the sum of such numbers has all its digits at any source. */
 static bool
 sum_fits(Node *argument)
@@ -183,7 +215,7 @@ write_ruled(RemoteSql *sql, Aggref *aggregate, Oid function)
 	if (rule == NULL || rule->remote == NULL || rule->remote[0] == '/' || rule->fidelity != CK_EXACT ||
 		!rules_locale_fits(rule, aggregate->inputcollid) ||
 		aggregate->aggkind != AGGKIND_NORMAL || !remote_order_is_idle(aggregate) ||
-		(aggregate->aggdistinct && strstr(rule->remote, "%d") == NULL) ||
+		(aggregate->aggdistinct && strstr(rule->remote, "%d") == NULL) || (sql->over && strstr(rule->remote, "%w") == NULL) ||
 		(strcmp(name, "sum") == 0 && !sum_fits(only_argument(aggregate))))
 		return false;
 	for (const char *c = rule->remote; *c; c++)
@@ -192,6 +224,8 @@ write_ruled(RemoteSql *sql, Aggref *aggregate, Oid function)
 			appendStringInfoChar(sql->text, *c);
 		else if (*++c == 'd')
 			appendStringInfoString(sql->text, aggregate->aggdistinct ? "DISTINCT " : "");
+		else if (*c == 'w')
+			appendStringInfoString(sql->text, sql->over ? sql->over : "");
 		else if (*c == 'o')
 			appendStringInfoString(sql->text, name);
 		else if (*c == '1')
@@ -232,11 +266,10 @@ write_aggregate(RemoteSql *sql, Aggref *aggregate, Oid function)
 }
 
 bool
-remote_window_aggregate(RemoteSql *sql, WindowFunc *function, const char *over)
+remote_window_aggregate(RemoteSql *sql, WindowFunc *function, Oid aggregate_function)
 {
 	Aggref	   *aggregate = makeNode(Aggref);
 	ListCell   *lc;
-	bool		written;
 
 	aggregate->aggfnoid = function->winfnoid;
 	aggregate->aggtype = function->wintype;
@@ -247,10 +280,7 @@ remote_window_aggregate(RemoteSql *sql, WindowFunc *function, const char *over)
 	aggregate->aggsplit = AGGSPLIT_SIMPLE;
 	foreach(lc, function->args)
 		aggregate->args = lappend(aggregate->args, makeTargetEntry(lfirst(lc), list_length(aggregate->args) + 1, NULL, false));
-	sql->over = over;
-	written = write_aggregate(sql, aggregate, aggregate->aggfnoid);
-	sql->over = NULL;
-	return written;
+	return write_aggregate(sql, aggregate, aggregate_function);
 }
 
 /* PostgreSQL's own aggregate of that name and argument. */
@@ -261,20 +291,57 @@ own_aggregate(const char *name, Oid type)
 						   PointerGetDatum(buildoidvector(&type, 1)), ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
 }
 
-/* True for an average that is divided here. */
-static bool
-is_quotient(const CkSql *dialect, Aggref *aggregate)
+/* The function of an aggregate, and its argument's type. */
+static Oid
+function_of(Node *aggregate, Oid *type)
 {
-	const CkSqlRule *rule = rules_find(dialect, RULE_FUNCTION, aggregate->aggfnoid, NULL);
+	WindowFunc *function = (WindowFunc *) aggregate;
 
-	return rule && rule->remote && rule->remote[0] == '/';
+	if (IsA(aggregate, Aggref))
+	{
+		*type = ((Aggref *) aggregate)->aggargtypes ? linitial_oid(((Aggref *) aggregate)->aggargtypes) : InvalidOid;
+		return ((Aggref *) aggregate)->aggfnoid;
+	}
+	*type = function->args ? getBaseType(exprType(linitial(function->args))) : InvalidOid;
+	return function->winfnoid;
 }
 
-/* The functions of which the columns of an average come. */
-static Oid
-quotient_function(Aggref *aggregate, int part)
+/* Writes an aggregate of groups or a window function; of an average that is divided here, its sum (part 0) or its count (1). */
+static bool
+write_part(RemoteSql *sql, Node *aggregate, int part)
 {
-	return part == 0 ? own_aggregate("sum", linitial_oid(aggregate->aggargtypes)) : own_aggregate("count", ANYOID);
+	Oid			type;
+	Oid			function = function_of(aggregate, &type);
+
+	if (part >= 0)
+		function = part == 0 ? own_aggregate("sum", type) : own_aggregate("count", ANYOID);
+	return IsA(aggregate, Aggref) ? write_aggregate(sql, (Aggref *) aggregate, function) :
+		remote_window(sql, (WindowFunc *) aggregate, function);
+}
+
+void
+remote_group_place(GroupPlan *group, const CkSql *dialect, int column)
+{
+	Node	   *aggregate = (Node *) list_nth_node(TargetEntry, group->columns, column - 1)->expr;
+	Oid			type;
+	const CkSqlRule *rule = IsA(aggregate, Aggref) || IsA(aggregate, WindowFunc) ?
+		rules_find(dialect, RULE_FUNCTION, function_of(aggregate, &type), NULL) : NULL;
+
+	if (rule == NULL || rule->remote == NULL || rule->remote[0] != '/')
+	{
+		group->places = lappend_int(group->places, column);
+		return;
+	}
+	group->quotients = lappend_int(group->quotients, column);
+	for (int part = 0; part < 2; part++)
+	{
+		Expr	   *null = (Expr *) makeNullConst(part == 0 ? NUMERICOID : INT8OID, -1, InvalidOid);
+		int			place = list_length(group->columns) + 1;
+
+		group->columns = lappend(group->columns, makeTargetEntry(null, (AttrNumber) place, NULL, false));
+		group->places = lappend_int(group->places, place);
+		group->quotients = lappend_int(group->quotients, place);
+	}
 }
 
 /* Appends a key as PostgreSQL knows it, in GROUP BY and above it. */
@@ -314,39 +381,40 @@ write_grouping(RemoteSql *sql, GroupPlan *group, GroupingFunc *grouping)
 bool
 remote_group_add(RemoteSql *sql, GroupPlan *group, Node *node)
 {
-	Aggref	   *aggregate = (Aggref *) node;
-	bool		quotient = IsA(node, Aggref) && is_quotient(sql->dialect, aggregate);
 	int			column = list_length(group->columns) + 1;
+	int			places = list_length(group->places);
 
 	group->columns = lappend(group->columns, makeTargetEntry((Expr *) node, (AttrNumber) column, NULL, false));
-	if (!quotient)
-	{
-		group->places = lappend_int(group->places, column);
-		return IsA(node, Aggref) ? write_aggregate(sql, aggregate, aggregate->aggfnoid) :
-			write_grouping(sql, group, (GroupingFunc *) node);
-	}
-	for (int part = 0; part < 2; part++)
-	{
-		Expr	   *null = (Expr *) makeNullConst(part == 0 ? NUMERICOID : INT8OID, -1, InvalidOid);
-
-		group->columns = lappend(group->columns, makeTargetEntry(null, (AttrNumber) (column + 1 + part), NULL, false));
-		group->places = lappend_int(group->places, column + 1 + part);
-		if (!write_aggregate(sql, aggregate, quotient_function(aggregate, part)))
+	remote_group_place(group, sql->dialect, column);
+	for (; places < list_length(group->places); places++)
+		if (!remote_group_column(sql, group, list_nth_int(group->places, places)))
 			return false;
-	}
-	group->quotients = lappend_int(lappend_int(lappend_int(group->quotients, column), column + 1), column + 2);
 	return true;
 }
 
-/* The average that a column is part of, and which; NULL where it is a value of its own. */
-static Aggref *
+/* The average that a column is part of, and which; NULL, and part -1, where it is a value of its own. */
+static Node *
 find_quotient(GroupPlan *group, int column, int *part)
 {
 	for (int i = 0; i < list_length(group->quotients); i += 3)
 		for (*part = 0; *part < 2; (*part)++)
 			if (list_nth_int(group->quotients, i + 1 + *part) == column)
-				return (Aggref *) list_nth_node(TargetEntry, group->columns, list_nth_int(group->quotients, i) - 1)->expr;
+				return (Node *) list_nth_node(TargetEntry, group->columns, list_nth_int(group->quotients, i) - 1)->expr;
+	*part = -1;
 	return NULL;
+}
+
+bool
+remote_group_column(RemoteSql *sql, GroupPlan *group, int column)
+{
+	Node	   *node = (Node *) list_nth_node(TargetEntry, group->columns, column - 1)->expr;
+	int			part;
+	Node	   *average = find_quotient(group, column, &part);
+
+	if (average)
+		node = average;
+	return IsA(node, Aggref) || IsA(node, WindowFunc) ? write_part(sql, node, part) :
+		IsA(node, GroupingFunc) ? write_grouping(sql, group, (GroupingFunc *) node) : remote_key(sql, node);
 }
 
 bool
@@ -357,16 +425,11 @@ remote_group_list(RemoteSql *sql, GroupPlan *group)
 	foreach(lc, group->places)
 	{
 		int			column = lfirst_int(lc);
-		Node	   *node = (Node *) list_nth_node(TargetEntry, group->columns, column - 1)->expr;
-		int			part;
-		Aggref	   *average = find_quotient(group, column, &part);
 
 		appendStringInfoString(sql->text, lc == list_head(group->places) ? " " : ", ");
-		if (average ? !write_aggregate(sql, average, quotient_function(average, part)) :
-			IsA(node, Aggref) ? !write_aggregate(sql, (Aggref *) node, ((Aggref *) node)->aggfnoid) :
-			IsA(node, GroupingFunc) ? !write_grouping(sql, group, (GroupingFunc *) node) : !remote_key(sql, node))
+		if (!remote_group_column(sql, group, column))
 			return false;
-		if (!sql->dialect->native && list_member(group->keys, node))
+		if (!sql->dialect->native && list_member(group->keys, list_nth_node(TargetEntry, group->columns, column - 1)->expr))
 			appendStringInfo(sql->text, " AS ck_%d", column);
 	}
 	return true;
@@ -402,15 +465,9 @@ remote_group_by(RemoteSql *sql, GroupPlan *group)
 		return write_sets(sql, group);
 	foreach(lc, group->keys)
 	{
-		const CkSqlRule *rule = rules_find(sql->dialect, RULE_GROUP_BY, rule_type(lfirst(lc)), NULL);
-
 		appendStringInfo(sql->text, "%s%d", lc == list_head(group->keys) ? " GROUP BY " : ", ", foreach_current_index(lc) + 1);
-		if (rule && !is_short(lfirst(lc)))
-		{
-			appendStringInfoString(sql->text, ", ");
-			if (!remote_template(sql, rule->remote, "", list_make1(lfirst(lc)), NULL))
-				return false;
-		}
+		if (!write_tail(sql, lfirst(lc)))
+			return false;
 	}
 	return true;
 }

@@ -197,6 +197,8 @@ remote_template(RemoteSql *sql, const char *template, const char *name, List *ar
 			if (!remote_value(sql, list_nth(args, *c - '1')))
 				return false;
 		}
+		else if (*c == 'w' && sql->over)
+			appendStringInfoString(sql->text, sql->over);
 		else if (*c == 'n')
 		{
 			if (!sql_digits(sql, list_nth(args, *++c - '1')))

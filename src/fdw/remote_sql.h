@@ -26,7 +26,7 @@ typedef struct RemoteSql
 	bool		parameters;		/* a placeholder was written */
 	bool		unsure;			/* for a value that is not known yet, and that the source may not take */
 	int			depth;			/* of the condition that is being written, within others */
-	const char *over;			/* the window of the aggregate that is being written, or NULL */
+	const char *over;			/* the window of the function that is being written, or NULL */
 	struct GroupPlan *group;	/* what is written stands above this grouping, NULL none */
 	const char *collation;		/* that text columns are written with, where their own would conflict, or NULL */
 
@@ -76,7 +76,6 @@ extern char *remote_show_list(const char *text);
 extern bool remote_order(RemoteSql *sql, List *pathkeys);
 /* Appends one sort key that orders by the operators of the family. */
 extern bool remote_sort_key(RemoteSql *sql, Expr *expr, Oid family, Oid collation, bool descends, bool nulls_first);
-
 /* Appends what such a key sorts by. */
 extern bool remote_sort_value(RemoteSql *sql, Expr *expr, Oid collation);
 
@@ -96,6 +95,10 @@ typedef struct GroupPlan
 
 /* Adds an aggregate, or GROUPING(), to the columns. False where the source does not give PostgreSQL's answer. */
 extern bool remote_group_add(RemoteSql *sql, GroupPlan *group, Node *node);
+/* Adds to places what is to be read for one of the columns, and what of it is divided here. */
+extern void remote_group_place(GroupPlan *group, const CkSql *dialect, int column);
+/* Appends one column of the request. */
+extern bool remote_group_column(RemoteSql *sql, GroupPlan *group, int column);
 /* Appends the list behind SELECT. */
 extern bool remote_group_list(RemoteSql *sql, GroupPlan *group);
 /* Appends GROUP BY, if there are keys. */
@@ -112,13 +115,17 @@ extern bool remote_order_is_idle(Aggref *aggregate);
 
 /* In native_aggregate.c: appends an aggregate for a source that is PostgreSQL. */
 extern bool remote_native_aggregate(RemoteSql *sql, Aggref *aggregate);
+/* The same for what only divides rows, and is not read. */
+extern bool remote_partition_key(RemoteSql *sql, Node *key);
+/* How a window function takes a value of that type so that it can be read, in the place of %1; NULL where it cannot. */
+extern const char *remote_value_template(RemoteSql *sql, Node *value);
 
 /* Window functions, in remote_window.c. */
 
-/* Appends a window function, for a source that is PostgreSQL. False where it does not give this server's answer. */
-extern bool remote_window(RemoteSql *sql, WindowFunc *function);
-/* The same for an aggregate, OVER (…) given. */
-extern bool remote_window_aggregate(RemoteSql *sql, WindowFunc *function, const char *over);
+/* Appends a window function, or another aggregate of its arguments. False where it does not give this server's answer. */
+extern bool remote_window(RemoteSql *sql, WindowFunc *function, Oid aggregate_function);
+/* The same for an aggregate; sql->over is given. */
+extern bool remote_window_aggregate(RemoteSql *sql, WindowFunc *function, Oid aggregate_function);
 extern WindowClause *remote_window_clause(PlannerInfo *root, WindowFunc *function);
 /* True where the result depends on the order of rows that the window's order takes for equal. */
 extern bool remote_window_sees_order(WindowFunc *function, WindowClause *clause);

@@ -125,7 +125,7 @@ static const struct
 }			forms[] = {
 	{"order", RULE_ORDER}, {"in", RULE_IN}, {"keys", RULE_KEYS}, {"bool", RULE_BOOL}, {"isnull", RULE_IS_NULL},
 	{"notnull", RULE_IS_NOT_NULL}, {"branch", RULE_BRANCH}, {"cast", RULE_CAST},
-	{"group", RULE_GROUP}, {"groupby", RULE_GROUP_BY}
+	{"group", RULE_GROUP}, {"groupby", RULE_GROUP_BY}, {"value", RULE_VALUE}
 };
 
 /* Enters the rule for one name and one choice of argument types. */

@@ -21,7 +21,8 @@ typedef enum RuleKind
 	RULE_BRANCH,				/* type of a result of CASE, COALESCE or NULLIF */
 	RULE_CAST,					/* types that it leads from and to */
 	RULE_GROUP,					/* type of the key */
-	RULE_GROUP_BY				/* the same */
+	RULE_GROUP_BY,				/* the same */
+	RULE_VALUE					/* type of the value */
 } RuleKind;
 
 /* The rule, or NULL; *name is the operator's or function's own name. */

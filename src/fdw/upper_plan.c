@@ -210,9 +210,8 @@ fdw_begin_upper(PlannerInfo *root, RelPlan *plan, StringInfo text)
 	return sql;
 }
 
-/* Rows that LIMIT and OFFSET leave of so many. */
-static double
-limit_estimate(Query *parse, double rows)
+double
+fdw_limit_estimate(Query *parse, double rows)
 {
 	double		limit = rows * 0.1;
 
@@ -233,7 +232,7 @@ fdw_add_upper_path(PlannerInfo *root, RelOptInfo *output, PathTarget *target, Re
 {
 	RelPlan    *input = plan->input->fdw_private;
 	bool		limited = plan->single && pathkeys == root->sort_pathkeys;
-	double		sent = limited ? limit_estimate(root->parse, plan->sent_rows) : plan->sent_rows;
+	double		sent = limited ? fdw_limit_estimate(root->parse, plan->sent_rows) : plan->sent_rows;
 	double		rows = limited ? sent : output->rows;
 	QualCost	local_cost;
 	Cost		looked_at,

@@ -54,29 +54,40 @@ window_functions(RelPlan *plan)
 	return functions;
 }
 
-/* True where the rows' order among equals, which nothing determines, is one and the same to all functions that see it. */
+/* True for windows that PostgreSQL passes through in one order, also among equals: they differ in their frames alone. */
 static bool
-order_is_one(PlannerInfo *root, List *functions)
+are_alike(WindowClause *one, WindowClause *other)
 {
-	bool		several = false,
-				seen = false;
-	ListCell   *lc;
+	return one != other && equal(one->partitionClause, other->partitionClause) && equal(one->orderClause, other->orderClause);
+}
+
+/*
+ * True where functions that see the order of rows among equals may see any. Without an order, rows are numbered as they come; and
+ * windows that are alike see the same order here, and at a source that is PostgreSQL.
+ */
+static bool
+any_order_does(PlannerInfo *root, RelPlan *plan)
+{
+	List	   *functions = window_functions(plan);
+	List	   *seen = NIL;
+	ListCell   *lc,
+			   *other;
 
 	foreach(lc, functions)
 	{
 		WindowFunc *function = lfirst_node(WindowFunc, lc);
 		WindowClause *clause = remote_window_clause(root, function);
 
-		several |= function->winref != linitial_node(WindowFunc, functions)->winref;
-		if (remote_window_sees_order(function, clause))
-		{
-			seen = true;
-			/* it numbers the rows as they come */
-			if (clause->orderClause == NIL)
+		if (!remote_window_sees_order(function, clause))
+			continue;
+		if (clause->orderClause == NIL)
+			return false;
+		foreach(other, seen)
+			if (!plan->table.sql->native && are_alike(clause, lfirst(other)))
 				return false;
-		}
+		seen = lappend(seen, clause);
 	}
-	return !(several && seen);
+	return true;
 }
 
 /* Writes the request up to what stands around the functions. */
@@ -84,23 +95,24 @@ static bool
 write_request(RemoteSql *sql, RelPlan *plan)
 {
 	RelPlan    *input = plan->input->fdw_private;
+	GroupPlan  *group = plan->group;
 	bool		nested = plan->exact != NIL;
-	int			count = list_length(plan->group->keys);
 	ListCell   *lc;
 
 	appendStringInfoString(sql->text, "SELECT");
-	for (int i = 1; nested && i <= count; i++)
-		appendStringInfo(sql->text, "%s ck_%d", i == 1 ? "" : ",", i);
+	foreach(lc, group->places)
+		if (nested)
+			appendStringInfo(sql->text, "%s ck_%d", lc == list_head(group->places) ? "" : ",", lfirst_int(lc));
 	if (nested)
 		appendStringInfoString(sql->text, " FROM (SELECT");
-	foreach(lc, plan->group->keys)
+	foreach(lc, group->places)
 	{
-		Var		   *var = lfirst(lc);
+		Var		   *var = (Var *) list_nth_node(TargetEntry, group->columns, lfirst_int(lc) - 1)->expr;
 
-		appendStringInfoString(sql->text, lc == list_head(plan->group->keys) ? " " : ", ");
-		if (IsA(var, WindowFunc))
+		appendStringInfoString(sql->text, lc == list_head(group->places) ? " " : ", ");
+		if (!IsA(var, Var))
 		{
-			if (!remote_window(sql, (WindowFunc *) var))
+			if (!remote_group_column(sql, group, lfirst_int(lc)))
 				return false;
 		}
 		else if (!bms_is_member(var->varno, input->visible))
@@ -108,7 +120,7 @@ write_request(RemoteSql *sql, RelPlan *plan)
 		else
 			fdw_column(sql, var, false);
 		if (nested)
-			appendStringInfo(sql->text, " AS ck_%d", foreach_current_index(lc) + 1);
+			appendStringInfo(sql->text, " AS ck_%d", lfirst_int(lc));
 	}
 	appendStringInfoString(sql->text, " FROM ");
 	fdw_from(sql, plan->input);
@@ -139,7 +151,7 @@ sort_conditions(PlannerInfo *root, RelPlan *plan)
 		StringInfoData scratch;
 		RemoteSql	tried = fdw_begin_upper(root, plan, &scratch);
 
-		if (collect_walker((Node *) condition, &known) || list_length(known) != list_length(plan->group->columns) ||
+		if (collect_walker((Node *) condition, &known) || list_length(known) != list_length(plan->group->keys) ||
 			contain_subplans((Node *) condition) || contain_volatile_functions((Node *) condition))
 			return false;
 		plan->local = lappend(plan->local, condition);
@@ -155,6 +167,8 @@ static void
 add_window_path(PlannerInfo *root, RelOptInfo *output, PathTarget *target, RelPlan *plan, List *pathkeys)
 {
 	RelPlan    *input = plan->input->fdw_private;
+	bool		limited = plan->single && pathkeys == root->sort_pathkeys;
+	double		rows = limited ? fdw_limit_estimate(root->parse, plan->sent_rows) : plan->sent_rows;
 	QualCost	local_cost;
 	Cost		startup,
 				unsorted,
@@ -165,9 +179,9 @@ add_window_path(PlannerInfo *root, RelOptInfo *output, PathTarget *target, RelPl
 	fdw_path_costs(input, input->sent_rows, true, false, &local_cost, &unsorted, &total);
 	fdw_path_costs(input, input->sent_rows, true, true, &local_cost, &startup, &total);
 	work = startup - unsorted + input->sent_rows * cpu_operator_cost * list_length(window_functions(plan)) * 0.5;
-	fdw_path_costs(plan, plan->sent_rows, false, pathkeys != NIL, &local_cost, &startup, &total);
-	add_path(output, (Path *) compat_foreign_upper_path(root, output, target, plan->sent_rows, startup + work, total + work,
-														pathkeys, list_make1(makeInteger(0))));
+	fdw_path_costs(plan, rows, false, pathkeys != NIL, &local_cost, &startup, &total);
+	add_path(output, (Path *) compat_foreign_upper_path(root, output, target, rows, startup + work, total + work, pathkeys,
+														list_make1(makeInteger(limited))));
 }
 
 void
@@ -180,17 +194,19 @@ fdw_window_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output)
 	StringInfoData scratch;
 	RemoteSql	sql;
 
-	if (!COMPAT_SHOWS_WINDOWS || !plan->table.sql->native || parse->groupClause != NIL || parse->groupingSets != NIL ||
-		parse->hasAggs || parse->havingQual || parse->hasTargetSRFs || parse->rowMarks != NIL ||
+	if (!COMPAT_SHOWS_WINDOWS || !(plan->table.sql->windows & CK_WINDOWS) || parse->groupClause != NIL ||
+		parse->groupingSets != NIL || parse->hasAggs || parse->havingQual || parse->hasTargetSRFs || parse->rowMarks != NIL ||
 		collect_walker((Node *) target->exprs, &exprs))
 		return;
 	plan->window = true;
 	plan->group->keys = exprs;
 	plan->group->nested = true;
 	plan->group->columns = add_to_flat_tlist(NIL, exprs);
+	if (list_length(plan->group->columns) != list_length(exprs))
+		return;
 	for (int i = 1; i <= list_length(exprs); i++)
-		plan->group->places = lappend_int(plan->group->places, i);
-	if (list_length(plan->group->columns) != list_length(exprs) || !order_is_one(root, window_functions(plan)) ||
+		remote_group_place(plan->group, plan->table.sql, i);
+	if (!any_order_does(root, plan) ||
 		!sort_conditions(root, plan))
 		return;
 	sql = fdw_begin_upper(root, plan, &scratch);
@@ -198,6 +214,8 @@ fdw_window_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output)
 		return;
 	plan->tuples = ((RelPlan *) input->fdw_private)->tuples;
 	plan->sent_rows = clamp_row_est(input->rows * clauselist_selectivity(root, plan->exact, 0, JOIN_INNER, NULL));
+	plan->single = parse->distinctClause == NIL && plan->local == NIL && fdw_limit_fits(root) &&
+		bms_equal(COMPAT_QUERY_RELIDS(root), plan->input->relids);
 	output->fdw_private = plan;
 	add_window_path(root, output, target, plan, NIL);
 	if (root->sort_pathkeys != NIL && parse->distinctClause == NIL && remote_order(&sql, root->sort_pathkeys))

@@ -25,7 +25,7 @@ extern "C"
 #endif
 
 /* Must match exactly between a module and the core; grows with every change of this file. */
-#define CK_ABI 4
+#define CK_ABI 5
 
 #if defined(__GNUC__)
 #define CK_EXPORT __attribute__((visibility("default")))
@@ -304,7 +304,8 @@ typedef enum CkFidelity
  *   rule %1 IS NULL and %1 IS NOT NULL are sent and exact), "branch" (%1 is one of the results of CASE, COALESCE or
  *   NULLIF), "cast" (its two args are the types that it leads from and to; %1 is the value), "group" (%1 is grouped by, and
  *   read as it is written: it puts together just what PostgreSQL does), "groupby" (what is grouped by beside it where the
- *   key may be longer than 250 characters).
+ *   key may be longer than 250 characters), "value" (how a window function takes a value that it gives back, to be read as it is
+ *   written; without such a rule that of "group" serves).
  * args: argument types divided by commas, as in pg_catalog ("int4", "text"), or a class:
  *   "integer" (int2, int4, int8, in any mixture), "float" (float4, float8); or what a constant has to be: 'year', 0, or
  *   "pattern", a text that does not end in a backslash. Rules with constants stand before those without.
@@ -315,6 +316,9 @@ typedef enum CkFidelity
  *   An aggregate has to pass over NULL, which its argument is where FILTER leaves a row out. %d is DISTINCT where that is
  *   wanted; an aggregate whose template lacks it is done here then. "/", for an average: the sum and the number of the
  *   values are read, by the rules for sum and count, and divided here.
+ *   %w stands behind each call that may be a window function: it is OVER (…), or nothing for an aggregate of groups. An aggregate
+ *   whose template lacks it is no window function there. Of a window function, arguments of polymorphic types are written by the
+ *   rules "value" or "group" of their own types, and what counts rows is a constant above 0.
  * locale: for text, which local collations give the same answer:
  *   CK_ANY_LOCALE (equality of deterministic collations: bytes), CK_C_LOCALE (order by bytes).
  */
@@ -368,6 +372,7 @@ typedef struct CkSql
 								 * built in, immutable and without a collation is sent without a rule */
 	bool		nulls_order;	/* it understands NULLS FIRST and NULLS LAST; else it sorts NULL as the least */
 	bool		full_join;		/* it understands FULL JOIN */
+	uint32_t	windows;		/* CK_WINDOWS and other bits: which window functions it understands; 0: none */
 	bool		no_schema;		/* schema_name is not written in front of a table's name */
 
 	/* changing rows */
@@ -427,6 +432,14 @@ typedef struct CkSql
 #define CK_INSERT	0x01u
 #define CK_UPDATE	0x02u
 #define CK_DELETE	0x04u
+
+/* CkSql.windows */
+#define CK_WINDOWS			0x01u	/* those that have rules; frames of ROWS, and of RANGE without distances */
+#define CK_WINDOW_GROUPS	0x02u	/* frames of GROUPS */
+#define CK_WINDOW_EXCLUDE	0x04u	/* EXCLUDE */
+#define CK_WINDOW_RANGE		0x08u	/* RANGE with distances; without CkSql.native, of integers only */
+#define CK_WINDOW_AHEAD		0x10u	/* frames that begin behind the current row */
+#define CK_WINDOW_EMPTY		0x20u	/* frames that end before they begin */
 
 /* What becomes of a change when the local transaction does not commit, or the connection breaks. */
 typedef enum CkAtomicity

@@ -111,7 +111,7 @@ DECLARE
 BEGIN
 	PERFORM set_config('search_path', side || ', rules', true);
 	EXECUTE format('SELECT array_agg(t ORDER BY n, t COLLATE "C") FROM (SELECT CASE WHEN %L THEN row_number() OVER () END AS n, s::text AS t
-		FROM (%s) AS s) AS r', query ~ 'ORDER BY', query) INTO found;
+		FROM (%s) AS s) AS r', query ~ 'ORDER BY [^()]*$', query) INTO found;
 	PERFORM set_config('search_path', 'rules', true);
 	RETURN found;
 EXCEPTION WHEN OTHERS THEN
@@ -305,19 +305,23 @@ BEGIN
 	END LOOP;
 END $$;
 
--- Raises an error where the source does not group.
-CREATE FUNCTION must_group(query text) RETURNS void LANGUAGE plpgsql AS $$
+-- Raises an error where the source does not do the work: group, or compute window functions.
+CREATE FUNCTION must_work(query text, work text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	line text;
 BEGIN
 	PERFORM set_config('search_path', 'far, rules', true);
 	FOR line IN EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query LOOP
-		CONTINUE WHEN line !~ 'Relations: (Aggregate|Distinct) on ';
+		CONTINUE WHEN line !~ format('Relations: (%s) on ', work);
 		PERFORM set_config('search_path', 'rules', true);
 		RETURN;
 	END LOOP;
-	RAISE EXCEPTION 'not grouped there: %', query;
+	RAISE EXCEPTION 'not done there: %', query;
 END $$;
+
+CREATE FUNCTION must_group(query text) RETURNS void LANGUAGE sql AS $$
+	SELECT must_work(query, 'Aggregate|Distinct')
+$$;
 
 -- A key, of each of whose values there are many rows.
 CREATE FUNCTION try_group() RETURNS void LANGUAGE plpgsql AS $$
@@ -348,6 +352,27 @@ BEGIN
 	PERFORM compare(format('SELECT id, %s, %s FILTER (WHERE id > 5) FROM p GROUP BY id', call, many));
 	PERFORM compare(format('SELECT %s FILTER (WHERE id > 5), %s FILTER (WHERE id < 3), %s FILTER (WHERE id < 0) FROM p', call, many, call));
 	PERFORM compare(format('SELECT id FROM p GROUP BY id HAVING %s IS NULL OR %s FILTER (WHERE id > 5) IS NOT NULL', call, many));
+END $$;
+
+-- A window function, or an aggregate that is one (filters).
+CREATE FUNCTION try_window(call text, filters boolean) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	frame text;
+	direction text;
+BEGIN
+	PERFORM must_work(format('SELECT id, %s OVER (ORDER BY id) FROM p', call), 'Window');
+	PERFORM compare(format('SELECT id, %s OVER (ORDER BY id), %1$s OVER (PARTITION BY b ORDER BY id) FROM p', call));
+	FOREACH direction IN ARRAY '{ASC,DESC,ASC NULLS FIRST,DESC NULLS LAST}'::text[] LOOP
+		PERFORM compare(format('SELECT id, %s OVER (PARTITION BY a ORDER BY b %s, id) FROM p', call, direction));
+	END LOOP;
+	IF filters THEN
+		PERFORM compare(format('SELECT id, %s OVER (), %1$s FILTER (WHERE id > 150) OVER (ORDER BY b), %1$s OVER (PARTITION BY a, b) FROM p',
+			call));
+	END IF;
+	FOREACH frame IN ARRAY CASE WHEN NOT filters AND call !~ '_value' THEN '{}' ELSE '{2 PRECEDING AND 1 FOLLOWING,2 PRECEDING AND 1 PRECEDING,
+		2 FOLLOWING AND 1 FOLLOWING,UNBOUNDED PRECEDING AND 2 PRECEDING,CURRENT ROW AND UNBOUNDED FOLLOWING}'::text[] END LOOP
+		PERFORM compare(format('SELECT id, %s OVER (PARTITION BY b ORDER BY id ROWS BETWEEN %s) FROM p', call, frame));
+	END LOOP;
 END $$;
 
 -- An operator, a function, a cast or a branch: as a value or a condition, and its errors.
@@ -409,6 +434,19 @@ BEGIN
 		PERFORM try_group();
 		RETURN 'ok - ' || title;
 	END IF;
+	IF v.name = 'value' OR EXISTS (SELECT FROM pg_proc WHERE proname = v.name AND prokind = 'w') THEN
+		single.name := 'group';
+		single.types := CASE WHEN v.name = 'value' THEN v.types[1:1] ELSE '{int4}' END;
+		PERFORM make_pairs(source, relation, single, 'id < 900');
+		FOREACH expression IN ARRAY CASE WHEN v.name = 'value' THEN '{lag(a),last_value(a),nth_value(b\, 2)}'::text[]
+			WHEN v.said[1] = '*' THEN ARRAY[v.name || '()']
+			WHEN v.name = 'ntile' THEN '{ntile(1),ntile(3),ntile(5000)}'
+			ELSE ARRAY[format('%s(%s)', v.name, concat_ws(', ', 'a', CASE WHEN cardinality(v.said) > 1 THEN '2' END,
+				CASE WHEN cardinality(v.said) > 2 THEN '77' END))] END LOOP
+			PERFORM try_window(expression, false);
+		END LOOP;
+		RETURN 'ok - ' || title;
+	END IF;
 	IF EXISTS (SELECT FROM pg_aggregate JOIN pg_proc AS f ON f.oid = aggfnoid WHERE f.proname = v.name) THEN
 		IF v.said[1] IN ('*', 'any') THEN
 			single.types := '{int4}';
@@ -418,6 +456,11 @@ BEGIN
 		IF v.said[1] = '*' THEN
 			PERFORM compare('SELECT count(*), count(*) FILTER (WHERE id > 5) FROM p');
 			PERFORM compare('SELECT count(*) FROM p WHERE a IS NULL GROUP BY a');
+		END IF;
+		IF (SELECT remote FROM rule AS r WHERE r.number = v.number LIMIT 1) ~ '%w|^/' AND (name <> 'mysql_null' OR v.types[1] ~ 'date|stamp') THEN
+			single.name := 'group';
+			PERFORM make_pairs(source, relation, single, 'id < 900');
+			PERFORM try_window(CASE WHEN v.said[1] = '*' THEN 'count(*)' ELSE v.name || '(a)' END, true);
 		END IF;
 		RETURN 'ok - ' || title;
 	END IF;

@@ -17,12 +17,12 @@ CREATE SCHEMA windowed;
 IMPORT FOREIGN SCHEMA window_source FROM SERVER window_loop INTO windowed;
 ANALYZE windowed.a;
 -- the functions that the source is sent, and whether the rows are those of the source's own table
-CREATE FUNCTION window_plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+CREATE FUNCTION window_plan(query text, far_schema text DEFAULT 'windowed') RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	line text;
 	same bool;
 BEGIN
-	SET LOCAL search_path = windowed;
+	PERFORM set_config('search_path', far_schema, true);
 	FOR line IN EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query LOOP
 		IF line ~ 'Pushed Down|OVER \(P|OVER \(O|WindowAgg' THEN
 			RETURN NEXT ltrim(line);
@@ -45,15 +45,34 @@ SELECT window_plan('SELECT a.id, b.t, dense_rank() OVER (ORDER BY b.c, a.x) FROM
 SELECT window_plan('SELECT id, rank() OVER (ORDER BY t) FROM a');
 SELECT window_plan('SELECT id, sum(f) OVER (ORDER BY id) FROM a');
 SELECT window_plan('SELECT id, rank() OVER (ORDER BY x) FROM a WHERE t || id::text ~ ''1''');
-SELECT window_plan('SELECT id, sum(id) OVER (ORDER BY id RANGE 3 PRECEDING) FROM a');
--- two orders that would have to agree, and none
+-- two orders, a distance, and no order
 SELECT window_plan('SELECT id, row_number() OVER (ORDER BY id), row_number() OVER (ORDER BY id DESC) FROM a');
+SELECT window_plan('SELECT id, sum(id) OVER (ORDER BY id RANGE 3 PRECEDING) FROM a');
 SELECT window_plan('SELECT count(*), sum(i) FROM (SELECT row_number() OVER () AS i FROM a) AS q');
 -- grouped rows, with DISTINCT and LIMIT above
 SELECT window_plan('SELECT x, rank() OVER (ORDER BY count(*)) FROM a GROUP BY x');
 SELECT window_plan('SELECT DISTINCT x, first_value(id) OVER (PARTITION BY x ORDER BY id) FROM a ORDER BY 2, 1 LIMIT 3');
+SELECT window_plan('SELECT id, rank() OVER (ORDER BY x) FROM a ORDER BY x DESC, id LIMIT 5 OFFSET 2');
 -- conditions around them
 SELECT window_plan('SELECT * FROM (SELECT id, t, k, row_number() OVER (PARTITION BY t ORDER BY id DESC) AS i FROM a) AS q WHERE i <= 2');
 SELECT window_plan('SELECT * FROM (SELECT id, rank() OVER (PARTITION BY c ORDER BY x, id) AS i FROM a) AS q WHERE i = 1 AND id > 1');
 SELECT window_plan('SELECT * FROM (SELECT id, count(*) OVER (ORDER BY id) AS i, rank() OVER (PARTITION BY x ORDER BY c) AS j FROM a) AS q WHERE i < 100 AND j < 3');
+-- at SQLite: text by bytes alone, no conditions that it cannot answer exactly, averages by sum and count
+COPY (SELECT 'DROP TABLE IF EXISTS a; CREATE TABLE a (id int NOT NULL, x int, t text, c text, n numeric(10,2), f double, k char(4));'
+	UNION ALL SELECT format('INSERT INTO a VALUES (%s, %s, %L, %L, %s, %s, %L);', id, coalesce(x::text, 'NULL'), t, c, n, f, k) FROM window_source.a)
+TO PROGRAM 'rm -f /tmp/regress_connkit_window.db; sqlite3 /tmp/regress_connkit_window.db';
+CREATE SERVER window_file FOREIGN DATA WRAPPER connkit_sqlite OPTIONS (path '/tmp/regress_connkit_window.db');
+CREATE USER MAPPING FOR CURRENT_USER SERVER window_file;
+CREATE SCHEMA filed;
+CREATE FOREIGN TABLE filed.a (id int NOT NULL, x int, t text, c text COLLATE "C", n numeric(10,2), f float8, k char(4)) SERVER window_file;
+SELECT window_plan('SELECT id, rank() OVER (PARTITION BY t ORDER BY x DESC, id), avg(x) OVER (ORDER BY c, id ROWS 2 PRECEDING) FROM a', 'filed');
+SELECT window_plan('SELECT id, lag(t, 2, ''none'') OVER (ORDER BY id), sum(x) OVER (ORDER BY x GROUPS 1 PRECEDING EXCLUDE TIES) FROM a ORDER BY id LIMIT 9', 'filed');
+SELECT window_plan('SELECT id, count(x) OVER (ORDER BY x RANGE BETWEEN 2 PRECEDING AND 1 FOLLOWING), cume_dist() OVER (ORDER BY f) FROM a', 'filed');
+SELECT window_plan('SELECT * FROM (SELECT id, x, row_number() OVER (PARTITION BY c ORDER BY id DESC) AS i FROM a) AS q WHERE i < 3', 'filed');
+SELECT window_plan('SELECT id, rank() OVER (ORDER BY t) FROM a', 'filed');
+SELECT window_plan('SELECT id, lag(n) OVER (ORDER BY id) FROM a', 'filed');
+SELECT window_plan('SELECT id, rank() OVER (ORDER BY x) FROM a WHERE x > 2', 'filed');
+SELECT window_plan('SELECT id, lag(x) OVER w, first_value(x) OVER (w ROWS 1 PRECEDING) FROM a WINDOW w AS (ORDER BY id)', 'filed');
+DROP SERVER window_file CASCADE;
+COPY (SELECT '') TO PROGRAM 'rm -f /tmp/regress_connkit_window.db';
 DROP SERVER window_loop CASCADE;

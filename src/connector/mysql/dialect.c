@@ -236,21 +236,29 @@ static const CkSqlRule rules[] = {
 	{"groupby", "text", "IF(CHAR_LENGTH(%1) > 250, SHA2(CONVERT(%1 USING utf8mb4), 256), '')", CK_EXACT, CK_ANY_LOCALE,
 	"of a key that is sorted by, the first 1024 bytes count (max_sort_length)"},
 	{"group", "bpchar", BYTES("RTRIM(%1)"), CK_EXACT, CK_ANY_LOCALE, "trailing blanks do not count"},
-	{"count", "*", "COUNT(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
-	{"count", "any", "COUNT(%d%1)", CK_EXACT, CK_NO_LOCALE, NULL},
-	{"sum", "integer", "SUM(%d%1)", CK_EXACT, CK_NO_LOCALE, "it is decimal there; of floats it would depend on the order"},
-	{"sum", "numeric", "SUM(%d" DECIMAL("1") ")", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"count", "*", "COUNT(%1)%w", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"count", "any", "COUNT(%d%1)%w", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"sum", "integer", "SUM(%d%1)%w", CK_EXACT, CK_NO_LOCALE, "it is decimal there; of floats it would depend on the order"},
+	{"sum", "numeric", "SUM(%d" DECIMAL("1") ")%w", CK_EXACT, CK_NO_LOCALE, NULL},
 	{"avg", "integer", "/", CK_EXACT, CK_NO_LOCALE, "AVG has four digits more than its argument"},
 	{"avg", "numeric", "/", CK_EXACT, CK_NO_LOCALE, "as above"},
-	{"min max", "integer", "%o(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
-	{"min max", "numeric", "%o(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
-	{"min max", "time", "%o(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
-	{"min max", "date", "%o(" REAL("%1") ")", CK_EXACT, CK_NO_LOCALE, "a zero date is NULL here"},
-	{"min max", "timestamp", "%o(" REAL("%1") ")", CK_EXACT, CK_NO_LOCALE, "as above"},
-	{"min max", "timestamptz", "%o(" REAL("%1") ")", CK_EXACT, CK_NO_LOCALE, "as above"},
-	{"min max", "text", "%o(" BYTES("%1") ")", CK_EXACT, CK_C_LOCALE, "by bytes"},
-	{"bool_and every", "bool", "MIN(%1 <> 0)", CK_EXACT, CK_NO_LOCALE, NULL},
-	{"bool_or", "bool", "MAX(%1 <> 0)", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"min max", "integer", "%o(%1)%w", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"min max", "numeric", "%o(%1)%w", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"min max", "time", "%o(%1)%w", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"min max", "date", "%o(" REAL("%1") ")%w", CK_EXACT, CK_NO_LOCALE, "a zero date is NULL here"},
+	{"min max", "timestamp", "%o(" REAL("%1") ")%w", CK_EXACT, CK_NO_LOCALE, "as above"},
+	{"min max", "timestamptz", "%o(" REAL("%1") ")%w", CK_EXACT, CK_NO_LOCALE, "as above"},
+	{"min max", "text", "%o(" BYTES("%1") ")%w", CK_EXACT, CK_C_LOCALE, "by bytes"},
+	{"bool_and every", "bool", "MIN(%1 <> 0)%w", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"bool_or", "bool", "MAX(%1 <> 0)%w", CK_EXACT, CK_NO_LOCALE, NULL},
+
+	/* window functions; PERCENT_RANK and CUME_DIST have ten digits at MariaDB, where LAG and LEAD take no third argument */
+	{"row_number rank dense_rank", "*", "%o()%w", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"ntile", "int4", "%o(%1)%w", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"lag lead first_value last_value", "anyelement", "%o(%1)%w", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"lag lead nth_value", "anyelement,int4", "%o(%1, %2)%w", CK_EXACT, CK_NO_LOCALE, NULL},
+	{"value", "float8", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
+	{"value", "bytea", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{NULL}
 };
 
@@ -307,6 +315,9 @@ const CkSql mysql_sql = {
 	.quote = '`',
 	.returning = CK_INSERT | CK_DELETE, /* at MariaDB, INSERT from 10.5 on */
 	.assigns_in_turn = true,
+	/* MariaDB adds up rows of an empty frame, and an unsigned number less a distance is an error; MySQL loses the first row's
+	 * maximum in frames ahead (its bug 117072) */
+	.windows = CK_WINDOWS,
 	.row_lock = " FOR UPDATE",
 	.default_row = "() VALUES ()",
 	.literal_prefix = "",
@@ -355,15 +366,18 @@ const CkSql mysql_sql = {
 const CkSql *
 mysql_dialect(const void *parsed)
 {
-	static CkSql without_zero_dates;
+	static CkSql variants[2][2];
 	const MysqlOptions *options = parsed;
+	bool		zero_dates = strcmp(options->zero_date, "null") == 0;
+	CkSql	   *variant = &variants[zero_dates][options->window_functions];
 
-	if (strcmp(options->zero_date, "null") == 0)
-		return &mysql_sql;
-	if (without_zero_dates.rules == NULL)
+	if (variant->rules == NULL)
 	{
-		without_zero_dates = mysql_sql;
-		without_zero_dates.overrides = rules_without_zero_dates;
+		*variant = mysql_sql;
+		if (!zero_dates)
+			variant->overrides = rules_without_zero_dates;
+		if (!options->window_functions)
+			variant->windows = 0;
 	}
-	return &without_zero_dates;
+	return variant;
 }

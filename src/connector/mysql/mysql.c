@@ -17,6 +17,8 @@ static const CkOption options[] = {
 	SERVER_OPTION("sslkey", CK_OPT_FILE, CK_ON_USER, sslkey, NULL, "file of the key of the client's certificate"),
 	{"zero_date", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(MysqlOptions, zero_date), "error", 0, 0, "error|null",
 	"what a date like 0000-00-00 becomes", NULL},
+	{"window_functions", CK_OPT_BOOLEAN, CK_ON_SERVER, offsetof(MysqlOptions, window_functions), "true", 0, 0, NULL,
+	"whether the server has window functions: MySQL from 8.0 on, MariaDB from 10.2 on", NULL},
 	{"user", CK_OPT_STRING, CK_ON_USER | CK_REQUIRED, offsetof(MysqlOptions, user), NULL, 0, 0, NULL,
 	"account", "username"},
 	{"password", CK_OPT_STRING, CK_ON_USER | CK_SECRET | CK_CREDENTIAL, offsetof(MysqlOptions, password), NULL, 0, 0,

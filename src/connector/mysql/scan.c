@@ -249,6 +249,9 @@ scan_fail_stmt(CkScan *scan)
 
 	if ((scan->flags & CK_SCAN_CHANGE) && scan->ncolumns > 0 && mysql_stmt_errno(stmt) == ER_PARSE_ERROR)
 		ck_hint(scan->session, "RETURNING is known to MariaDB alone, with INSERT from 10.5 on.");
+	if (mysql_stmt_errno(stmt) == ER_PARSE_ERROR && strstr(scan->remote, " OVER ("))
+		ck_hint(scan->session, "MySQL has window functions from 8.0 on: with the server's option window_functions 'false' they "
+				"are computed here.");
 	return session_after_failure(scan->session, status);
 }
 

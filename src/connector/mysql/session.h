@@ -18,6 +18,7 @@ typedef struct MysqlOptions
 	const char *sslcert;
 	const char *sslkey;
 	const char *zero_date;
+	bool		window_functions;
 	const char *user;
 	const char *password;
 } MysqlOptions;

@@ -28,6 +28,9 @@
 #define INTEGER(x) "CASE WHEN CAST(" x " AS INTEGER) <> " x " THEN x'' ELSE CAST(" x " AS INTEGER) END"
 #define READABLE(x) "CASE typeof(" x ") WHEN 'blob' THEN " x " ELSE CAST(" x " AS TEXT) END COLLATE BINARY"
 
+/* An aggregate of integers, or a blob where one of its values is none. */
+#define CHECKED(aggregate) "CASE WHEN max(" INTEGER("%1") ")%w = x'' THEN x'' ELSE " aggregate " END"
+
 static const CkSqlRule rules[] = {
 	/* CAST lends its affinity: in a column of texts they are compared as numbers. Equality is written both ways round, so that
 	 * the index of either side serves a join */
@@ -83,15 +86,29 @@ static const CkSqlRule rules[] = {
 	 * written, and decimals are doubles there: these are grouped and added here */
 	{"group", "integer", INTEGER("%1"), CK_EXACT},
 	{"group", "text", READABLE("%1"), CK_EXACT, CK_ANY_LOCALE, "by bytes"},
-	{"count", "*", "count(%1)", CK_EXACT},
-	{"count", "any", "count(%d%1)", CK_EXACT},
-	{"sum", "int2", "CASE WHEN max(" INTEGER("%1") ") = x'' THEN x'' ELSE sum(%d" INTEGER("%1") ") END", CK_EXACT},
-	{"sum", "int4", "CASE WHEN max(" INTEGER("%1") ") = x'' THEN x'' ELSE sum(%d" INTEGER("%1") ") END", CK_EXACT, CK_NO_LOCALE,
+	{"count", "*", "count(%1)%w", CK_EXACT},
+	{"count", "any", "count(%d%1)%w", CK_EXACT},
+	{"sum", "int2", CHECKED("sum(%d" INTEGER("%1") ")%w"), CK_EXACT},
+	{"sum", "int4", CHECKED("sum(%d" INTEGER("%1") ")%w"), CK_EXACT, CK_NO_LOCALE,
 	"of bigint the sum might be larger than SQLite's integers are"},
 	{"avg", "int2", "/", CK_EXACT, CK_NO_LOCALE, "SQLite's is a double"},
 	{"avg", "int4", "/", CK_EXACT},
-	{"min max", "integer", "CASE WHEN max(" INTEGER("%1") ") = x'' THEN x'' ELSE %o(" INTEGER("%1") ") END", CK_EXACT},
-	{"min max", "text", "%o(" READABLE("%1") ")", CK_EXACT, CK_C_LOCALE},
+	{"min max", "integer", CHECKED("%o(" INTEGER("%1") ")%w"), CK_EXACT},
+	{"min max", "text", "%o(" READABLE("%1") ")%w", CK_EXACT, CK_C_LOCALE},
+
+	/* window functions, of values as they are stored; decimals would lack their last zeros */
+	{"row_number rank dense_rank percent_rank cume_dist", "*", "%o()%w", CK_EXACT},
+	{"ntile", "int4", "%o(%1)%w", CK_EXACT},
+	{"lag lead first_value last_value", "anyelement", "%o(%1)%w", CK_EXACT},
+	{"lag lead nth_value", "anyelement,int4", "%o(%1, %2)%w", CK_EXACT},
+	{"lag lead", "anycompatible,int4,anycompatible", "%o(%1, %2, %3)%w", CK_EXACT},
+	{"value", "float8", NULL, CK_EXACT},
+	{"value", "bytea", NULL, CK_EXACT},
+	{"value", "date", NULL, CK_EXACT},
+	{"value", "time", NULL, CK_EXACT},
+	{"value", "timestamp", NULL, CK_EXACT},
+	{"value", "timestamptz", NULL, CK_EXACT},
+	{"value", "bool", NULL, CK_EXACT},
 	{NULL}
 };
 
@@ -130,6 +147,7 @@ const CkSql sqlite_dialect = {
 	.quote = '`',				/* what stands in " is a string, where there is no such column */
 	.nulls_order = true,
 	.no_schema = true,
+	.windows = CK_WINDOWS | CK_WINDOW_GROUPS | CK_WINDOW_EXCLUDE | CK_WINDOW_RANGE | CK_WINDOW_AHEAD | CK_WINDOW_EMPTY,
 	.returning = SQLITE_RETURNING,
 	.max_args = 32766,
 	.on_conflict = true,

@@ -35,6 +35,22 @@ order_unwrap(char *order, const char *before, const char *name, const char *behi
 	sqlite3_free(key);
 }
 
+/* True where what follows ends a parenthesis: it is the order of a window, or of a query within. */
+static bool
+order_is_enclosed(const char *order)
+{
+	int			depth = 0;
+	bool		quoted = false;
+
+	for (; *order && depth >= 0; order++)
+	{
+		quoted ^= *order == '`';
+		if (!quoted)
+			depth += (*order == '(') - (*order == ')');
+	}
+	return depth < 0;
+}
+
 char *
 sqlite_plain_order(const CkScan *scan, sqlite3_stmt *stmt)
 {
@@ -44,7 +60,7 @@ sqlite_plain_order(const CkScan *scan, sqlite3_stmt *stmt)
 
 	for (const char *p = scan->remote; (p = strstr(p, " ORDER BY ")) != NULL; p++)
 		last = p;
-	if (last == NULL || (sql = sqlite3_mprintf("%s", scan->remote)) == NULL)
+	if (last == NULL || order_is_enclosed(last) || (sql = sqlite3_mprintf("%s", scan->remote)) == NULL)
 		return NULL;
 	order = sql + (last - scan->remote);
 	for (uint32_t i = 0; i < scan->ncolumns; i++)
