@@ -118,11 +118,13 @@ sql_nullif(RemoteSql *sql, NullIfExpr *expr)
 {
 	bool		fits;
 	const CkSqlRule *rule = branch_rule(sql, exprType((Node *) expr), &fits);
+	OpExpr		test = *expr;	/* the same struct */
 
 	if (!fits)
 		return false;
 	appendStringInfoString(sql->text, "(CASE WHEN ");
-	if (!remote_operator(sql, expr->opno, expr->args, expr->inputcollid, PLACE_TEST))
+	test.xpr.type = T_OpExpr;
+	if (!remote_test(sql, (Node *) &test, PLACE_TEST))
 		return false;
 	appendStringInfoString(sql->text, " THEN NULL ELSE ");
 	if (!sql_branch(sql, rule, linitial(expr->args)))
@@ -262,6 +264,8 @@ remote_value(RemoteSql *sql, Node *node)
 		case T_RelabelType:
 			return sql_relabel(sql, (RelabelType *) node);
 		case T_OpExpr:
+			if (type == BOOLOID)
+				return remote_test(sql, node, PLACE_VALUE);
 			return remote_operator(sql, ((OpExpr *) node)->opno, ((OpExpr *) node)->args, ((OpExpr *) node)->inputcollid,
 								   PLACE_VALUE);
 		case T_FuncExpr:

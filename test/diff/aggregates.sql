@@ -310,6 +310,10 @@ EXECUTE p (3, 4, '2024-01-01'); EXECUTE p ('NaN', 'Infinity', 'infinity'); EXECU
 EXECUTE p (NULL, 'NaN', NULL); EXECUTE p (0, 0, '0001-01-01 BC'); EXECUTE p (-1e-30, 1e-300, '294276-01-01');
 DEALLOCATE p;
 
+-- comparisons of columns whose collations differ at the source, as values
+SELECT CASE WHEN i2 > 3 THEN x = xc ELSE b END, count(*) FROM t GROUP BY 1 ORDER BY 1;
+SELECT nullif(x, xc) IS NULL, count(nullif(x, xc)), bool_or(x = xc), count(x <> xc) FROM t GROUP BY 1 ORDER BY 1;
+
 -- prepared: keys with parameters
 PREPARE p (int) AS SELECT i4 % $1, i4 > $1, count(*) FROM t GROUP BY i4 % $1, i4 > $1 ORDER BY i4 % $1, 2;
 EXECUTE p (3); EXECUTE p (7); EXECUTE p (-2); EXECUTE p (NULL); EXECUTE p (1); EXECUTE p (100); EXECUTE p (3);
