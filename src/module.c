@@ -96,6 +96,7 @@ _PG_init(void)
 							 "Whether changes that no rollback undoes may be made within a larger transaction.",
 							 NULL, &modify_allow_best_effort, false, PGC_USERSET, 0, NULL, NULL, NULL);
 	lookup_join_init();
+	modify_init();
 	reach_init();
 	audit_init();
 	quota_init();

@@ -366,6 +366,15 @@ compat_materialize(FunctionCallInfo fcinfo)
 	return rsinfo;
 }
 
+/* ExecutorRun, whose last parameter 18 does without */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_RUN_PARAMETERS QueryDesc *query, ScanDirection direction, uint64 count
+#define COMPAT_RUN_ARGUMENTS query, direction, count
+#else
+#define COMPAT_RUN_PARAMETERS QueryDesc *query, ScanDirection direction, uint64 count, bool once
+#define COMPAT_RUN_ARGUMENTS query, direction, count, once
+#endif
+
 /* The random state of a reservoir */
 #if PG_VERSION_NUM >= 150000
 #define COMPAT_RANDOM(reservoir) (&(reservoir).randstate)

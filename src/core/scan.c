@@ -255,6 +255,9 @@ scan_take_session(SourceScan *scan)
 {
 	Session    *session = scan->session;
 
+	/* the text is to read, and a function in it may do more: a transaction that may only read sees to it by itself */
+	if (scan->own_sql && !(scan->pub.flags & CK_SCAN_CHANGE) && !session->pub.read_only)
+		scan->pub.flags |= CK_SCAN_UNDO;
 	if (scan->pub.flags & CK_SCAN_CHANGE)
 		session_change(session, scan->command);
 	else if (session->pub.written && scan->command <= session->written_by)

@@ -31,7 +31,8 @@ enum
 	DIRECT_PLACES,				/* IntList: for each placeholder, 1-based index in fdw_exprs */
 	DIRECT_STORED,				/* IntList: for each expression the attribute that it is stored in, or 0 */
 	DIRECT_RETURNED,			/* IntList: attributes */
-	DIRECT_COUNTED				/* Integer: 1 where the rows count for the statement */
+	DIRECT_COUNTED,				/* Integer: 1 where the rows count for the statement */
+	DIRECT_COMPUTED				/* IntList: attributes that are set to what the source computes */
 };
 
 /* Such a statement while it runs. */
@@ -41,6 +42,7 @@ typedef struct DirectChange
 	char	   *sql;
 	List	   *places;
 	List	   *stored;
+	List	   *computed;
 	List	   *returned;
 	bool		counted;
 	List	   *exprs;			/* of ExprState */
@@ -77,9 +79,10 @@ constant_fits(const RemoteTable *table, Const *constant)
 	return value_within(&value, &table->sql->limits);
 }
 
-/* Appends the value that the attribute is set to. False where the source cannot compute it. */
+/* Appends the value that the attribute is set to. False where the source cannot compute it. *stored gets an argument's attribute,
+ * *computed that of an expression. */
 static bool
-write_value(RemoteSql *sql, const RemoteTable *table, AttrNumber attnum, Node *value, List **stored)
+write_value(RemoteSql *sql, const RemoteTable *table, AttrNumber attnum, Node *value, List **stored, List **computed)
 {
 	if (IsA(value, Const) && ((Const *) value)->constisnull)
 	{
@@ -99,6 +102,9 @@ write_value(RemoteSql *sql, const RemoteTable *table, AttrNumber attnum, Node *v
 		modify_placeholder(sql->text, table, attnum, n);
 		return true;
 	}
+	if (table->sql->assigns_args)
+		return false;
+	*computed = lappend_int(*computed, attnum);
 	/* of text PostgreSQL has assignments to fewer types than can be read as text */
 	if (modify_as_text(table->sql, get_atttype(table->relid, attnum)))
 	{
@@ -141,7 +147,7 @@ is_partition_key(Oid relid, AttrNumber attnum)
 
 /* Appends SET; false where a value cannot be sent. */
 static bool
-write_assignments(RemoteSql *sql, const RemoteTable *table, Index varno, List **stored)
+write_assignments(RemoteSql *sql, const RemoteTable *table, Index varno, List **stored, List **computed)
 {
 	List	   *values,
 			   *attributes,
@@ -159,7 +165,7 @@ write_assignments(RemoteSql *sql, const RemoteTable *table, Index varno, List **
 		remote_bare_column(sql->text, table, 0, attnum);
 		appendStringInfoString(sql->text, " = ");
 		if (is_partition_key(table->relid, attnum) || uses_assigned(table->sql, (Node *) entry->expr, assigned) ||
-			!write_value(sql, table, attnum, (Node *) entry->expr, stored))
+			!write_value(sql, table, attnum, (Node *) entry->expr, stored, computed))
 			return false;
 		assigned = lappend_int(assigned, attnum);
 	}
@@ -194,20 +200,20 @@ fdw_plan_direct(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_i
 	StringInfoData text;
 	RemoteSql	sql = {.dialect = table->sql, .root = root, .relids = bms_make_singleton(varno), .text = &text};
 	List	   *returned,
-			   *stored = NIL;
-	uint32		bit = plan->operation == CMD_UPDATE ? CK_UPDATE : CK_DELETE;
+			   *stored = NIL,
+			   *computed = NIL;
 
 	modify_check(table);
 	if (rel == NULL || (plan->operation != CMD_UPDATE && plan->operation != CMD_DELETE) || rel->superset != NIL ||
 		rel->local != NIL)
 		return false;
 	returned = modify_returned(root, plan, varno, subplan_index);
-	if (plan->returningLists ? returned == NIL || !(table->sql->returning & bit) : returned != NIL)
+	if (plan->returningLists ? returned == NIL || !(table->sql->returning & modify_bit(plan->operation)) : returned != NIL)
 		return false;
 	initStringInfo(&text);
 	appendStringInfoString(&text, plan->operation == CMD_UPDATE ? "UPDATE " : "DELETE FROM ");
 	remote_name(&text, table);
-	if (plan->operation == CMD_UPDATE && !write_assignments(&sql, table, varno, &stored))
+	if (plan->operation == CMD_UPDATE && !write_assignments(&sql, table, varno, &stored, &computed))
 		return false;
 	fdw_where(&sql, " WHERE ", rel->exact);
 	if (sql.unsure)
@@ -219,7 +225,8 @@ fdw_plan_direct(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_i
 	scan->operation = plan->operation;
 	scan->resultRelation = varno;
 	scan->fdw_exprs = sql.params;
-	scan->fdw_private = list_make5(makeString(text.data), sql.places, stored, returned, makeInteger(plan->canSetTag));
+	scan->fdw_private = lappend(list_make5(makeString(text.data), sql.places, stored, returned, makeInteger(plan->canSetTag)),
+								computed);
 	scan->fdw_recheck_quals = NIL;
 	scan->fdw_scan_tlist = NIL;
 	scan->scan.plan.async_capable = false;
@@ -244,6 +251,7 @@ fdw_begin_direct(ForeignScanState *node, int eflags)
 	change->places = list_nth(plan->fdw_private, DIRECT_PLACES);
 	change->stored = list_nth(plan->fdw_private, DIRECT_STORED);
 	change->returned = list_nth(plan->fdw_private, DIRECT_RETURNED);
+	change->computed = list_nth(plan->fdw_private, DIRECT_COMPUTED);
 	change->counted = intVal(list_nth(plan->fdw_private, DIRECT_COUNTED)) != 0;
 	change->exprs = ExecInitExprList(plan->fdw_exprs, (PlanState *) node);
 	change->context = AllocSetContextCreate(CurrentMemoryContext, "connkit change", ALLOCSET_SMALL_SIZES);
@@ -286,6 +294,18 @@ direct_args(ForeignScanState *node, DirectChange *change)
 	return args;
 }
 
+/* The attribute that each placeholder's value is stored in, 0 none; behind them those that expressions are stored in. */
+static List *
+direct_stored(DirectChange *change)
+{
+	List	   *attributes = NIL;
+	ListCell   *lc;
+
+	foreach(lc, change->places)
+		attributes = lappend_int(attributes, list_nth_int(change->stored, lfirst_int(lc) - 1));
+	return list_concat(attributes, change->computed);
+}
+
 /* Makes the scan that runs the statement; with rows to return, it is started. */
 static void
 direct_start(ForeignScanState *node, DirectChange *change)
@@ -301,6 +321,7 @@ direct_start(ForeignScanState *node, DirectChange *change)
 	int64		affected;
 
 	change->started = true;
+	(void) modify_source_returns(&change->table, ((ForeignScan *) node->ss.ps.plan)->operation, change->returned, false);
 	columns = remote_columns(&change->table, change->returned, &types, &typmods, &places);
 	change->scan = scan_new(change->table.serverid, change->table.userid, change->table.options, change->sql,
 							list_length(change->returned), columns, types, typmods, places,
@@ -309,6 +330,7 @@ direct_start(ForeignScanState *node, DirectChange *change)
 	change->scan->command = estate->es_output_cid;
 	change->scan->table = RelationGetRelid(relation);
 	change->scan->relation = RelationGetRelationName(relation);
+	modify_tell_stored(change->scan, &change->table, direct_stored(change));
 	fdw_settle(change->table.serverid, change->table.userid, estate->es_output_cid);
 	MemoryContextSwitchTo(change->context);
 	args = direct_args(node, change);

@@ -1,8 +1,9 @@
 /*
- * modify.c: INSERT, UPDATE and DELETE row by row: what is asked of the source for the rows that the executor brings.
+ * modify.c: INSERT, UPDATE and DELETE row by row: runs what modify_plan.c has made for the rows that the executor brings.
  *
  * A row that is updated or deleted is found again by the columns with the option key, or by what the dialect calls its row id,
- * in the form in which they were read. The source says how many rows it found: there must be one.
+ * in the form in which they were read. The source says how many rows it found: there must be one. Where it does not return rows,
+ * they are read again by their keys, in the same transaction.
  */
 #include "postgres.h"
 
@@ -11,34 +12,16 @@
 #include "executor/executor.h"
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
-#include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
-#include "optimizer/appendinfo.h"
-#include "optimizer/optimizer.h"
-#include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/typcache.h"
 
 #include "compat.h"
 #include "fdw.h"
+#include "key_set.h"
 #include "modify.h"
 #include "registry.h"
 #include "value.h"
-
-/* What PlanForeignModify() hands on */
-enum
-{
-	MODIFY_SQL,					/* String: of an INSERT, of one row */
-	MODIFY_STORED,				/* IntList: attributes whose values are stored */
-	MODIFY_KEYS,				/* IntList: attributes, or row ids (negative), by which the row is found */
-	MODIFY_PLACES,				/* IntList: for each placeholder, 1-based index in MODIFY_STORED and MODIFY_KEYS together */
-	MODIFY_RETURNED,			/* IntList: attributes that the source returns */
-	MODIFY_FLAGS				/* Integer: MODIFY_SKIP, MODIFY_ONCE */
-};
-#define MODIFY_SKIP	0x01		/* INSERT ... ON CONFLICT DO NOTHING */
-#define MODIFY_ALONE 0x02		/* the statement joins nothing: every row comes once */
 
 /* A change of one table while it runs. */
 typedef struct TableChange
@@ -52,321 +35,49 @@ typedef struct TableChange
 	List	   *places;
 	List	   *returned;
 	int			flags;
+	char	   *again_sql;
+	List	   *again_places;
 	ValueWriter *writers;		/* of stored and keys */
 	AttrNumber *junk;			/* of each key, in the subplan's rows */
+	CkValue    *values;			/* of stored and keys, of the row at hand */
+	KeySet	   *changed;		/* keys of the rows changed, where a row may come more than once */
 	const char *relation;
+	EState	   *estate;
+	bool		counted;		/* its rows count for the statement */
+	bool		waits;			/* a batch is waited for before the next is made */
 
+	bool		reads_again;	/* the source does not return the attributes; known once there is a scan */
+	SourceScan *again;			/* reads the row by its keys */
 	SourceScan *scan;
 	int			scan_rows;		/* of an INSERT, for which scan is */
 	SourceScan *batch;			/* the same for a full batch */
 	int			batch_rows;
 	SourceScan *running;		/* that of the two whose rows are on their way to the source */
+	int			running_rows;
+	dlist_node	node;			/* in running_changes, meanwhile */
+	MemoryContextCallback gone;
 	MemoryContext context;		/* values on their way */
 } TableChange;
 
-/*
- * Planning
- */
+/* Changes whose last batch the source works at. */
+static dlist_head running_changes = DLIST_STATIC_INIT(running_changes);
 
-/* The name of a key among the columns of a subplan; other tables of an inheritance tree may have other types. */
-static char *
-junk_name(Oid relid, AttrNumber attnum)
-{
-	return attnum < 0 ? psprintf("connkit row %d", -attnum) :
-		psprintf("connkit key %s %u", get_attname(relid, attnum, false), get_atttype(relid, attnum));
-}
-
-/* Attributes or row ids that tell a row of the table from all others; NIL where there are none. */
-static List *
-row_identity(Oid relid, const CkSql *sql)
-{
-	List	   *keys = remote_keys(relid);
-
-	return keys != NIL || sql == NULL ? keys : remote_row_ids(sql);
-}
-
-void
-fdw_add_update_targets(PlannerInfo *root, Index rtindex, RangeTblEntry *target_rte, Relation target_relation)
-{
-	Oid			relid = RelationGetRelid(target_relation);
-	RemoteTable table;
-	ListCell   *lc;
-
-	remote_table_init(&table, relid, GetUserId());
-	foreach(lc, row_identity(relid, table.sql))
-	{
-		AttrNumber	attnum = (AttrNumber) lfirst_int(lc);
-		Oid			type = TEXTOID,
-					collation = InvalidOid;
-		int32		typmod = -1;
-
-		if (attnum > 0)
-			get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
-		add_row_identity_var(root, makeVar(rtindex, attnum, type, typmod, collation, 0), rtindex, junk_name(relid, attnum));
-	}
-}
-
-/* A stand-in for the value number n, from 1 on, of a change. */
-static Expr *
-value_param(int n, Oid type, int32 typmod, Oid collation)
-{
-	Param	   *param = makeNode(Param);
-
-	param->paramkind = PARAM_EXTERN;
-	param->paramid = n;
-	param->paramtype = type;
-	param->paramtypmod = typmod;
-	param->paramcollid = collation;
-	param->location = -1;
-	return (Expr *) param;
-}
-
-/* Appends the condition "attribute = value" by the dialect's rule. */
+/* The change goes, with its query's memory, whether it was ended or not. */
 static void
-key_condition(RemoteSql *sql, const RemoteTable *table, Index varno, AttrNumber attnum)
+change_gone(void *arg)
 {
-	Oid			type,
-				collation;
-	int32		typmod;
-	TypeCacheEntry *entry;
-	Oid			left,
-				right;
-	Expr	   *value,
-			   *column,
-			   *condition;
+	TableChange *change = arg;
 
-	get_atttypetypmodcoll(table->relid, attnum, &type, &typmod, &collation);
-	entry = lookup_type_cache(type, TYPECACHE_EQ_OPR);
-	column = (Expr *) makeVar(varno, attnum, type, typmod, collation, 0);
-	value = value_param(list_length(sql->params) + 1, type, typmod, collation);
-	condition = NULL;
-	if (OidIsValid(entry->eq_opr))
-	{
-		op_input_types(entry->eq_opr, &left, &right);
-		if (left != type && !IsPolymorphicType(left))
-		{
-			column = (Expr *) makeRelabelType(column, left, -1, collation, COERCE_IMPLICIT_CAST);
-			value = (Expr *) makeRelabelType(value, left, -1, collation, COERCE_IMPLICIT_CAST);
-		}
-		condition = make_opclause(entry->eq_opr, BOOLOID, false, column, value, InvalidOid, collation);
-		set_opfuncid((OpExpr *) condition);
-	}
-	if (condition == NULL || remote_judge(sql->root, sql->relids, sql->dialect, condition) == PUSHED_NOT)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a row of foreign table \"%s\" cannot be found by its column \"%s\"", get_rel_name(table->relid),
-						get_attname(table->relid, attnum, false)),
-				 errdetail("The source compares values of that type in another way."),
-				 errhint("Set the option key on other columns.")));
-	remote_condition(sql, condition);
+	if (change->running)
+		dlist_delete(&change->node);
 }
-
-/* Appends WHERE, for the one row that has these keys. */
-static void
-keys_condition(RemoteSql *sql, const RemoteTable *table, Index varno, List *keys)
-{
-	ListCell   *lc;
-
-	foreach(lc, keys)
-	{
-		AttrNumber	attnum = (AttrNumber) lfirst_int(lc);
-		int			before = list_length(sql->params);
-
-		appendStringInfoString(sql->text, lc == list_head(keys) ? " WHERE " : " AND ");
-		if (attnum > 0)
-			key_condition(sql, table, varno, attnum);
-		else
-		{
-			sql->params = lappend(sql->params, value_param(before + 1, TEXTOID, -1, InvalidOid));
-			sql->places = lappend_int(sql->places, before + 1);
-			appendStringInfo(sql->text, "%s = ", remote_row_id_name(table->sql, attnum));
-			if (table->sql->numbered)
-				appendStringInfo(sql->text, "$%d", before + 1);
-			else
-				appendStringInfoChar(sql->text, '?');
-		}
-	}
-}
-
-/* Attributes of the list, or with NIL all, that are stored at the source: not what is generated here. */
-static List *
-stored_attributes(Oid relid, List *wanted)
-{
-	Relation	relation = table_open(relid, NoLock);
-	TupleDesc	desc = RelationGetDescr(relation);
-	List	   *stored = NIL;
-
-	for (int i = 1; i <= desc->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i - 1);
-
-		if (!attribute->attisdropped && !attribute->attgenerated && (wanted == NIL || list_member_int(wanted, i)))
-			stored = lappend_int(stored, i);
-	}
-	table_close(relation, NoLock);
-	return stored;
-}
-
-/* True where the table has triggers that may change a row before it is stored. */
-static bool
-has_before_triggers(Oid relid, CmdType operation)
-{
-	Relation	relation = table_open(relid, NoLock);
-	TriggerDesc *triggers = relation->trigdesc;
-	bool		found = triggers && (operation == CMD_INSERT ? triggers->trig_insert_before_row :
-									 triggers->trig_update_before_row);
-
-	table_close(relation, NoLock);
-	return found;
-}
-
-/* The columns that an INSERT names: the source's defaults serve for the others. */
-static List *
-named_columns(Query *query)
-{
-	List	   *named = NIL;
-	ListCell   *lc;
-
-	foreach(lc, query->targetList)
-		if (!lfirst_node(TargetEntry, lc)->resjunk)
-			named = lappend_int(named, lfirst_node(TargetEntry, lc)->resno);
-	return named;
-}
-
-/* Appends the names of columns, in parentheses. */
-static void
-column_list(StringInfo text, const RemoteTable *table, List *columns)
-{
-	ListCell   *lc;
-
-	foreach(lc, columns)
-	{
-		appendStringInfoString(text, lc == list_head(columns) ? "(" : ", ");
-		remote_bare_column(text, table, 0, (AttrNumber) lfirst_int(lc));
-	}
-	appendStringInfoChar(text, ')');
-}
-
-/* The text of an INSERT of so many rows; places, if wanted, are those of one row. */
-static char *
-insert_sql(const RemoteTable *table, List *stored, List *returned, int flags, int rows)
-{
-	StringInfoData text;
-	ListCell   *lc;
-	int			n = 0;
-
-	initStringInfo(&text);
-	appendStringInfoString(&text, "INSERT INTO ");
-	remote_name(&text, table);
-	appendStringInfoChar(&text, ' ');
-	if (stored == NIL)
-		appendStringInfoString(&text, table->sql->default_row ? table->sql->default_row : "DEFAULT VALUES");
-	else
-	{
-		column_list(&text, table, stored);
-		appendStringInfoString(&text, " VALUES ");
-	}
-	for (int row = 0; row < rows && stored != NIL; row++)
-	{
-		appendStringInfoString(&text, row == 0 ? "(" : ", (");
-		foreach(lc, stored)
-		{
-			if (lc != list_head(stored))
-				appendStringInfoString(&text, ", ");
-			modify_placeholder(&text, table, (AttrNumber) lfirst_int(lc), ++n);
-		}
-		appendStringInfoChar(&text, ')');
-	}
-	if ((flags & MODIFY_SKIP) && table->sql->on_conflict)
-		appendStringInfoString(&text, " ON CONFLICT DO NOTHING");
-	modify_returning(&text, table, returned);
-	return text.data;
-}
-
-/* Writes UPDATE or DELETE of the one row with the keys; the placeholders' values in *places. */
-static char *
-row_sql(PlannerInfo *root, const RemoteTable *table, Index varno, CmdType operation, List *stored, List *keys,
-		List *returned, List **places)
-{
-	StringInfoData text;
-	RemoteSql	sql = {.dialect = table->sql, .root = root, .relids = bms_make_singleton(varno), .text = &text};
-	ListCell   *lc;
-
-	initStringInfo(&text);
-	appendStringInfoString(&text, operation == CMD_UPDATE ? "UPDATE " : "DELETE FROM ");
-	remote_name(&text, table);
-	foreach(lc, stored)
-	{
-		AttrNumber	attnum = (AttrNumber) lfirst_int(lc);
-		int			n = list_length(sql.params) + 1;
-
-		appendStringInfoString(&text, lc == list_head(stored) ? " SET " : ", ");
-		remote_bare_column(&text, table, 0, attnum);
-		appendStringInfoString(&text, " = ");
-		modify_placeholder(&text, table, attnum, n);
-		sql.params = lappend(sql.params, value_param(n, get_atttype(table->relid, attnum), -1, InvalidOid));
-		sql.places = lappend_int(sql.places, n);
-	}
-	keys_condition(&sql, table, varno, keys);
-	modify_returning(&text, table, returned);
-	*places = sql.places;
-	return text.data;
-}
-
-List *
-fdw_plan_modify(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_index)
-{
-	const RemoteTable *table = modify_target(root, varno);
-	List	   *returned = modify_returned(root, plan, varno, subplan_index);
-	List	   *stored = NIL,
-			   *keys = NIL,
-			   *places = NIL;
-	int			flags = plan->onConflictAction == ONCONFLICT_NOTHING ? MODIFY_SKIP : 0;
-	char	   *text = "";
-
-	modify_check(table);
-	modify_check_returning(table, plan->operation, returned);
-	if (plan->operation == CMD_INSERT)
-	{
-		List	   *named = named_columns(root->parse);
-
-		if (has_before_triggers(table->relid, CMD_INSERT))
-			named = NIL;
-		else if (named == NIL)
-			named = list_make1_int(0);
-		stored = stored_attributes(table->relid, named);
-		text = insert_sql(table, stored, returned, flags, 1);
-	}
-	else
-	{
-		keys = row_identity(table->relid, table->sql);
-		if (keys == NIL)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("rows of foreign table \"%s\" cannot be told apart", get_rel_name(table->relid)),
-					 errdetail("What is not done by one statement at the source is done row by row."),
-					 errhint("Set the option key on the columns of its primary key: "
-							 "ALTER FOREIGN TABLE … ALTER COLUMN … OPTIONS (ADD key 'true').")));
-		if (plan->operation == CMD_UPDATE)
-			stored = stored_attributes(table->relid, has_before_triggers(table->relid, CMD_UPDATE) ? NIL :
-									   list_nth(plan->updateColnosLists, subplan_index));
-		if (plan->operation == CMD_DELETE || stored != NIL)
-			text = row_sql(root, table, varno, plan->operation, stored, keys, returned, &places);
-		if (bms_membership(COMPAT_QUERY_RELIDS(root)) != BMS_MULTIPLE || bms_equal(root->all_baserels, root->all_result_relids))
-			flags |= MODIFY_ALONE;
-	}
-	return list_concat(list_make5(makeString(text), stored, keys, places, returned), list_make1(makeInteger(flags)));
-}
-
-/*
- * Execution
- */
 
 static TableChange *
-change_begin(EState *estate, ResultRelInfo *info, CmdType operation, List *stored, List *keys, List *returned)
+change_begin(ModifyTableState *mtstate, ResultRelInfo *info, CmdType operation, List *stored, List *keys, List *returned)
 {
+	EState	   *estate = mtstate->ps.state;
 	Relation	relation = info->ri_RelationDesc;
-	TableChange *change = palloc0(sizeof(TableChange));
+	TableChange *change = MemoryContextAllocZero(estate->es_query_cxt, sizeof(TableChange));
 	const CkSql *sql;
 	ListCell   *lc;
 	int			i = 0;
@@ -380,6 +91,15 @@ change_begin(EState *estate, ResultRelInfo *info, CmdType operation, List *store
 	change->keys = keys;
 	change->returned = returned;
 	change->relation = RelationGetRelationName(relation);
+	change->estate = estate;
+	change->counted = mtstate->canSetTag;
+	/* what COPY counts, it counts by itself; what a WITH changes may be changed after the query has run, and is told of then */
+	change->waits = mtstate->ps.plan == NULL || mtstate->ps.plan != estate->es_plannedstmt->planTree ||
+		registry_connector_of_server(change->table.serverid)->scan_pending == NULL;
+	change->again_sql = "";
+	change->gone.func = change_gone;
+	change->gone.arg = change;
+	MemoryContextRegisterResetCallback(estate->es_query_cxt, &change->gone);
 	change->writers = palloc(sizeof(ValueWriter) * (list_length(stored) + list_length(keys) + 1));
 	foreach(lc, stored)
 		modify_writer_init(&change->writers[i++], sql, get_atttype(change->table.relid, (AttrNumber) lfirst_int(lc)));
@@ -401,15 +121,22 @@ fdw_begin_modify(ModifyTableState *mtstate, ResultRelInfo *info, List *private, 
 
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
-	change = change_begin(mtstate->ps.state, info, mtstate->operation, list_nth(private, MODIFY_STORED),
-						  list_nth(private, MODIFY_KEYS), list_nth(private, MODIFY_RETURNED));
+	change = change_begin(mtstate, info, mtstate->operation, list_nth(private, MODIFY_STORED), list_nth(private, MODIFY_KEYS),
+						  list_nth(private, MODIFY_RETURNED));
 	change->sql = strVal(list_nth(private, MODIFY_SQL));
 	change->places = list_nth(private, MODIFY_PLACES);
 	change->flags = intVal(list_nth(private, MODIFY_FLAGS));
+	change->again_sql = strVal(list_nth(private, MODIFY_AGAIN));
+	change->again_places = list_nth(private, MODIFY_AGAIN_PLACES);
+	if (change->operation == CMD_INSERT)
+		return;
+	/* a row that has been changed has another row id, and is not found by the old one */
+	if (!(change->flags & MODIFY_ALONE) && linitial_int(change->keys) > 0)
+		change->changed = key_set_begin();
 	change->junk = palloc(sizeof(AttrNumber) * (list_length(change->keys) + 1));
 	foreach(lc, change->keys)
 	{
-		char	   *name = junk_name(change->table.relid, (AttrNumber) lfirst_int(lc));
+		char	   *name = modify_junk_name(change->table.relid, (AttrNumber) lfirst_int(lc));
 
 		change->junk[foreach_current_index(lc)] = ExecFindJunkAttributeInTlist(tlist, name);
 		if (!AttributeNumberIsValid(change->junk[foreach_current_index(lc)]))
@@ -417,27 +144,60 @@ fdw_begin_modify(ModifyTableState *mtstate, ResultRelInfo *info, List *private, 
 	}
 }
 
+/* The attribute that each placeholder's value is stored in, 0 none. */
+static List *
+stored_places(TableChange *change)
+{
+	List	   *attributes = NIL;
+	ListCell   *lc;
+
+	if (change->operation == CMD_INSERT)
+		return change->stored;
+	foreach(lc, change->places)
+		attributes = lappend_int(attributes, lfirst_int(lc) > list_length(change->stored) ? 0 :
+								 list_nth_int(change->stored, lfirst_int(lc) - 1));
+	return attributes;
+}
+
+/* A scan of the table that gives the attributes. */
+static SourceScan *
+table_scan(TableChange *change, const char *sql, List *attributes, uint32 flags)
+{
+	CkColumn   *columns;
+	Oid		   *types;
+	int32	   *typmods;
+	int		   *places;
+	SourceScan *scan;
+
+	columns = remote_columns(&change->table, attributes, &types, &typmods, &places);
+	scan = scan_new(change->table.serverid, change->table.userid, change->table.options, sql, list_length(attributes),
+					columns, types, typmods, places, flags);
+	scan->pub.table_name = change->table.table;
+	scan->table = change->table.relid;
+	scan->relation = change->relation;
+	return scan;
+}
+
 /* A scan that runs such a statement. */
 static SourceScan *
 change_scan(EState *estate, TableChange *change, const char *sql)
 {
 	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
-	CkColumn   *columns;
-	Oid		   *types;
-	int32	   *typmods;
-	int		   *places;
 	uint32		flags = modify_flags(&change->table, estate->es_sourceText);
 	SourceScan *scan;
+	StringInfoData text;
 
 	if ((change->flags & MODIFY_SKIP) && !change->table.sql->on_conflict)
 		flags |= CK_SCAN_SKIP_DUPLICATE;
-	columns = remote_columns(&change->table, change->returned, &types, &typmods, &places);
-	scan = scan_new(change->table.serverid, change->table.userid, change->table.options, sql,
-					list_length(change->returned), columns, types, typmods, places, flags);
-	scan->pub.table_name = change->table.table;
+	change->reads_again = change->returned != NIL &&
+		!modify_source_returns(&change->table, change->operation, change->returned, change->again_sql[0] != '\0');
+	initStringInfo(&text);
+	appendStringInfoString(&text, sql);
+	if (!change->reads_again)
+		modify_returning(&text, &change->table, change->returned);
+	scan = table_scan(change, text.data, change->reads_again ? NIL : change->returned, flags);
 	scan->command = change->command;
-	scan->table = change->table.relid;
-	scan->relation = change->relation;
+	modify_tell_stored(scan, &change->table, stored_places(change));
 	MemoryContextSwitchTo(caller);
 	fdw_settle(change->table.serverid, change->table.userid, change->command);
 	return scan;
@@ -464,7 +224,7 @@ change_insert(EState *estate, TableChange *change)
 	initStringInfo(&relation);
 	remote_name(&relation, &change->table);
 	initStringInfo(&list);
-	column_list(&list, &change->table, change->stored);
+	modify_column_list(&list, &change->table, change->stored);
 	foreach(lc, change->stored)
 	{
 		int			i = foreach_current_index(lc);
@@ -491,6 +251,7 @@ change_args(TableChange *change, CkValue *args, TupleTableSlot *slot, TupleTable
 	CkValue    *values = palloc(sizeof(CkValue) * (nstored + list_length(change->keys) + 1));
 	ListCell   *lc;
 
+	change->values = values;
 	foreach(lc, change->stored)
 	{
 		int			i = foreach_current_index(lc);
@@ -500,7 +261,7 @@ change_args(TableChange *change, CkValue *args, TupleTableSlot *slot, TupleTable
 
 		modify_write(&values[i], &change->writers[i], &change->table, attnum, datum, isnull);
 	}
-	foreach(lc, change->keys)
+	foreach(lc, change->junk ? change->keys : NIL)
 	{
 		int			i = foreach_current_index(lc);
 		bool		isnull;
@@ -542,47 +303,177 @@ change_all_args(TableChange *change, TupleTableSlot **slots, TupleTableSlot *pla
 	return args;
 }
 
-/* Runs the scan and puts the row that it returns, if one is wanted, into the slot, whose memory the arguments may stand in until
- * then; the rows affected. */
+/* Runs the scan and puts the first of its rows into the slot, whose memory the arguments may stand in until then; the number of
+ * rows. */
 static int64
-change_run(EState *estate, TableChange *change, SourceScan *scan, CkValue *args, int nargs, TupleTableSlot *slot)
+run_into(EState *estate, SourceScan *scan, const CkValue *args, int nargs, TupleTableSlot *slot)
 {
+	int			natts = slot->tts_tupleDescriptor->natts;
 	MemoryContext caller;
 	Datum	   *values;
 	bool	   *isnull;
-	int			natts;
-	bool		found;
+	int64		rows = 0;
 
-	if (change->returned == NIL)
-		return scan_change(scan, args, nargs);
-	natts = slot->tts_tupleDescriptor->natts;
 	scan_restart(scan, args, nargs);
 	caller = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
 	values = palloc(sizeof(Datum) * natts);
 	isnull = palloc(sizeof(bool) * natts);
 	memset(isnull, true, natts);
-	found = scan_next(scan, values, isnull);
-	ExecClearTuple(slot);
-	if (found)
+	while (scan_next(scan, values, isnull))
 	{
+		CHECK_FOR_INTERRUPTS();
+		if (rows++ > 0)
+			continue;
+		ExecClearTuple(slot);
 		memcpy(slot->tts_values, values, sizeof(Datum) * natts);
 		memcpy(slot->tts_isnull, isnull, natts);
 		ExecStoreVirtualTuple(slot);
-		while (scan_next(scan, values, isnull))
-			CHECK_FOR_INTERRUPTS();
 	}
+	if (rows == 0)
+		ExecClearTuple(slot);
 	MemoryContextSwitchTo(caller);
-	return scan->pub.affected;
+	return rows;
 }
 
-/* Waits for the end of what was begun: an error is raised here; the rows affected. */
+/* The arguments of again_sql: the keys that the row at hand had, or those that it has now. */
+static CkValue *
+again_args(TableChange *change, bool old)
+{
+	int			nstored = list_length(change->stored);
+	CkValue    *args = MemoryContextAlloc(change->context, sizeof(CkValue) * (list_length(change->again_places) + 1));
+	ListCell   *lc;
+
+	foreach(lc, change->again_places)
+	{
+		int			key = lfirst_int(lc) - 1;
+		int			place = nstored + key;
+
+		for (int i = 0; i < nstored && !old; i++)
+			if (list_nth_int(change->stored, i) == list_nth_int(change->keys, key))
+				place = i;
+		args[foreach_current_index(lc)] = change->values[place];
+	}
+	return args;
+}
+
+/* Makes the scan that reads a row by its keys, as the transaction sees it now. */
+static SourceScan *
+again_scan(EState *estate, TableChange *change)
+{
+	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
+
+	if (change->again == NULL)
+		change->again = table_scan(change, change->again_sql, change->returned, 0);
+	MemoryContextSwitchTo(caller);
+	return change->again;
+}
+
+/* Reads the row at hand into the slot, by the keys that it had or those that it has now; false where it is not there. */
+static bool
+read_again(EState *estate, TableChange *change, bool old, TupleTableSlot *slot)
+{
+	int64		rows = run_into(estate, again_scan(estate, change), again_args(change, old),
+								list_length(change->again_places), slot);
+
+	if (rows > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("the key of a row of foreign table \"%s\" has found " INT64_FORMAT " rows at the source",
+						change->relation, rows),
+				 errhint("Set the option key on columns that are unique at the source.")));
+	return rows == 1;
+}
+
+/* True where the row at hand, which was not changed, is there as it was: a trigger at the source keeps it. */
+static bool
+is_kept(EState *estate, TableChange *change, TupleDesc desc)
+{
+	TupleTableSlot *slot;
+	bool		kept;
+
+	if (change->again_sql[0] == '\0')
+		return false;
+	slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	kept = read_again(estate, change, true, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	return kept;
+}
+
+/* Runs the scan and puts the row as it is then, or before it is deleted, into the slot, if that is wanted; the rows affected. */
 static int64
+change_run(EState *estate, TableChange *change, SourceScan *scan, CkValue *args, int nargs, TupleTableSlot *slot)
+{
+	int64		affected;
+
+	if (change->returned != NIL && !change->reads_again)
+	{
+		(void) run_into(estate, scan, args, nargs, slot);
+		return scan->pub.affected;
+	}
+	if (change->reads_again && change->operation == CMD_DELETE)
+		(void) read_again(estate, change, true, slot);
+	affected = scan_change(scan, args, nargs);
+	if (change->reads_again && change->operation != CMD_DELETE && affected != 0 && !read_again(estate, change, false, slot))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a row of foreign table \"%s\" was changed at the source, and not found again by its key",
+						change->relation),
+				 errdetail("The source does not return rows that it changes; a trigger there may have given it another key."),
+				 errhint("Leave RETURNING away.")));
+	return affected;
+}
+
+/* Waits for the end of what was begun: an error is raised here; the statement's count loses the rows that the source left out. */
+static void
 change_finish(TableChange *change)
 {
 	SourceScan *running = change->running;
+	int64		affected;
 
+	if (running == NULL)
+		return;
 	change->running = NULL;
-	return running ? scan_change_end(running) : 0;
+	dlist_delete(&change->node);
+	affected = scan_change_end(running);
+	if (change->counted && affected >= 0 && affected < change->running_rows)
+		change->estate->es_processed -= change->running_rows - affected;
+}
+
+/* Waits for what the query's changes have under way, so that it is done, or has failed, before anybody is told. */
+static void
+finish_changes(EState *estate)
+{
+	dlist_mutable_iter iter;
+	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
+
+	dlist_foreach_modify(iter, &running_changes)
+	{
+		TableChange *change = dlist_container(TableChange, node, iter.cur);
+
+		if (change->estate == estate)
+			change_finish(change);
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+static ExecutorRun_hook_type previous_run = NULL;
+
+static void
+modify_run(COMPAT_RUN_PARAMETERS)
+{
+	if (previous_run)
+		previous_run(COMPAT_RUN_ARGUMENTS);
+	else
+		standard_ExecutorRun(COMPAT_RUN_ARGUMENTS);
+	if (!dlist_is_empty(&running_changes))
+		finish_changes(query->estate);
+}
+
+void
+modify_init(void)
+{
+	previous_run = ExecutorRun_hook;
+	ExecutorRun_hook = modify_run;
 }
 
 /* Rows that an INSERT has put in, of those it was given: a conflict, or a trigger at the source, may have kept some out. */
@@ -628,19 +519,22 @@ fdw_insert_batch(EState *estate, ResultRelInfo *info, TupleTableSlot **slots, Tu
 	}
 	if (*scan == NULL)
 	{
-		*scan = change_scan(estate, change, insert_sql(&change->table, change->stored, NIL, change->flags, *count));
+		*scan = change_scan(estate, change, modify_insert_sql(&change->table, change->stored, change->flags, *count));
 		if (!(change->flags & MODIFY_SKIP))
 			(*scan)->pub.insert = change_insert(estate, change);
 	}
 	if (scan == &change->scan)
 		change->scan_rows = *count;
-	/* rows of a full batch are taken as put in, unless some are passed over; meanwhile the next come, where the source works by
-	 * itself and was told all values */
-	change->running = *scan;
 	scan_change_begin(*scan, args, nargs);
-	if ((change->flags & MODIFY_SKIP) || *count != change->batch_rows ||
-		!registry_connector_of_server(change->table.serverid)->scan_pending)
-		*count = inserted_rows(change_finish(change), *count);
+	if (change->waits || *count != change->batch_rows)
+		*count = inserted_rows(scan_change_end(*scan), *count);
+	else
+	{
+		/* the next rows come while the source works by itself, and was told all values; its rows are counted as put in for now */
+		change->running = *scan;
+		change->running_rows = *count;
+		dlist_push_tail(&running_changes, &change->node);
+	}
 	return *count > 0 ? slots : NULL;
 }
 
@@ -687,13 +581,17 @@ change_row(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTable
 
 	if (change->sql[0] == '\0')
 		return slot;
+	args = change_all_args(change, &slot, plan_slot, 1, &nargs);
+	/* as here, the first of the rows that it is joined with has changed it */
+	if (change->changed &&
+		!key_set_add(change->changed, change->values + list_length(change->stored), list_length(change->keys)))
+		return NULL;
 	if (change->operation == CMD_UPDATE && info->ri_RelationDesc->rd_rel->relispartition &&
 		!ExecPartitionCheck(info, slot, estate, false))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot move a row out of foreign table \"%s\" into another partition", change->relation),
 				 errhint("Delete it, and insert it again.")));
-	args = change_all_args(change, &slot, plan_slot, 1, &nargs);
 	if (change->scan == NULL)
 		change->scan = change_scan(estate, change, change->sql);
 	affected = change_run(estate, change, change->scan, args, nargs, slot);
@@ -705,11 +603,11 @@ change_row(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTable
 				 errmsg("the key of a row of foreign table \"%s\" has found " INT64_FORMAT " rows at the source",
 						change->relation, affected),
 				 errhint("Set the option key on columns that are unique at the source.")));
-	if (change->flags & MODIFY_ALONE)
+	if ((change->flags & MODIFY_ALONE) && !is_kept(estate, change, RelationGetDescr(info->ri_RelationDesc)))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("a row of foreign table \"%s\" was not found again at the source", change->relation),
-				 errdetail("It was changed or deleted since it was read, has no key, or a trigger at the source keeps it."),
+				 errdetail("It was changed or deleted since it was read, or has no key."),
 				 errhint("Try the transaction again.")));
 	return NULL;
 }
@@ -734,7 +632,7 @@ routed_columns(ModifyTableState *mtstate, ResultRelInfo *info)
 	TupleDesc	desc = RelationGetDescr(info->ri_RelationDesc);
 	Bitmapset  *named = ExecGetInsertedCols(info, mtstate->ps.state);
 	bool		all = mtstate->operation != CMD_INSERT ||
-		has_before_triggers(RelationGetRelid(info->ri_RelationDesc), CMD_INSERT);
+		modify_has_before_triggers(RelationGetRelid(info->ri_RelationDesc), CMD_INSERT);
 	List	   *columns = NIL;
 
 	for (int i = 1; i <= desc->natts; i++)
@@ -792,11 +690,11 @@ fdw_begin_insert(ModifyTableState *mtstate, ResultRelInfo *info)
 	refuse_move(mtstate, info);
 	stored = routed_columns(mtstate, info);
 	returned = routed_returned(mtstate, info);
-	change = change_begin(mtstate->ps.state, info, CMD_INSERT, stored, NIL, returned);
+	change = change_begin(mtstate, info, CMD_INSERT, stored, NIL, returned);
 	if (plan && plan->onConflictAction == ONCONFLICT_NOTHING)
 		change->flags |= MODIFY_SKIP;
-	modify_check_returning(&change->table, CMD_INSERT, returned);
-	change->sql = insert_sql(&change->table, stored, returned, change->flags, 1);
+	modify_check_returning(&change->table, CMD_INSERT, returned, change->table.sql->returning, false);
+	change->sql = modify_insert_sql(&change->table, stored, change->flags, 1);
 }
 
 void
@@ -811,7 +709,12 @@ fdw_end_modify(EState *estate, ResultRelInfo *info)
 		scan_end(change->scan);
 	if (change->batch)
 		scan_end(change->batch);
-	change->scan = change->batch = NULL;
+	if (change->again)
+		scan_end(change->again);
+	if (change->changed)
+		key_set_end(change->changed);
+	change->scan = change->batch = change->again = NULL;
+	change->changed = NULL;
 }
 
 int
@@ -828,13 +731,21 @@ fdw_explain_modify(ModifyTableState *mtstate, ResultRelInfo *info, List *private
 {
 	RemoteTable table;
 	char	   *sql = strVal(list_nth(private, MODIFY_SQL));
+	List	   *returned = list_nth(private, MODIFY_RETURNED);
+	StringInfoData text;
 
 	if (!es->verbose || sql[0] == '\0')
 		return;
-	ExplainPropertyText("Remote SQL", sql, es);
+	remote_table_init(&table, RelationGetRelid(info->ri_RelationDesc), GetUserId());
+	initStringInfo(&text);
+	appendStringInfoString(&text, sql);
+	if (table.sql->returning & modify_bit(mtstate->operation))
+		modify_returning(&text, &table, returned);
+	else if (returned != NIL)
+		appendStringInfo(&text, "; %s", strVal(list_nth(private, MODIFY_AGAIN)));
+	ExplainPropertyText("Remote SQL", text.data, es);
 	if (mtstate->operation != CMD_INSERT)
 		return;
-	remote_table_init(&table, RelationGetRelid(info->ri_RelationDesc), GetUserId());
 	ExplainPropertyInteger("Batch Size", NULL, !batch_fits(info, list_nth(private, MODIFY_RETURNED)) ? 1 :
 						   batch_rows(&table, list_nth(private, MODIFY_STORED), intVal(list_nth(private, MODIFY_FLAGS))), es);
 }

@@ -12,14 +12,48 @@
 #include "scan.h"
 #include "value.h"
 
+/* What PlanForeignModify() hands on */
+enum
+{
+	MODIFY_SQL,					/* String: of an INSERT, of one row; without RETURNING */
+	MODIFY_STORED,				/* IntList: attributes whose values are stored */
+	MODIFY_KEYS,				/* IntList: attributes, or row ids (negative), by which the row is found */
+	MODIFY_PLACES,				/* IntList: for each placeholder, 1-based index in MODIFY_STORED and MODIFY_KEYS together */
+	MODIFY_RETURNED,			/* IntList: attributes that the source returns */
+	MODIFY_FLAGS,				/* Integer: MODIFY_SKIP, MODIFY_ALONE */
+	MODIFY_AGAIN,				/* String: reads these attributes of the row by its keys; empty: there is no way to */
+	MODIFY_AGAIN_PLACES			/* IntList: for each placeholder of that, 1-based index in MODIFY_KEYS */
+};
+#define MODIFY_SKIP	0x01		/* INSERT ... ON CONFLICT DO NOTHING */
+#define MODIFY_ALONE 0x02		/* the statement joins nothing: every row comes once */
+
+/* The name of a key among the columns of a subplan; other tables of an inheritance tree may have other types. */
+extern char *modify_junk_name(Oid relid, AttrNumber attnum);
+/* True where the table has triggers that may change a row before it is stored. */
+extern bool modify_has_before_triggers(Oid relid, CmdType operation);
+/* Appends the names of columns, in parentheses. */
+extern void modify_column_list(StringInfo text, const RemoteTable *table, List *columns);
+/* The text of an INSERT of so many rows. */
+extern char *modify_insert_sql(const RemoteTable *table, List *stored, int flags, int rows);
+
+/* When the module is loaded. */
+extern void modify_init(void);
+
 /* ERROR where the options of the table or its server do not let it be changed. */
 extern void modify_check(const RemoteTable *table);
 /* The table that a statement changes, as planned or by itself. */
 extern const RemoteTable *modify_target(PlannerInfo *root, Index varno);
 /* The attributes of the result relation that are needed of each row after it was changed. */
 extern List *modify_returned(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_index);
-/* ERROR where the source cannot return columns from such a statement. */
-extern void modify_check_returning(const RemoteTable *table, CmdType operation, List *returned);
+/* The operation's bit in CkSql.returning. */
+extern uint32 modify_bit(CmdType operation);
+/* ERROR where the source, which understands RETURNING in the statements known, cannot return these columns, nor can they be read
+ * again. */
+extern void modify_check_returning(const RemoteTable *table, CmdType operation, List *returned, uint32 known, bool again);
+/* Whether the server at hand returns them; asked before the first change is sent. ERROR as above. */
+extern bool modify_source_returns(const RemoteTable *table, CmdType operation, List *returned, bool again);
+/* Tells the scan of a change in which attribute each of its arguments is stored, 0 none. */
+extern void modify_tell_stored(SourceScan *scan, const RemoteTable *table, List *attributes);
 /* Appends RETURNING for the attributes, if there are any. */
 extern void modify_returning(StringInfo text, const RemoteTable *table, List *returned);
 

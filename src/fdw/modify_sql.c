@@ -8,6 +8,7 @@
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
+#include "mb/pg_wchar.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "parser/parsetree.h"
@@ -86,19 +87,66 @@ modify_returned(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_i
 	return returned;
 }
 
-void
-modify_check_returning(const RemoteTable *table, CmdType operation, List *returned)
+uint32
+modify_bit(CmdType operation)
 {
-	uint32		bit = operation == CMD_INSERT ? CK_INSERT : operation == CMD_UPDATE ? CK_UPDATE : CK_DELETE;
+	return operation == CMD_INSERT ? CK_INSERT : operation == CMD_UPDATE ? CK_UPDATE : CK_DELETE;
+}
 
-	if (returned == NIL || (table->sql->returning & bit))
+void
+modify_check_returning(const RemoteTable *table, CmdType operation, List *returned, uint32 known, bool again)
+{
+	if (returned == NIL || again || (known & modify_bit(operation)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("source \"%s\" returns no rows from %s", GetForeignServer(table->serverid)->servername,
 					operation == CMD_INSERT ? "INSERT" : operation == CMD_UPDATE ? "UPDATE" : "DELETE"),
 			 errdetail("RETURNING, WITH CHECK OPTION or a trigger AFTER each row of \"%s\" needs them.",
-					   get_rel_name(table->relid))));
+					   get_rel_name(table->relid)),
+			 operation == CMD_INSERT ?
+			 errhint("Insert into the foreign table itself, and name all columns with the option key: then the row is read again "
+					 "by them.") :
+			 errhint("Set the option key on the columns of its primary key, and have it done row by row: then the row is read "
+					 "again by them.")));
+}
+
+bool
+modify_source_returns(const RemoteTable *table, CmdType operation, List *returned, bool again)
+{
+	uint32		known = table->sql->returning;
+
+	if (returned == NIL)
+		return true;
+	if (known & modify_bit(operation))
+		known &= ~session_get(table->serverid, table->userid, SESSION_CHANGE)->pub.no_returning;
+	modify_check_returning(table, operation, returned, known, again);
+	return (known & modify_bit(operation)) != 0;
+}
+
+void
+modify_tell_stored(SourceScan *scan, const RemoteTable *table, List *attributes)
+{
+	CkColumn   *columns = palloc0(sizeof(CkColumn) * (list_length(attributes) + 1));
+	ListCell   *lc;
+
+	foreach(lc, attributes)
+	{
+		AttrNumber	attnum = (AttrNumber) lfirst_int(lc);
+		Oid			type,
+					collation;
+		int32		typmod;
+		char	   *name;
+
+		if (attnum <= 0)
+			continue;
+		get_atttypetypmodcoll(table->relid, attnum, &type, &typmod, &collation);
+		name = remote_column_name(table->relid, attnum);
+		remote_describe(&columns[foreach_current_index(lc)], table->sql, pg_server_to_any(name, strlen(name), PG_UTF8), type,
+						typmod);
+		scan->pub.stored = columns;
+		scan->pub.nstored = list_length(attributes);
+	}
 }
 
 void

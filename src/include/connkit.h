@@ -210,6 +210,7 @@ struct CkSession
 								 * in this transaction: nothing will be changed, and nothing may be */
 	bool		written;		/* the transaction may have changed something: CK_COMMIT waits for the reply and tells what
 								 * went wrong, CK_ROLLBACK_TO undoes. Set before the first scan with CK_SCAN_CHANGE opens */
+	uint32_t	no_returning;	/* set by session_open: of CkSql.returning, what this server does not understand */
 };
 
 typedef enum CkEvent
@@ -241,6 +242,9 @@ typedef enum CkEvent
 /* The rows are read to be changed in this transaction, or to be locked: the request ends in row_lock, where the dialect has that,
  * and a source that is locked as a whole is locked from now on. It is read to its end, or the transaction is rolled back. */
 #define CK_SCAN_LOCK	0x10u
+/* The request is a query of a user's own, in a transaction that may change the source otherwise: what the query changes, by a
+ * function that it calls, is refused, or undone as soon as the scan ends. */
+#define CK_SCAN_UNDO	0x20u
 
 /*
  * What an INSERT stores of which nothing is wanted back, beside its text: a connector that has a faster way to do exactly the same
@@ -265,6 +269,10 @@ struct CkScan
 	const char *remote;			/* request text: SQL for a source with CkSql; NULL for a plain READ */
 	const CkValue *args;		/* values of the request's placeholders, for this execution */
 	uint32_t	nargs;
+	const CkColumn *stored;		/* with CK_SCAN_CHANGE of a table: arg i is stored in the column stored[i % nstored], of which
+								 * the name is NULL where it is stored in none. Where there are more than args, an expression
+								 * of the request is stored in those behind. NULL where nothing is known */
+	uint32_t	nstored;
 	const CkColumn *columns;	/* what to deliver: column i goes to row column i; lives as long as the scan */
 	uint32_t	ncolumns;		/* may be 0: only the number of rows counts */
 	uint32_t	flags;			/* CK_SCAN_* */
@@ -380,6 +388,8 @@ typedef struct CkSql
 	uint32_t	max_args;		/* placeholders that a statement may have; 0: 65535 */
 	bool		on_conflict;	/* INSERT understands ON CONFLICT DO NOTHING; else CK_SCAN_SKIP_DUPLICATE asks for it */
 	bool		assigns_in_turn;	/* SET a = b, b = a gives b its own value back */
+	bool		assigns_args;	/* a column changes what is stored in it by rules of its own: only args may be assigned, at which
+								 * the connector looks (CkScan.stored), and no expression */
 	const char *row_lock;		/* appended to a SELECT whose rows will be changed: " FOR UPDATE"; NULL: nothing */
 	const char *row_id;			/* columns that tell a row of a table without declared keys from all others within a
 								 * transaction, divided by commas: "tableoid, ctid"; NULL: the source has none */

@@ -196,6 +196,78 @@ BEGIN
 	RAISE NOTICE '% rows', inserted;
 END $$;
 SELECT * FROM kept ORDER BY id;
+-- also of a batch that is not waited for
+ALTER FOREIGN TABLE kept OPTIONS (ADD batch_size '3');
+DO $$
+DECLARE
+	inserted bigint;
+BEGIN
+	FOR n IN 8..11 LOOP
+		INSERT INTO kept SELECT -g, g % 2 FROM generate_series(1, n) g;
+		GET DIAGNOSTICS inserted = ROW_COUNT;
+		RAISE NOTICE '%: % rows', n, inserted;
+	END LOOP;
+END $$;
+DELETE FROM kept WHERE id < 0;
+-- or that it does not let change: they are passed over, by one statement there as row by row
+ALTER TABLE write_source.kept DISABLE TRIGGER keep;
+INSERT INTO kept VALUES (5, 0);
+ALTER TABLE write_source.kept ENABLE TRIGGER keep;
+CREATE FUNCTION write_source.stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN CASE WHEN OLD.n > 0 THEN OLD END; END $$;
+CREATE TRIGGER keep_update BEFORE UPDATE ON write_source.kept FOR EACH ROW EXECUTE FUNCTION write_source.keep();
+CREATE TRIGGER stay BEFORE DELETE ON write_source.kept FOR EACH ROW EXECUTE FUNCTION write_source.stay();
+WITH u AS (UPDATE kept SET n = n - 1 RETURNING id, n) SELECT array_agg(id), array_agg(n) FROM u;
+WITH u AS (UPDATE kept SET n = n - 1 WHERE random() >= 0 RETURNING id, n) SELECT array_agg(id), array_agg(n) FROM u;
+ALTER FOREIGN TABLE kept ALTER id OPTIONS (ADD key 'true');
+WITH u AS (UPDATE kept SET n = n - 1 WHERE random() >= 0 RETURNING id, n) SELECT array_agg(id), array_agg(n) FROM u;
+UPDATE write_source.kept SET n = 3 WHERE id < 5;
+WITH u AS (UPDATE kept SET n = n - 1 WHERE random() >= 0 RETURNING id, n) SELECT array_agg(id), array_agg(n) FROM u;
+WITH d AS (DELETE FROM kept WHERE random() >= 0 RETURNING id, n) SELECT array_agg(id), array_agg(n) FROM d;
+SELECT * FROM write_source.kept ORDER BY id;
+
+-- the last batch has failed before anybody is told of it
+ALTER TABLE write_source.kept DISABLE TRIGGER ALL, ADD CHECK (n < 100);
+CREATE FUNCTION write_told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'told'; RETURN NULL; END $$;
+CREATE TRIGGER told AFTER INSERT ON kept EXECUTE FUNCTION write_told();
+WITH i AS (INSERT INTO kept SELECT g, 100 FROM generate_series(1, 3) g) SELECT 1;
+INSERT INTO kept SELECT g, 100 FROM generate_series(1, 3) g;
+DROP FUNCTION write_told() CASCADE;
+
+-- a row that is joined with several is changed once, by its key too
+INSERT INTO write_source.other VALUES (201, 0), (202, 0);
+CREATE FOREIGN TABLE key_other (id int OPTIONS (key 'true'), n int) SERVER write_loop
+	OPTIONS (schema_name 'write_source', table_name 'other');
+WITH u AS (UPDATE key_other o SET n = o.n + g FROM generate_series(1, 3) g WHERE o.id > 200 RETURNING o.id)
+SELECT array_agg(id ORDER BY id) FROM u;
+WITH d AS (DELETE FROM key_other o USING generate_series(1, 3) g WHERE o.id > 200 RETURNING o.id) SELECT array_agg(id ORDER BY id) FROM d;
+
+-- rows of a view have no place
+CREATE VIEW write_source.seen AS SELECT id, n FROM write_source.kept;
+CREATE FOREIGN TABLE seen (id int, n int) SERVER write_loop OPTIONS (schema_name 'write_source');
+UPDATE seen SET n = 7 WHERE random() >= 0;
+UPDATE seen SET n = 7;
+ALTER FOREIGN TABLE seen ALTER id OPTIONS (ADD key 'true');
+UPDATE seen SET n = 8 WHERE random() >= 0;
+
+-- a query changes nothing, whatever else the transaction does
+CREATE FUNCTION write_source.writes() RETURNS int LANGUAGE sql AS 'INSERT INTO write_source.kept VALUES (99, 9) RETURNING n';
+CREATE FOREIGN TABLE asked_to_write (n int) SERVER write_loop OPTIONS (query 'SELECT write_source.writes() AS n');
+BEGIN;
+INSERT INTO kept VALUES (20, 2);
+SELECT * FROM connkit_query('write_loop', 'SELECT count(*) FROM write_source.kept WHERE id = 20') AS t(n int);
+SAVEPOINT one;
+SELECT * FROM connkit_query('write_loop', 'SELECT write_source.writes()') AS t(n int);
+ROLLBACK TO one;
+SELECT * FROM asked_to_write;
+ROLLBACK TO one;
+INSERT INTO kept VALUES (21, 2);
+SELECT count(*) FROM kept WHERE id >= 20;
+COMMIT;
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT * FROM asked_to_write;
+COMMIT;
+SELECT * FROM write_source.kept ORDER BY id;
+SELECT connkit_execute('write_loop', 'SELECT id FROM write_source.kept'), connkit_execute('write_loop', 'CREATE TABLE write_source.made ()');
 
 -- a column that the source computes comes back from a partition
 CREATE TABLE write_source.computed (id int, a int, b int GENERATED ALWAYS AS (a * 2) STORED);

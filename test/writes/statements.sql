@@ -44,6 +44,17 @@ DELETE FROM w WHERE id > 5000
 DELETE FROM w USING o WHERE o.id = w.id AND o.x % 3 = 0
 DELETE FROM w WHERE t = '' OR n = -0.002
 DELETE FROM w WHERE EXISTS (SELECT FROM o WHERE o.id = w.id)
+UPDATE w SET i = i * 2, t = 'x' || id WHERE id BETWEEN 2 AND 5 RETURNING id, i, t, s, b
+UPDATE w SET id = id + 700, v = left(md5(id::text), 5) WHERE id IN (2, 4) AND md5(id::text) IS NOT NULL RETURNING id, v, ts, n
+WITH d AS (DELETE FROM w WHERE id > 700 AND md5(id::text) IS NOT NULL RETURNING *) SELECT id, v, s FROM d ORDER BY id
+INSERT INTO w (id, t, n, j) VALUES (800, '007', 1.5, '[1]'), (801, NULL, NULL, NULL) RETURNING id, t, n, s, j
+SET work_mem = '64kB'
+INSERT INTO w (id, i) SELECT 10000 + g, 0 FROM generate_series(1, 2100) g
+UPDATE w SET i = i + 1, s = CASE WHEN d.g > 0 THEN 1 END FROM (SELECT 10001 + g % 2100 AS id, g FROM generate_series(1, 4200) g) d WHERE d.id = w.id
+SELECT i, s, count(*) FROM w WHERE id > 10000 GROUP BY i, s
+DELETE FROM w WHERE id > 10100
+DELETE FROM w USING (SELECT 10000 + g % 200 AS id FROM generate_series(1, 600) g) g WHERE w.id = g.id AND w.id > 10000
+RESET work_mem
 BEGIN
 DELETE FROM w WHERE id < 40
 SAVEPOINT a

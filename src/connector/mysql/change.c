@@ -83,6 +83,45 @@ change_table_condition(const CkScan *scan)
 	return text;
 }
 
+/* Runs a query on information_schema, with the condition that finds the table. */
+static CkStatus
+change_query(CkSession *session, const char *format, const MysqlTable *table, MYSQL_RES **rows)
+{
+	size_t		size = strlen(format) + strlen(table->name);
+	char	   *sql = malloc(size);
+	CkStatus	status;
+
+	if (!sql)
+		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
+	snprintf(sql, size, format, table->name);
+	status = call_query(session, sql, rows);
+	free(sql);
+	return status;
+}
+
+/* Asks for the table's columns of the type BIT. */
+static CkStatus
+change_ask_bits(CkSession *session, MysqlTable *table)
+{
+	MYSQL_RES  *rows = NULL;
+	MYSQL_ROW	row;
+	CkStatus	status = change_query(session, "SELECT t.column_name, t.numeric_precision FROM information_schema.columns t"
+									  " WHERE %s AND t.data_type = 'bit'", table, &rows);
+
+	if (status != CK_OK)
+		return status;
+	table->bits = calloc((size_t) mysql_num_rows(rows) + 1, sizeof(MysqlBits));
+	while (table->bits && (row = mysql_fetch_row(rows)) != NULL)
+	{
+		MysqlBits  *bits = &table->bits[table->nbits++];
+
+		snprintf(bits->name, sizeof(bits->name), "%s", row[0]);
+		bits->width = (uint32_t) strtoul(row[1] ? row[1] : "1", NULL, 10);
+	}
+	mysql_free_result(rows);
+	return table->bits ? CK_OK : ck_fail(session, CK_ERR_MEMORY, "out of memory");
+}
+
 /* Asks the source what has to be known before the first change of a table, and puts it into table. */
 static CkStatus
 change_ask(CkSession *session, MysqlTable *table)
@@ -91,17 +130,10 @@ change_ask(CkSession *session, MysqlTable *table)
 		"SELECT @@max_allowed_packet, (SELECT e.transactions FROM information_schema.tables t"
 		" JOIN information_schema.engines e ON e.engine = t.engine WHERE %s LIMIT 1)";
 	MysqlSession *state = session->state;
-	size_t		size = sizeof(format) + strlen(table->name);
-	char	   *sql = malloc(size);
 	MYSQL_RES  *rows = NULL;
 	MYSQL_ROW	row;
-	CkStatus	status;
+	CkStatus	status = change_query(session, format, table, &rows);
 
-	if (!sql)
-		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
-	snprintf(sql, size, format, table->name);
-	status = call_query(session, sql, &rows);
-	free(sql);
 	if (status != CK_OK)
 		return status;
 	row = mysql_fetch_row(rows);
@@ -110,7 +142,7 @@ change_ask(CkSession *session, MysqlTable *table)
 	/* of views nothing is known */
 	table->transactional = !(row && row[1] && strcmp(row[1], "NO") == 0);
 	mysql_free_result(rows);
-	return CK_OK;
+	return change_ask_bits(session, table);
 }
 
 /* What is known of the scan's table; asks once a session. */
@@ -144,6 +176,7 @@ change_table(CkScan *scan, const MysqlTable **found)
 	if (status != CK_OK)
 	{
 		free(name);
+		free(table ? table->bits : NULL);
 		free(table);
 		return status;
 	}
@@ -162,8 +195,47 @@ change_forget_tables(MysqlSession *state)
 
 		state->tables = table->next;
 		free(table->name);
+		free(table->bits);
 		free(table);
 	}
+}
+
+/* The table's column of that name, if it is of the type BIT, or NULL. */
+static const MysqlBits *
+change_find_bits(const MysqlTable *table, const char *name)
+{
+	for (uint32_t i = 0; table && name && i < table->nbits; i++)
+	{
+		if (strcasecmp(table->bits[i].name, name) == 0)
+			return &table->bits[i];
+	}
+	return NULL;
+}
+
+const MysqlBits *
+change_bits(const CkScan *scan, uint32_t arg)
+{
+	const MysqlScan *own = scan->state;
+
+	return scan->nstored > 0 ? change_find_bits(own->table, scan->stored[arg % scan->nstored].name) : NULL;
+}
+
+/* Refuses text that the source itself would put into a BIT, byte by byte. */
+static CkStatus
+change_check_computed(CkScan *scan, const MysqlTable *table)
+{
+	for (uint32_t i = scan->nargs; i < scan->nstored; i++)
+	{
+		const CkColumn *column = &scan->stored[i];
+
+		if (column->type != CK_TEXT || !change_find_bits(table, column->name))
+			continue;
+		ck_fail(scan->session, CK_ERR_DATA, "column \"%s\" is a BIT, in which the source stores the bytes of a text",
+				column->name);
+		ck_hint(scan->session, "Declare the column bit(n).");
+		return CK_ERR_DATA;
+	}
+	return CK_OK;
 }
 
 CkStatus
@@ -174,8 +246,11 @@ change_begin(CkScan *scan)
 	const MysqlTable *table;
 	CkStatus	status = change_table(scan, &table);
 
+	if (status == CK_OK)
+		status = change_check_computed(scan, table);
 	if (status != CK_OK)
 		return status;
+	((MysqlScan *) scan->state)->table = table;
 	if ((undoable && table->transactional) || (scan->flags & CK_SCAN_BEST_EFFORT))
 		return session_nest(session);
 	if (undoable)

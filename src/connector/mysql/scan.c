@@ -162,8 +162,11 @@ scan_bind_arguments(CkScan *scan)
 	}
 	for (uint32_t i = 0; i < count; i++)
 	{
-		const CkValue *value = &scan->args[own->plain ? own->places[i] : i];
-		CkStatus	status = argument_bind(session, value, &own->arguments[i], &own->params[i]);
+		uint32_t	arg = own->plain ? own->places[i] : i;
+		const MysqlBits *bits = own->table ? change_bits(scan, arg) : NULL;
+		CkStatus	status = bits ?
+			argument_bind_bits(session, &scan->args[arg], bits, &own->arguments[i], &own->params[i]) :
+			argument_bind(session, &scan->args[arg], &own->arguments[i], &own->params[i]);
 
 		if (status != CK_OK)
 			return status;
@@ -244,12 +247,10 @@ scan_execute(CkScan *scan)
 static CkStatus
 scan_fail_stmt(CkScan *scan)
 {
-	MYSQL_STMT *stmt = ((MysqlScan *) scan->state)->stmt;
-	CkStatus	status = call_fail_stmt(scan->session, stmt);
+	MysqlScan  *own = scan->state;
+	CkStatus	status = call_fail_stmt(scan->session, own->stmt);
 
-	if ((scan->flags & CK_SCAN_CHANGE) && scan->ncolumns > 0 && mysql_stmt_errno(stmt) == ER_PARSE_ERROR)
-		ck_hint(scan->session, "RETURNING is known to MariaDB alone, with INSERT from 10.5 on.");
-	if (mysql_stmt_errno(stmt) == ER_PARSE_ERROR && strstr(scan->remote, " OVER ("))
+	if (mysql_stmt_errno(own->stmt) == ER_PARSE_ERROR && strstr(scan->remote, " OVER ("))
 		ck_hint(scan->session, "MySQL has window functions from 8.0 on: with the server's option window_functions 'false' they "
 				"are computed here.");
 	return session_after_failure(scan->session, status);
@@ -270,6 +271,10 @@ scan_run(CkScan *scan)
 	/* a scan without a transaction around it is one */
 	if (status == CK_OK && !((MysqlSession *) session->state)->in_transaction)
 		status = session_autocommit(session, true);
+	if (status == CK_OK)
+		status = session_unguard(session);
+	if (status == CK_OK && (scan->flags & CK_SCAN_UNDO) && ((MysqlSession *) session->state)->in_transaction)
+		status = session_guard(session);
 	if (status == CK_OK && (scan->flags & CK_SCAN_CHANGE))
 		status = change_begin(scan);
 	while (status == CK_OK)

@@ -38,6 +38,15 @@ session_has_snapshot_isolation(MYSQL *mysql)
 	return false;
 }
 
+/* RETURNING is MariaDB's: DELETE has it in every version that is in use, INSERT from 10.5 on. */
+static uint32_t
+session_no_returning(MYSQL *mysql)
+{
+	if (!strstr(mysql_get_server_info(mysql), "MariaDB"))
+		return CK_INSERT | CK_UPDATE | CK_DELETE;
+	return mysql_get_server_version(mysql) < 100500 ? CK_INSERT | CK_UPDATE : CK_UPDATE;
+}
+
 CkStatus
 mysql_session_open(CkSession *session)
 {
@@ -52,6 +61,8 @@ mysql_session_open(CkSession *session)
 	if (status == CK_OK && session_has_snapshot_isolation(state->mysql) &&
 		!call_send(state, "SET SESSION innodb_snapshot_isolation=ON"))
 		status = ck_fail(session, CK_ERR_LOST, "the connection was lost");
+	if (status == CK_OK)
+		session->no_returning = session_no_returning(state->mysql);
 	return status;
 }
 
@@ -171,6 +182,26 @@ session_must(CkSession *session, const char *sql)
 }
 
 CkStatus
+session_guard(CkSession *session)
+{
+	CkStatus	status = session_must(session, "SAVEPOINT ckguard");
+
+	((MysqlSession *) session->state)->guarded = status == CK_OK;
+	return status;
+}
+
+CkStatus
+session_unguard(CkSession *session)
+{
+	MysqlSession *state = session->state;
+
+	if (!state->guarded || state->rolled_back)
+		return CK_OK;
+	state->guarded = false;
+	return session_must(session, "ROLLBACK TO SAVEPOINT ckguard");
+}
+
+CkStatus
 session_nest(CkSession *session)
 {
 	MysqlSession *state = session->state;
@@ -220,7 +251,7 @@ session_begin(CkSession *session)
 
 	state->in_transaction = true;
 	state->level = state->savepoints = 1;
-	state->changed = state->rolled_back = false;
+	state->changed = state->rolled_back = state->guarded = false;
 	if (status == CK_OK)
 		status = session_autocommit(session, false);
 	if (status != CK_OK || state->read_only == session->read_only)
@@ -234,6 +265,7 @@ static CkStatus
 session_commit(CkSession *session)
 {
 	MysqlSession *state = session->state;
+	CkStatus	status;
 
 	if (state->broken || state->events || state->active)
 	{
@@ -242,8 +274,9 @@ session_commit(CkSession *session)
 	}
 	if (state->rolled_back)
 		return ck_fail(session, CK_ERR_QUERY, "the source has rolled the transaction back");
+	status = session_unguard(session);
 	state->used = false;
-	return session_must(session, "COMMIT");
+	return status == CK_OK ? session_must(session, "COMMIT") : status;
 }
 
 /* Undoes what was changed behind a savepoint. */
@@ -263,6 +296,7 @@ session_rollback_to(CkSession *session, int level)
 	if (status != CK_OK)
 		return status;
 	state->savepoints = level - 1;
+	state->guarded = false;
 	snprintf(sql, sizeof(sql), "ROLLBACK TO SAVEPOINT ck%d", level);
 	return session_must(session, sql);
 }
@@ -285,9 +319,9 @@ mysql_transaction(CkSession *session, CkEvent event, int level)
 			state->in_transaction = false;
 			if (state->broken || state->events || state->active)
 				state->broken = true;
-			else if (state->used && !call_send(state, event == CK_COMMIT ? "COMMIT" : "ROLLBACK"))
+			else if (state->used && !call_send(state, event == CK_COMMIT && !state->guarded ? "COMMIT" : "ROLLBACK"))
 				state->broken = true;
-			state->used = state->rolled_back = false;
+			state->used = state->rolled_back = state->guarded = false;
 			return CK_OK;
 		case CK_ROLLBACK_TO:
 			state->level = level - 1;

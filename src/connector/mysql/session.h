@@ -23,12 +23,21 @@ typedef struct MysqlOptions
 	const char *password;
 } MysqlOptions;
 
+/* A column of the type BIT. */
+typedef struct MysqlBits
+{
+	char		name[256];
+	uint32_t	width;
+} MysqlBits;
+
 /* What is known of a table that was to be changed. */
 typedef struct MysqlTable
 {
 	struct MysqlTable *next;
 	bool		transactional;	/* its engine can undo changes */
 	char	   *name;			/* the condition that finds it in information_schema */
+	MysqlBits  *bits;			/* its columns of the type BIT */
+	uint32_t	nbits;
 } MysqlTable;
 
 typedef struct MysqlSession
@@ -49,6 +58,7 @@ typedef struct MysqlSession
 	int			savepoints;		/* up to this level the source has savepoints; 1: none */
 	bool		changed;		/* the transaction has changed something that can be undone */
 	bool		rolled_back;	/* the source has undone the whole transaction by itself */
+	bool		guarded;		/* what a query may have changed is to be undone before anything else */
 	bool		spent;			/* not to be used by another transaction */
 	uint64_t	max_packet;		/* the source's max_allowed_packet; 0: not asked yet */
 	MysqlTable *tables;
@@ -134,6 +144,9 @@ typedef union Argument
 } Argument;
 
 extern CkStatus argument_bind(CkSession *session, const CkValue *value, Argument *argument, MYSQL_BIND *bind);
+/* The same for a value that is stored in a column of the type BIT, which takes any text for bytes. */
+extern CkStatus argument_bind_bits(CkSession *session, const CkValue *value, const MysqlBits *bits, Argument *argument,
+								   MYSQL_BIND *bind);
 
 /* scan.c */
 typedef struct MysqlScan
@@ -150,6 +163,7 @@ typedef struct MysqlScan
 	Cell	   *cells;
 	uint32_t	ncells;
 	uint32_t	fixed_bytes;	/* of a row, those of its columns without a length */
+	const MysqlTable *table;	/* that a change is of */
 	bool		ended;			/* a change without rows, that is done */
 	uint64_t	rows;			/* that a change returned */
 	bool		grown;			/* a cell has a larger buffer, of which the library is told before the next row */
@@ -162,8 +176,10 @@ extern void mysql_scan_close(CkScan *scan);
 
 /* change.c: what only changes need */
 
-/* Makes the session ready for a change; refuses what could not be undone. */
+/* Makes the session ready for a change; refuses what could not be undone, or would be stored as something else. */
 extern CkStatus change_begin(CkScan *scan);
+/* The column of the type BIT that an argument is stored in, or NULL. */
+extern const MysqlBits *change_bits(const CkScan *scan, uint32_t arg);
 /* Refuses arguments that are more than the source takes at once: it would end the connection. */
 extern CkStatus change_check_size(CkScan *scan, const MYSQL_BIND *params, uint32_t count);
 /* Whether the statement failed by a key, where that is no error. */
@@ -176,6 +192,10 @@ extern void change_forget_tables(MysqlSession *state);
 
 /* Sets the savepoints that the local transaction's nesting asks for. */
 extern CkStatus session_nest(CkSession *session);
+/* Sets a savepoint before a query that is to change nothing, and undoes what it has changed; the latter without a query before
+ * does nothing. */
+extern CkStatus session_guard(CkSession *session);
+extern CkStatus session_unguard(CkSession *session);
 /* Finds out whether the source has undone the whole transaction, after an error of that status, which it returns. */
 extern CkStatus session_after_failure(CkSession *session, CkStatus status);
 /* Sees to it that a statement is a transaction of its own, or that it is not. */

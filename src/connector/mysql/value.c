@@ -521,3 +521,42 @@ argument_bind(CkSession *session, const CkValue *value, Argument *argument, MYSQ
 			return ck_fail(session, CK_ERR_UNSUPPORTED, "an argument of that type cannot be sent");
 	}
 }
+
+/* Tells that a value is none of a BIT of that width. */
+static CkStatus
+argument_fail_bits(CkSession *session, const MysqlBits *bits)
+{
+	CkStatus	status = ck_fail(session, CK_ERR_DATA, "column \"%s\" takes %u bits, no more and no fewer", bits->name,
+								 bits->width);
+
+	ck_sqlstate(session, "22026");
+	return status;
+}
+
+CkStatus
+argument_bind_bits(CkSession *session, const CkValue *value, const MysqlBits *bits, Argument *argument, MYSQL_BIND *bind)
+{
+	uint64_t	number = 0;
+
+	if (value->type == CK_BYTES && value->size != (bits->width + 7) / 8)
+		return argument_fail_bits(session, bits);
+	if ((value->type == CK_INT64 && value->u.i < 0) || value->type == CK_FLOAT64 || value->type == CK_FLOAT32)
+		return argument_fail_bits(session, bits);
+	if (value->type != CK_TEXT)
+		return argument_bind(session, value, argument, bind);
+	if (value->size != bits->width)
+		return argument_fail_bits(session, bits);
+	for (uint32_t i = 0; i < value->size; i++)
+	{
+		if (value->u.p[i] != '0' && value->u.p[i] != '1')
+			return argument_fail_bits(session, bits);
+		number = number << 1 | (uint64_t) (value->u.p[i] == '1');
+	}
+	memset(bind, 0, sizeof(*bind));
+	argument->i = (int64_t) number;
+	bind->buffer = argument;
+	bind->buffer_length = sizeof(*argument);
+	bind->buffer_type = MYSQL_TYPE_LONGLONG;
+	bind->is_unsigned = true;
+	return CK_OK;
+}

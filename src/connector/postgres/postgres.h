@@ -50,6 +50,7 @@ typedef enum PgCommandKind
 	PG_JOIN,
 	PG_HURRY,					/* locks are waited for PG_LOCK_SECONDS at most */
 	PG_SAVEPOINT,				/* number: level, or GUARD */
+	PG_FORBID,					/* nothing may be changed until that savepoint ends */
 	PG_ROLLBACK_TO,
 	PG_RELEASE,
 	PG_DEALLOCATE,				/* number: the statement's */
@@ -88,6 +89,7 @@ typedef struct PgSession
 	bool		owed;			/* a command was sent whose reply nobody has read yet */
 	bool		busy;			/* a statement's results have not been read to their end */
 	bool		guarded;		/* that statement stands behind the savepoint PG_GUARD */
+	bool		undone;			/* which will be rolled back to, whatever becomes of the statement */
 	bool		changing;		/* that statement changes or locks rows: who stops it gives the transaction up */
 	CkScan	   *scan;			/* whose statement that is; NULL once nobody wants its rows */
 	char		snapshot[64];	/* exported or joined by the transaction; "" none */

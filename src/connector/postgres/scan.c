@@ -171,9 +171,11 @@ postgres_scan_send(CkScan *scan)
 	}
 	postgres_order_queue(pg);
 	pg->changing = (scan->flags & (CK_SCAN_CHANGE | CK_SCAN_LOCK)) != 0;
-	if (pg->in_transaction && !pg->changing && !(statement && statement->small))
+	pg->undone = pg->in_transaction && (scan->flags & CK_SCAN_UNDO);
+	if (pg->undone || (pg->in_transaction && !pg->changing && !(statement && statement->small)))
 	{
-		enough = postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_SAVEPOINT, .number = PG_GUARD});
+		enough = postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_SAVEPOINT, .number = PG_GUARD}) &&
+			(!pg->undone || postgres_enqueue(pg, pg->length, (PgCommand) {.kind = PG_FORBID}));
 		pg->guarded = enough;
 	}
 	if (enough && by_name && statement->prepared != pg->connection)
@@ -299,7 +301,7 @@ postgres_scan_rewind(PgSession *pg)
 	{
 		PgCommand  *command = &pg->queue[i];
 
-		if (command->kind == PG_DEALLOCATE || command->kind == PG_PREPARE ||
+		if (command->kind == PG_DEALLOCATE || command->kind == PG_PREPARE || command->kind == PG_FORBID ||
 			(command->kind == PG_SAVEPOINT && command->number == PG_GUARD))
 			postgres_dequeue(pg, i);
 	}
@@ -364,6 +366,18 @@ postgres_scan_retry(CkScan *scan, const PGresult *result)
 	return status == CK_OK ? postgres_scan_send(scan) : status;
 }
 
+/* Whether the source refused the statement since what it reads has no columns to tell rows apart by, as a view has none. */
+static bool
+postgres_misses_row_id(const CkScan *scan, const PGresult *result)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	bool		wanted = false;
+
+	for (uint32_t i = 0; i < scan->ncolumns; i++)
+		wanted |= strcmp(scan->columns[i].name, "ctid") == 0 || strcmp(scan->columns[i].name, "tableoid") == 0;
+	return wanted && sqlstate && strcmp(sqlstate, "42703") == 0;
+}
+
 /* Waits for the statement's own first result; what was sent in front of it is done by then. */
 static CkStatus
 postgres_scan_wait(CkScan *scan)
@@ -400,9 +414,13 @@ postgres_scan_wait(CkScan *scan)
 	if (kind == PGRES_FATAL_ERROR)
 	{
 		PGresult   *result = s->result;
+		bool		no_row_id = postgres_misses_row_id(scan, result);
 
 		s->result = NULL;
 		status = postgres_refused(scan->session, result);
+		if (no_row_id)
+			ck_hint(scan->session, "The rows of a view have no place of their own: set the option key on the columns that tell "
+					"them apart, by ALTER FOREIGN TABLE … ALTER COLUMN … OPTIONS (ADD key 'true').");
 		if (s->stale)
 			ck_hint(scan->session, "The table changed at the source. Run the transaction again.");
 		return status;
@@ -413,6 +431,8 @@ postgres_scan_wait(CkScan *scan)
 		pg->broken = true;
 		return ck_fail(scan->session, CK_ERR_PROTOCOL, "the source asks for data");
 	}
+	if (kind == PGRES_COPY_OUT && s->statement)
+		return ck_fail(scan->session, CK_ERR_UNSUPPORTED, "the statement is a COPY, and sends no rows");
 	s->started = true;
 	s->next = 0;
 	postgres_forget_done(pg);

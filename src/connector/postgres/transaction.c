@@ -54,6 +54,8 @@ postgres_command_text(const PgSession *pg, const PgCommand *command, char *buffe
 			return snprintf(buffer, size, "SET LOCAL lock_timeout = '%ds'", PG_LOCK_SECONDS);
 		case PG_SAVEPOINT:
 			return snprintf(buffer, size, "SAVEPOINT s%d", command->number);
+		case PG_FORBID:
+			return snprintf(buffer, size, "SET TRANSACTION READ ONLY");
 		case PG_ROLLBACK_TO:
 			return snprintf(buffer, size, "ROLLBACK TO SAVEPOINT s%d", command->number);
 		case PG_RELEASE:
@@ -104,7 +106,7 @@ postgres_forget_done(PgSession *pg)
 
 		if (i >= done && command->kind == PG_SAVEPOINT && command->number == PG_GUARD)
 			pg->guarded = false;
-		else if (i >= done && command->kind != PG_PREPARE)
+		else if (i >= done && command->kind != PG_PREPARE && command->kind != PG_FORBID)
 			continue;
 		postgres_dequeue(pg, i);
 	}
@@ -196,7 +198,7 @@ postgres_unguard(CkSession *session)
 		return CK_OK;
 	pg->guarded = false;
 	enough = postgres_enqueue(pg, 0, (PgCommand) {.kind = PG_RELEASE, .number = PG_GUARD});
-	if (enough && PQtransactionStatus(pg->conn) == PQTRANS_INERROR)
+	if (enough && (pg->undone || PQtransactionStatus(pg->conn) == PQTRANS_INERROR))
 		enough = postgres_enqueue(pg, 0, (PgCommand) {.kind = PG_ROLLBACK_TO, .number = PG_GUARD});
 	return enough ? CK_OK : ck_fail(session, CK_ERR_MEMORY, "out of memory");
 }

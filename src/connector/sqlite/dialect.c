@@ -151,6 +151,7 @@ const CkSql sqlite_dialect = {
 	.returning = SQLITE_RETURNING,
 	.max_args = 32766,
 	.on_conflict = true,
+	.assigns_args = true,
 	.literal_prefix = "",
 	.sample = " WHERE abs(random() % 1000000) < 1000000 * %f",
 	.rules = rules,

@@ -40,6 +40,7 @@ typedef struct SqliteSession
 	struct stat file;			/* as it was when it was opened */
 	CkStatus	interrupt;		/* what made a callback stop SQLite, already told */
 	int64_t		busy_since_ms;
+	int			changes;		/* SQLite's count of all changes, before the last statement began */
 } SqliteSession;
 
 /* Tells that a key or a condition of the table forbids a change. */
@@ -346,9 +347,16 @@ sqlite_transaction(CkSession *session, CkEvent event, int level)
 static CkStatus
 sqlite_start(CkScan *scan)
 {
-	int			rc = sqlite_bind(scan, scan->state);
+	SqliteSession *sqlite = scan->session->state;
+	CkStatus	status = sqlite_check_stored(scan, scan->state);
+	int			rc;
 
+	if (status != CK_OK)
+		return status;
+	rc = sqlite_bind(scan, scan->state);
 	scan->round_trips++;
+	scan->affected = 0;
+	sqlite->changes = sqlite3_total_changes(sqlite->db);
 	if (rc != SQLITE_OK)
 		return ck_fail(scan->session, CK_ERR_DATA, "a value of the condition cannot be told to SQLite: %s",
 					   sqlite3_errstr(rc));
@@ -404,19 +412,25 @@ sqlite_scan_open(CkScan *scan)
 		(void) ck_stmt_cache_put(sqlite->cache, scan->remote, stmt);
 	}
 	scan->state = stmt;
+	if ((scan->flags & CK_SCAN_UNDO) && !sqlite3_stmt_readonly(stmt))
+		return ck_fail(scan->session, CK_ERR_PRIVILEGE, "the query would change the database");
 	return sqlite_start(scan);
 }
 
 static CkStatus
 sqlite_scan_next(CkScan *scan, CkRow *row)
 {
+	SqliteSession *sqlite = scan->session->state;
+
 	switch (sqlite3_step(scan->state))
 	{
 		case SQLITE_ROW:
+			scan->affected++;
 			return sqlite_put_row(scan, scan->state, row);
 		case SQLITE_DONE:
-			if (scan->flags & CK_SCAN_CHANGE)
-				scan->affected = sqlite3_changes(sqlite3_db_handle(scan->state));
+			/* what changes no row, as CREATE does, leaves the count of the last change as it is */
+			if (!sqlite3_stmt_readonly(scan->state))
+				scan->affected = sqlite3_total_changes(sqlite->db) == sqlite->changes ? 0 : sqlite3_changes(sqlite->db);
 			return CK_END;
 		default:
 			return sqlite_fail(scan->session);

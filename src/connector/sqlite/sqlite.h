@@ -32,6 +32,9 @@ extern char *sqlite_plain_order(const CkScan *scan, sqlite3_stmt *stmt);
 /* Puts the row that the statement stands on. */
 extern CkStatus sqlite_put_row(CkScan *scan, sqlite3_stmt *stmt, CkRow *row);
 
+/* Refuses arguments that their columns would make something else of. */
+extern CkStatus sqlite_check_stored(const CkScan *scan, sqlite3_stmt *stmt);
+
 /* Binds the scan's arguments, which the statement borrows; returns SQLite's result code. */
 extern int	sqlite_bind(const CkScan *scan, sqlite3_stmt *stmt);
 

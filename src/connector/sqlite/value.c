@@ -412,3 +412,106 @@ sqlite_bind(const CkScan *scan, sqlite3_stmt *stmt)
 	}
 	return rc;
 }
+
+/* Whether the text is a number, of which a column may make one: digits with a sign, a point, an exponent, blanks around. */
+static bool
+is_number(const char *p, size_t size)
+{
+	const char *end = p + size;
+	bool		digits = false;
+
+	while (p < end && strchr(" \t\n\v\f\r", *p))
+		p++;
+	while (p < end && strchr(" \t\n\v\f\r", end[-1]))
+		end--;
+	if (p < end && (*p == '-' || *p == '+'))
+		p++;
+	for (; p < end && *p >= '0' && *p <= '9'; p++)
+		digits = true;
+	if (p < end && *p == '.')
+		for (p++; p < end && *p >= '0' && *p <= '9'; p++)
+			digits = true;
+	if (digits && end - p >= 2 && (*p == 'e' || *p == 'E'))
+	{
+		p += p[1] == '-' || p[1] == '+' ? 2 : 1;
+		for (digits = false; p < end && *p >= '0' && *p <= '9'; p++)
+			digits = true;
+	}
+	return digits && p == end;
+}
+
+/* Whether a number that a column makes of the text is read as the same text again. */
+static bool
+survives(const char *p, size_t size, bool real)
+{
+	char		text[32],
+				again[32];
+
+	if (size >= sizeof(text))
+		return false;
+	memcpy(text, p, size);
+	text[size] = '\0';
+	if (strchr(text, '.') == NULL)
+		snprintf(again, sizeof(again), "%lld", strtoll(text, NULL, 10));
+	else
+		snprintf(again, sizeof(again), "%.15g", strtod(text, NULL));
+	return strcmp(text, again) == 0 && !(real && strchr(text, '.') == NULL);
+}
+
+/* The declared type of the column that the argument is stored in; NULL where it has none, or that is not known. */
+static const char *
+stored_type(const CkScan *scan, sqlite3_stmt *stmt, uint32_t arg)
+{
+	const char *column = scan->stored[arg % scan->nstored].name;
+	const char *type = NULL;
+
+	if (column && scan->table_name && sqlite3_table_column_metadata(sqlite3_db_handle(stmt), "main", scan->table_name, column,
+																   &type, NULL, NULL, NULL, NULL) != SQLITE_OK)
+		return NULL;
+	return type;
+}
+
+/* SQLite's rules for a type's affinity, in their order. */
+static bool
+type_has(const char *type, const char *part)
+{
+	char		pattern[16];
+
+	snprintf(pattern, sizeof(pattern), "%%%s%%", part);
+	return sqlite3_strlike(pattern, type, 0) == 0;
+}
+
+/* Whether the column, declared so, keeps the value as it is. */
+static bool
+keeps(const char *type, const CkValue *value)
+{
+	bool		integer = type == NULL || type_has(type, "int");
+	bool		text = !integer && (type_has(type, "char") || type_has(type, "clob") || type_has(type, "text"));
+	bool		real = !integer && !text && !type_has(type, "blob") &&
+		(type_has(type, "real") || type_has(type, "floa") || type_has(type, "doub"));
+
+	if (type == NULL || type[0] == '\0' || text || (!integer && type_has(type, "blob")))
+		return true;
+	if (value->type == CK_INT64)
+		return !real || (value->u.i >= -EXACT_IN_DOUBLE && value->u.i <= EXACT_IN_DOUBLE);
+	return !is_number(value->u.p, value->size) || survives(value->u.p, value->size, real);
+}
+
+CkStatus
+sqlite_check_stored(const CkScan *scan, sqlite3_stmt *stmt)
+{
+	for (uint32_t i = 0; i < scan->nargs && scan->nstored > 0; i++)
+	{
+		const CkValue *value = &scan->args[i];
+		bool		doubtful = value->type == CK_INT64 ? value->u.i < -EXACT_IN_DOUBLE || value->u.i > EXACT_IN_DOUBLE :
+			(value->type == CK_TEXT || value->type == CK_JSON) && is_number(value->u.p, value->size);
+
+		if (!doubtful || keeps(stored_type(scan, stmt, i), value))
+			continue;
+		ck_fail(scan->session, CK_ERR_DATA, "column \"%s\" would store another value: SQLite makes a number of it by the "
+				"column's type", scan->stored[i % scan->nstored].name);
+		ck_hint(scan->session, "Declare the column with that type here too, or as TEXT at the source.");
+		return CK_ERR_DATA;
+	}
+	return CK_OK;
+}

@@ -104,6 +104,18 @@ for my $command (qw(INSERT UPDATE DELETE))
 	push @quirks, 'returning.' . lc $command;
 }
 
+add 'a row that is joined with several is changed once', ['write'], sub {
+	my ($source) = @_;
+	my $session = $source->session;
+	my $schema = writable($source, $session);
+
+	$session->ok("INSERT INTO $schema.kept VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3)");
+	is(rows($session, "UPDATE $schema.kept k SET n = k.n + g FROM generate_series(1, 4) g WHERE g <> k.id"), 3, 'UPDATE');
+	is($session->ok("SELECT count(*) FROM $schema.kept WHERE n - id BETWEEN 1 AND 4"), 3, 'by one of the rows each');
+	is(rows($session, "DELETE FROM $schema.kept k USING generate_series(1, 4) g WHERE g > k.id"), 3, 'DELETE');
+	$source->usable($session, $schema);
+};
+
 # Statements that a constraint forbids: what they need, their SQLSTATE.
 my %forbidden = (
 	'a key that is there' => [[], "INSERT INTO %s.kept (id) VALUES (50), (1)", '23505'],
