@@ -144,7 +144,8 @@ remote_aggregate_order(RemoteSql *sql, Aggref *aggregate)
 		SortGroupClause *key = lfirst_node(SortGroupClause, lc);
 		Node	   *expr = get_sortgroupclause_expr(key, aggregate->args);
 		Oid			family;
-		bool		descends;
+		bool		descends,
+					written;
 
 		/* what is the same in all rows orders nothing, but is what a set is made of */
 		if (!contain_var_clause(expr) && aggregate->aggkind == AGGKIND_NORMAL)
@@ -152,7 +153,10 @@ remote_aggregate_order(RemoteSql *sql, Aggref *aggregate)
 		if (!contain_var_clause(expr) || !compat_ordering_operator(key->sortop, &family, &descends))
 			return false;
 		appendStringInfoString(sql->text, keyword);
-		if (!remote_sort_key(sql, (Expr *) expr, family, exprCollation(expr), descends, key->nulls_first))
+		sql->within = true;
+		written = remote_sort_key(sql, (Expr *) expr, family, exprCollation(expr), descends, key->nulls_first);
+		sql->within = false;
+		if (!written)
 			return false;
 		keyword = ", ";
 	}
@@ -204,6 +208,37 @@ write_argument(RemoteSql *sql, Aggref *aggregate, const char *name)
 	return true;
 }
 
+/* True for a rule of an aggregate that sees the order of the rows. */
+static bool
+sees_order(const CkSqlRule *rule)
+{
+	return rule && rule->remote && strstr(rule->remote, "%b") != NULL;
+}
+
+/* True where the order of an aggregate, or that it has none, does no harm to its result. */
+static bool
+order_fits(const CkSqlRule *rule, Aggref *aggregate)
+{
+	return sees_order(rule) ? aggregate->aggorder != NIL || aggregate->aggdistinct != NIL : remote_order_is_idle(aggregate);
+}
+
+/* Writes the bytes of a constant text, or of bytes, as hexadecimal digits. */
+static bool
+write_digits(RemoteSql *sql, Node *node)
+{
+	Const	   *constant = (Const *) node;
+	CkValue		value;
+
+	if (!IsA(node, Const) || constant->constisnull)
+		return false;
+	value_from_datum(&value, constant->consttype, constant->constvalue, false, false);
+	if (value.type != CK_TEXT && value.type != CK_BYTES)
+		return false;
+	for (uint32 i = 0; i < value.size; i++)
+		appendStringInfo(sql->text, "%02x", (unsigned char) value.u.p[i]);
+	return true;
+}
+
 /* Writes an aggregate by the dialect's rule for it, or for another of the same argument. */
 static bool
 write_ruled(RemoteSql *sql, Aggref *aggregate, Oid function)
@@ -214,7 +249,7 @@ write_ruled(RemoteSql *sql, Aggref *aggregate, Oid function)
 
 	if (rule == NULL || rule->remote == NULL || rule->remote[0] == '/' || rule->fidelity != CK_EXACT ||
 		!rules_locale_fits(rule, aggregate->inputcollid) ||
-		aggregate->aggkind != AGGKIND_NORMAL || !remote_order_is_idle(aggregate) ||
+		aggregate->aggkind != AGGKIND_NORMAL || !order_fits(rule, aggregate) ||
 		(aggregate->aggdistinct && strstr(rule->remote, "%d") == NULL) || (sql->over && strstr(rule->remote, "%w") == NULL) ||
 		(strcmp(name, "sum") == 0 && !sum_fits(only_argument(aggregate))))
 		return false;
@@ -228,6 +263,16 @@ write_ruled(RemoteSql *sql, Aggref *aggregate, Oid function)
 			appendStringInfoString(sql->text, sql->over ? sql->over : "");
 		else if (*c == 'o')
 			appendStringInfoString(sql->text, name);
+		else if (*c == 'b')
+		{
+			if (!remote_aggregate_order(sql, aggregate))
+				return false;
+		}
+		else if (*c == 'h' && *++c == '2')
+		{
+			if (!write_digits(sql, (Node *) lsecond_node(TargetEntry, aggregate->args)->expr))
+				return false;
+		}
 		else if (*c == '1')
 		{
 			if (!write_argument(sql, aggregate, name))
@@ -478,8 +523,11 @@ remote_grouped(RemoteSql *sql, Node *node)
 	GroupPlan  *group = sql->group;
 	ListCell   *lc;
 
+	/* what a source may have cut is only looked at when it is read */
 	if (IsA(node, Aggref))
-		return write_aggregate(sql, (Aggref *) node, ((Aggref *) node)->aggfnoid);
+		return (sql->dialect->native ||
+				!sees_order(rules_find(sql->dialect, RULE_FUNCTION, ((Aggref *) node)->aggfnoid, NULL))) &&
+			write_aggregate(sql, (Aggref *) node, ((Aggref *) node)->aggfnoid);
 	if (IsA(node, GroupingFunc))
 		return write_grouping(sql, group, (GroupingFunc *) node);
 	if (sql->dialect->native && !group->nested)

@@ -50,6 +50,8 @@ remote_sort_value(RemoteSql *sql, Expr *expr, Oid collation)
 	if (type == VARCHAROID)
 		type = TEXTOID;
 	rule = rules_find(sql->dialect, RULE_ORDER, type, NULL);
+	if (rule == NULL && sql->within)
+		rule = rules_find(sql->dialect, RULE_AGGREGATE_ORDER, type, NULL);
 	if (rule)
 		return rule->fidelity == CK_EXACT && rules_locale_fits(rule, collation) &&
 			remote_template(sql, rule->remote ? rule->remote : "%1", "", list_make1(expr), NULL);
@@ -101,7 +103,8 @@ remote_sort_key(RemoteSql *sql, Expr *expr, Oid family, Oid collation, bool desc
 
 	if (!family_is_default(family, exprType((Node *) expr)))
 		return false;
-	if (!sql->dialect->nulls_order && nulls_first == descends && !never_null(sql, expr))
+	/* in GROUP_CONCAT(), NULL is sorted as if it were 0 or empty */
+	if (!sql->dialect->nulls_order && (sql->within || nulls_first == descends) && !never_null(sql, expr))
 	{
 		struct GroupPlan *group = sql->group;
 		bool		written;
@@ -113,7 +116,7 @@ remote_sort_key(RemoteSql *sql, Expr *expr, Oid family, Oid collation, bool desc
 		sql->group = group;
 		if (!written)
 			return false;
-		appendStringInfo(sql->text, " IS NULL%s, ", direction);
+		appendStringInfoString(sql->text, nulls_first ? " IS NULL DESC, " : " IS NULL ASC, ");
 	}
 	if (!remote_sort_value(sql, expr, collation) || list_length(sql->params) != params)
 		return false;

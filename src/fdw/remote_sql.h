@@ -26,6 +26,7 @@ typedef struct RemoteSql
 	bool		parameters;		/* a placeholder was written */
 	bool		unsure;			/* for a value that is not known yet, and that the source may not take */
 	int			depth;			/* of the condition that is being written, within others */
+	bool		within;			/* the order of an aggregate is being written */
 	const char *over;			/* the window of the function that is being written, or NULL */
 	struct GroupPlan *group;	/* what is written stands above this grouping, NULL none */
 	const char *collation;		/* that text columns are written with, where their own would conflict, or NULL */

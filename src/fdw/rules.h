@@ -13,6 +13,7 @@ typedef enum RuleKind
 	RULE_OPERATOR,				/* oid of the operator */
 	RULE_FUNCTION,				/* oid of the function */
 	RULE_ORDER,					/* type of the sort key */
+	RULE_AGGREGATE_ORDER,		/* the same, within an aggregate; RULE_ORDER goes before it */
 	RULE_IN,					/* type of the elements */
 	RULE_KEYS,					/* the same, for lists of keys; without a rule RULE_IN serves */
 	RULE_BOOL,					/* the type boolean: a boolean column as a condition */

@@ -306,7 +306,7 @@ typedef enum CkFidelity
  * Operators or functions that may be sent. Those not listed are evaluated here.
  *
  * what: names divided by blanks: operators ("= <> <"), functions and aggregates ("abs", "sum"), or one of the forms
- *   "order" (%1 is a sort key), "in" (%1 is equal to one of the list %2: its elements divided by commas; without such
+ *   "order" (%1 is a sort key), "aggorder" (%1 is one within an aggregate, without a rule for "order"), "in" (%1 is equal to one of the list %2: its elements divided by commas; without such
  *   a rule it is an OR of the rule for "="), "keys" (the same for the keys of a join, which may let through more; without such
  *   a rule that of "in" or "=" serves), "bool" (a boolean column as a condition), "isnull" and "notnull" (without a
  *   rule %1 IS NULL and %1 IS NOT NULL are sent and exact), "branch" (%1 is one of the results of CASE, COALESCE or
@@ -323,7 +323,9 @@ typedef enum CkFidelity
  *   the scale of a numeric argument, "12,2".
  *   An aggregate has to pass over NULL, which its argument is where FILTER leaves a row out. %d is DISTINCT where that is
  *   wanted; an aggregate whose template lacks it is done here then. "/", for an average: the sum and the number of the
- *   values are read, by the rules for sum and count, and divided here.
+ *   values are read, by the rules for sum and count, and divided here. %b is its ORDER BY: an aggregate whose template has it
+ *   is sent with an order only, and read as it comes, so that the connector can refuse a value that the source has cut. %h2 is
+ *   a second argument that is a constant, as the hexadecimal digits of its bytes.
  *   %w stands behind each call that may be a window function: it is OVER (…), or nothing for an aggregate of groups. An aggregate
  *   whose template lacks it is no window function there. Of a window function, arguments of polymorphic types are written by the
  *   rules "value" or "group" of their own types, and what counts rows is a constant above 0.

@@ -338,8 +338,8 @@ END $$;
 
 CREATE FUNCTION try_aggregate(aggregate text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-	call text := format('%s(%s)', aggregate, 'a');
-	many text := format('%s(DISTINCT %s)', aggregate, 'a');
+	call text := format(CASE aggregate WHEN 'string_agg' THEN '%s(%s, ''*'' ORDER BY id DESC)' ELSE '%s(%s)' END, aggregate, 'a');
+	many text := format(CASE aggregate WHEN 'string_agg' THEN '%s(DISTINCT %s, '''' ORDER BY a)' ELSE '%s(DISTINCT %s)' END, aggregate, 'a');
 BEGIN
 	-- alone, min and max may be read as the first of an order
 	PERFORM must_group('SELECT ' || call || ', count(*) FROM p');
@@ -372,6 +372,18 @@ BEGIN
 	FOREACH frame IN ARRAY CASE WHEN NOT filters AND call !~ '_value' THEN '{}' ELSE '{2 PRECEDING AND 1 FOLLOWING,2 PRECEDING AND 1 PRECEDING,
 		2 FOLLOWING AND 1 FOLLOWING,UNBOUNDED PRECEDING AND 2 PRECEDING,CURRENT ROW AND UNBOUNDED FOLLOWING}'::text[] END LOOP
 		PERFORM compare(format('SELECT id, %s OVER (PARTITION BY b ORDER BY id ROWS BETWEEN %s) FROM p', call, frame));
+	END LOOP;
+END $$;
+
+-- A sort key within an aggregate.
+CREATE FUNCTION try_aggregate_order() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	query text;
+BEGIN
+	FOREACH query IN ARRAY ARRAY['SELECT string_agg(a, '','' ORDER BY a DESC, id), string_agg(DISTINCT a, '''' ORDER BY a) FROM p',
+			'SELECT id % 3, string_agg(DISTINCT a, ''e'' ORDER BY a DESC), count(*) FROM p GROUP BY id % 3'] LOOP
+		PERFORM must_group(query);
+		PERFORM compare(query);
 	END LOOP;
 END $$;
 
@@ -445,6 +457,11 @@ BEGIN
 				CASE WHEN cardinality(v.said) > 2 THEN '77' END))] END LOOP
 			PERFORM try_window(expression, false);
 		END LOOP;
+		RETURN 'ok - ' || title;
+	END IF;
+	IF v.name = 'aggorder' THEN
+		PERFORM make_pairs(source, relation, single, 'id > 0');
+		PERFORM try_aggregate_order();
 		RETURN 'ok - ' || title;
 	END IF;
 	IF EXISTS (SELECT FROM pg_aggregate JOIN pg_proc AS f ON f.oid = aggfnoid WHERE f.proname = v.name) THEN

@@ -249,6 +249,13 @@ static const CkSqlRule rules[] = {
 	{"min max", "timestamp", "%o(" REAL("%1") ")%w", CK_EXACT, CK_NO_LOCALE, "as above"},
 	{"min max", "timestamptz", "%o(" REAL("%1") ")%w", CK_EXACT, CK_NO_LOCALE, "as above"},
 	{"min max", "text", "%o(" BYTES("%1") ")%w", CK_EXACT, CK_C_LOCALE, "by bytes"},
+	{"bit_and bit_or bit_xor", "integer", "IF(COUNT(%1) = 0, NULL, CAST(%o(" NUMBER("%1") ") AS SIGNED))", CK_EXACT, CK_NO_LOCALE,
+	"of no values it is 0, or all ones, there"},
+	{"string_agg", "text,text", "GROUP_CONCAT(%d" BYTES("%1") "%b SEPARATOR x'%h2')", CK_EXACT, CK_NO_LOCALE,
+	"with ORDER BY; a value that the source has cut is an error"},
+	{"string_agg", "bytea,bytea", "GROUP_CONCAT(%d%1%b SEPARATOR x'%h2')", CK_EXACT, CK_NO_LOCALE, "as above"},
+	{"aggorder", "text", BYTES("%1"), CK_EXACT, CK_C_LOCALE, "by bytes; max_sort_length does not count there"},
+	{"aggorder", "bytea", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{"bool_and every", "bool", "MIN(%1 <> 0)%w", CK_EXACT, CK_NO_LOCALE, NULL},
 	{"bool_or", "bool", "MAX(%1 <> 0)%w", CK_EXACT, CK_NO_LOCALE, NULL},
 

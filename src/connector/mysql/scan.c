@@ -277,6 +277,8 @@ scan_run(CkScan *scan)
 		status = session_guard(session);
 	if (status == CK_OK && (scan->flags & CK_SCAN_CHANGE))
 		status = change_begin(scan);
+	if (status == CK_OK)
+		status = concat_begin(scan, &own->concat);
 	while (status == CK_OK)
 	{
 		if (!own->stmt)
@@ -374,7 +376,7 @@ scan_end(CkScan *scan)
 	unsigned int server_status = mysql->server_status;
 	CkStatus	status;
 
-	if (!(scan->flags & CK_SCAN_CHANGE))
+	if (!(scan->flags & CK_SCAN_CHANGE) && !own->concat)
 		return CK_END;
 #ifdef LIBRARY_NONBLOCKING
 	/* the library forgets what the packet behind the last row says */
@@ -388,6 +390,11 @@ scan_end(CkScan *scan)
 	{
 		((MysqlSession *) scan->session->state)->broken = true;
 		return ck_fail(scan->session, CK_ERR_UNSUPPORTED, "the statement gives several results");
+	}
+	if (!(scan->flags & CK_SCAN_CHANGE))
+	{
+		status = warnings > 0 ? concat_end(scan) : CK_OK;
+		return status == CK_OK ? CK_END : status;
 	}
 	scan->affected = (int64_t) own->rows;
 	status = change_end(scan, warnings, server_status);
@@ -433,6 +440,8 @@ mysql_scan_next(CkScan *scan, CkRow *row)
 		/* some versions of the library take the mark of NULL for the length of what is not NULL */
 		if (cell->buffer && !cell->null && cell->length > cell->size)
 			return scan_fail_length(scan, cell);
+		if (own->concat && cell->buffer && !cell->null && cell->length >= ((MysqlSession *) session->state)->max_packet)
+			return concat_fail(scan);
 		scan->bytes += cell->length;
 		status = cell_put(session, cell, row, i);
 	}

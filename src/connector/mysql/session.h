@@ -164,6 +164,7 @@ typedef struct MysqlScan
 	uint32_t	ncells;
 	uint32_t	fixed_bytes;	/* of a row, those of its columns without a length */
 	const MysqlTable *table;	/* that a change is of */
+	bool		concat;			/* the request has GROUP_CONCAT() */
 	bool		ended;			/* a change without rows, that is done */
 	uint64_t	rows;			/* that a change returned */
 	bool		grown;			/* a cell has a larger buffer, of which the library is told before the next row */
@@ -187,6 +188,15 @@ extern bool change_skips(const CkScan *scan, MYSQL_STMT *stmt);
 /* The change was done: how it went. */
 extern CkStatus change_end(CkScan *scan, unsigned int warnings, unsigned int server_status);
 extern void change_forget_tables(MysqlSession *state);
+
+/* concat.c */
+
+/* Whether the scan's request has GROUP_CONCAT(); if so, sees to it that max_packet is known. */
+extern CkStatus concat_begin(CkScan *scan, bool *concat);
+/* Tells that a value was cut. */
+extern CkStatus concat_fail(CkScan *scan);
+/* All rows were read, with warnings: an error where one of them says that a value was cut. */
+extern CkStatus concat_end(CkScan *scan);
 
 /* session.c */
 
