@@ -201,6 +201,19 @@ COMMIT;
 SELECT is((SELECT n FROM dblink('source', 'SELECT count(*) FROM pg_stat_activity WHERE usename = ''ck_writer'' AND state = ''active''') AS d(n bigint)), 0::bigint,
 	'the source does no more for it');
 
+-- more than the source aggregates
+SELECT connkit_create_source('words', 'mysql', jsonb_build_object('host', 'localhost', 'port', :'mysql_port', 'dbname', 'source'),
+	jsonb_build_object('user', 'ck_reader', 'password', :'password')) IS NULL AS ready \gset
+CREATE FOREIGN TABLE own.big (id int, v text) SERVER words OPTIONS (use_remote_estimate 'false',
+	query 'SELECT a.n * 9 + b.n AS id, REPEAT(''x'', 1000000) AS v FROM (SELECT 0 AS n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4
+	UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8) a, (SELECT 0 AS n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4
+	UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8) b');
+SELECT throws_like('SELECT length(string_agg(v, '','' ORDER BY id)) FROM own.big', '%the source has cut a value of string_agg() at %',
+	'MySQL cuts what is too long, which is seen');
+SELECT throws_like('SELECT id % 2, length(string_agg(v, '','' ORDER BY id)) FROM own.big GROUP BY id % 2 LIMIT 1', '%the source has cut%',
+	'before the end too');
+SELECT results_eq('SELECT length(string_agg(v, '','' ORDER BY id)) FROM own.big WHERE id < 3', 'VALUES (3000002)', 'the rest goes on');
+
 SELECT throws_ok('SELECT * FROM connkit.remote_query_log', '55000', NULL, 'the query log needs the module preloaded');
 SELECT dblink_exec('source', 'DROP SCHEMA own CASCADE') IS NULL AS ready \gset
 SELECT * FROM finish();
