@@ -123,7 +123,8 @@ static const struct
 	const char *name;
 	RuleKind	kind;
 }			forms[] = {
-	{"order", RULE_ORDER}, {"aggorder", RULE_AGGREGATE_ORDER}, {"in", RULE_IN}, {"keys", RULE_KEYS}, {"bool", RULE_BOOL}, {"isnull", RULE_IS_NULL},
+	{"order", RULE_ORDER}, {"aggorder", RULE_AGGREGATE_ORDER},
+	{"in", RULE_IN}, {"keys", RULE_KEYS}, {"bool", RULE_BOOL}, {"isnull", RULE_IS_NULL},
 	{"notnull", RULE_IS_NOT_NULL}, {"branch", RULE_BRANCH}, {"cast", RULE_CAST},
 	{"group", RULE_GROUP}, {"groupby", RULE_GROUP_BY}, {"value", RULE_VALUE}
 };

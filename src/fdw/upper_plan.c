@@ -108,8 +108,8 @@ find_keys(RelPlan *plan, PathTarget *target, List *clauses)
 }
 
 /*
- * Finds the sets of keys that are grouped by, one after the other. A key is NULL where a set lacks it, so none may be a value that
- * is computed here, or stand for two.
+ * Finds the sets of keys that are grouped by, one after the other. A key is NULL where a set lacks it, so none may be a value
+ * that is computed here, or stand for two.
  */
 static bool
 find_sets(GroupPlan *group, PathTarget *target, List *clauses, List *sets)

@@ -306,7 +306,8 @@ typedef enum CkFidelity
  * Operators or functions that may be sent. Those not listed are evaluated here.
  *
  * what: names divided by blanks: operators ("= <> <"), functions and aggregates ("abs", "sum"), or one of the forms
- *   "order" (%1 is a sort key), "aggorder" (%1 is one within an aggregate, without a rule for "order"), "in" (%1 is equal to one of the list %2: its elements divided by commas; without such
+ *   "order" (%1 is a sort key), "aggorder" (%1 is one within an aggregate, where there is no rule for "order"),
+ *   "in" (%1 is equal to one of the list %2: its elements divided by commas; without such
  *   a rule it is an OR of the rule for "="), "keys" (the same for the keys of a join, which may let through more; without such
  *   a rule that of "in" or "=" serves), "bool" (a boolean column as a condition), "isnull" and "notnull" (without a
  *   rule %1 IS NULL and %1 IS NOT NULL are sent and exact), "branch" (%1 is one of the results of CASE, COALESCE or
