@@ -173,7 +173,7 @@ find_key(PlannerInfo *root, RelOptInfo *outer, RelOptInfo *inner, List *restrict
 	return false;
 }
 
-/* True where the join has a condition without any table's column, which decides over all of its rows at once. */
+/* True where there is a condition without any table's column, which decides over all rows at once. */
 static bool
 has_pseudoconstant(List *restrictions)
 {
@@ -244,8 +244,8 @@ consider_lookup_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, 
 	plan = inner->fdw_private;
 	/* a table that is known to give no rows has no plan */
 	if (plan == NULL || !plan->has_sql || plan->once || (IS_OUTER_JOIN(type) && has_placeholders(inner)) ||
-		has_pseudoconstant(extra->restrictlist) || !compat_nulling_is_plain(extra->sjinfo, joinrel->relids, nulling) ||
-		!find_key(root, outer, inner, extra->restrictlist, &key))
+		has_pseudoconstant(extra->restrictlist) || has_pseudoconstant(inner->baserestrictinfo) ||
+		!compat_nulling_is_plain(extra->sjinfo, joinrel->relids, nulling) || !find_key(root, outer, inner, extra->restrictlist, &key))
 		return;
 
 	matches = Min(plan->sent_rows, outer_path->rows * rows_per_key(root, inner, key.inner, plan->sent_rows));

@@ -165,3 +165,4 @@ SELECT h.id, (SELECT count(*) FROM t JOIN u ON u.t_id = t.id WHERE t.i4 = h.k4) 
 SELECT h.id FROM here AS h WHERE h.k4 = ANY (SELECT t_id FROM u WHERE u.amount > h.id);
 SELECT h.id FROM here AS h WHERE (h.k4, h.ks) IN (SELECT id, x FROM t);
 SELECT a.id FROM t AS a WHERE a.i4 > (SELECT avg(b.i4) FROM t AS b WHERE b.b = a.b) AND a.id < 60;
+SELECT t.id, w.id, w.w FROM t LEFT JOIN words AS w ON w.id = t.i2 AND w.id = 42 AND w.id = 43 ORDER BY t.id;

@@ -6,7 +6,9 @@ made: rows under LIMIT are in a total order, sums are of exact numbers, what gro
 expression that may fail stands alone. Conditions that no row order or plan decides over never raise an error.
 """
 
+import os
 import random
+import re
 
 # Columns by table: name, class of type. small: whole numbers that can be added to without overflow.
 TABLES = {
@@ -307,14 +309,96 @@ class Queries:
             text += ' FILTER (WHERE %s)' % self.text(self.condition(scope, 1, p))
         return text
 
-    def window(self, scope, p):
-        ids = ', '.join('%s.id' % alias for alias in scope)
-        column, _ = self.column(scope, GROUPED)
+    def sort_keys(self, scope):
+        """Columns to sort a window's rows by, which need not tell all of them apart."""
+        keys = []
+        for _ in range(self.pick([1, 1, 2])):
+            kinds = ('small', 'int', 'text', 'date', 'stamp') if self.chance(0.6) else ('num', 'float', 'bool', 'time', 'zoned', 'text', 'small')
+            column, kind = self.column(scope, kinds)
+            keys.append(column + ' COLLATE "C"' if kind == 'text' and self.chance(0.7) else column)
+        return self.orders(keys)
+
+    def frame(self):
+        begin = self.pick(['UNBOUNDED PRECEDING', 'UNBOUNDED PRECEDING', 'CURRENT ROW', '0 PRECEDING', '1 PRECEDING', '3 PRECEDING',
+                           '2 FOLLOWING'])
+        ends = ['CURRENT ROW', '2 FOLLOWING', 'UNBOUNDED FOLLOWING']
+        if begin.endswith('PRECEDING'):
+            ends += ['1 PRECEDING', '2 PRECEDING']
+        if begin == '2 FOLLOWING':
+            ends = ['1 FOLLOWING', '2 FOLLOWING', '5 FOLLOWING', 'UNBOUNDED FOLLOWING']
+        exclude = self.pick([' EXCLUDE CURRENT ROW', ' EXCLUDE GROUP', ' EXCLUDE TIES', ' EXCLUDE NO OTHERS']) if self.chance(0.15) else ''
+        return ' %s BETWEEN %s AND %s%s' % (self.pick(['ROWS', 'ROWS', 'GROUPS', 'RANGE']), begin, self.pick(ends), exclude)
+
+    def window_function(self, scope, p):
+        """A function; whether it sees the order of rows that a window's order takes for equal; whether it has a frame."""
         small, _ = self.column(scope, ('small',))
-        over = 'PARTITION BY %s ORDER BY %s, %s' % (column, small, ids) if self.chance(0.7) else 'ORDER BY %s DESC, %s' % (small, ids)
-        function = self.pick(['row_number()', 'rank()', 'count(*)', 'sum(%s)' % small, 'lag(%s)' % small, 'first_value(%s)' % small,
-                              'max(%s)' % small, 'ntile(3)'])
-        return '%s OVER (%s)' % (function, over)
+        column, kind = self.column(scope, ('small', 'int', 'num', 'float', 'bool', 'text', 'text', 'char', 'date', 'time', 'stamp', 'zoned', 'bytes'))
+        roll = self.r.random()
+        if roll < 0.25:
+            return self.pick(['rank()', 'rank()', 'dense_rank()', 'percent_rank()', 'cume_dist()']), False, False
+        if roll < 0.4:
+            return self.pick(['row_number()', 'row_number()', 'ntile(%d)' % self.pick([1, 3, 7, 1000])]), True, False
+        if roll < 0.55:
+            text = self.pick(['lag(%s)', 'lead(%s)', 'lag(%s, 2)', 'lead(%s, 3)', 'lag(%s, 0)']) % column
+            if self.chance(0.15):
+                text = 'lead(%s, 1, %s)' % (small, self.pick(['77', small]))
+        elif roll < 0.7:
+            text = self.pick(['first_value(%s)', 'last_value(%s)', 'nth_value(%s, 2)']) % column
+        else:
+            text = self.pick(['count(*)', 'count(%s)' % column, 'sum(%s)' % small, 'avg(%s)' % small, 'min(%s)' % small, 'max(%s)' % small])
+            if kind in ('int', 'num', 'date', 'time', 'stamp', 'zoned') and self.chance(0.5):
+                text = self.pick(['min(%s)', 'max(%s)']) % column
+            elif kind in ('int', 'num') and self.chance(0.5):
+                text = self.pick(['sum(%s)', 'avg(%s)']) % column
+            elif kind == 'bool' and self.chance(0.5):
+                text = self.pick(['bool_and(%s)', 'bool_or(%s)']) % column
+            elif kind == 'text' and self.chance(0.5):
+                text = self.pick(['min(%s COLLATE "C")', 'max(%s COLLATE "C")']) % column
+            if self.chance(0.2):
+                text += ' FILTER (WHERE %s)' % self.text(self.condition(scope, 1, p))
+            return text, False, True
+        return text, True, '_value' in text
+
+    def window(self, scope, p):
+        ids = ['%s.id' % alias for alias in scope]
+        function, sees_order, framed = self.window_function(scope, p)
+        partition = [self.column(scope, ('small', 'int', 'text'))[0] if self.chance(0.6) else self.group_key(scope, None)
+                     for _ in range(self.pick([0, 0, 1, 1, 2]))]
+        order = self.sort_keys(scope) if self.chance(0.7) else []
+        frame = self.frame() if framed and self.chance(0.5) else ''
+        if frame.startswith(' RANGE') and any(c.isdigit() for c in frame):
+            # a distance goes with one key
+            order, frame = (order, '') if sees_order else (self.orders([self.column(scope, ('small',))[0]]), frame)
+        elif frame.startswith(' ROWS') or frame.startswith(' GROUPS') and not order:
+            sees_order = True
+        over = ('PARTITION BY ' + ', '.join(partition) if partition else '',
+                'ORDER BY ' + ', '.join(order + ids * sees_order) if order or sees_order else '', frame)
+        text = '%s OVER (%s)' % (function, ' '.join(' '.join(over).split()))
+        return 'md5((%s)::text)' % text if re.search(r'\((a\d+)\.[xy]\b', function) else text
+
+    def windowed(self, query, scope, ids):
+        """Window functions of all rows, of those under a LIMIT, or with a condition on the first."""
+        p = query['parameters']
+        if self.chance(0.5):
+            query['where'] = []
+        functions = [self.window(scope, p) for _ in range(self.pick([1, 1, 2]))]
+        query['targets'] = ids + functions
+        if self.chance(0.3):
+            query['targets'] = ids + [self.pick(['rank()', 'dense_rank()', 'count(*)']) + ' OVER (PARTITION BY %s ORDER BY %s) AS w' % (
+                self.group_key(scope, None), self.pick([self.sort_keys(scope)[0], ids[0]]))] + functions[:1]
+            query['targets'] += [self.target(scope, p)] if self.chance(0.5) else []
+            query['outer'] = 'SELECT * FROM (%%s) AS q WHERE w %s' % self.pick(['<= 3', '= 1', '< 5', '= 2', '> 2'])
+            return
+        if self.chance(0.15):
+            key = self.group_key(scope, None)
+            query['targets'] = [key, 'count(*) OVER (PARTITION BY %s)' % key]
+            query['distinct'] = 'DISTINCT'
+            return
+        query['fixed'] = self.orders(ids)
+        if self.chance(0.3):
+            query['order'] = self.sort_keys(scope)[:1]
+        if self.chance(0.5):
+            query['limit'] = self.limit()
 
     def orders(self, targets):
         return [t + self.pick(['', ' DESC', ' NULLS FIRST', ' DESC NULLS LAST']) for t in targets]
@@ -348,7 +432,7 @@ class Queries:
         for _ in range(self.pick([0, 0, 0, 1, 1, 1, 2])):
             query['where'].append(self.condition(scope, 3, parameters))
         ids = ['%s.id' % alias for alias in scope]
-        roll = self.r.random()
+        roll = float(os.environ.get('CK_RANDOM_KIND', self.r.random()))
         if roll < 0.35:
             self.plain(query, scope, ids)
         elif roll < 0.7:
@@ -366,10 +450,7 @@ class Queries:
             query['fixed'] = [key] + self.orders(ids)
             query['limit'] = self.limit() if self.chance(0.4) else ''
         elif roll < 0.92:
-            query['targets'] = ids + [self.window(scope, parameters) for _ in range(self.pick([1, 2]))]
-            query['fixed'] = ids
-            if self.chance(0.5):
-                query['limit'] = self.limit()
+            self.windowed(query, scope, ids)
         else:
             self.set_operation(query, scope)
         if parameters is not None and not parameters:

@@ -7,6 +7,7 @@
 #   CK_RANDOM_SEED      the same seed makes the same queries (default by chance; it is printed)
 #   CK_RANDOM_SETTING   collations of the sources: binary, case or accent (default by the seed, another for each)
 #   CK_RANDOM_MOST      differences after which a source is done with (default 5)
+#   CK_RANDOM_KIND      a number from 0 to 1: queries of one kind alone, of 0.9 with window functions (see next() in queries.py)
 #   CK_DIFF             the sources
 #
 # A query that gives other rows, or an error on one side only, is cut down to the smallest that still does, and printed.
