@@ -6,8 +6,10 @@
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "registry.h"
@@ -177,16 +179,56 @@ registry_name_of_wrapper(Oid fdwid)
 	return registry_name_of_function(GetForeignDataWrapper(fdwid)->fdwhandler, "_handler");
 }
 
+/* The servers asked for last, and their connectors; forgotten when any server or wrapper changes. */
+static struct
+{
+	Oid			serverid;
+	const CkConnector *connector;
+}			known[8];
+static int	known_next = 0;
+
+static void
+forget_servers(Datum arg, int cacheid, uint32 hash)
+{
+	memset(known, 0, sizeof(known));
+}
+
+static void
+remember_server(Oid serverid, const CkConnector *connector)
+{
+	static bool listening = false;
+
+	/* a change that came before this is not told any more: what is known from now on is remembered */
+	if (!listening)
+	{
+		listening = true;
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, forget_servers, (Datum) 0);
+		CacheRegisterSyscacheCallback(FOREIGNDATAWRAPPEROID, forget_servers, (Datum) 0);
+		return;
+	}
+	known[known_next].serverid = serverid;
+	known[known_next].connector = connector;
+	known_next = (known_next + 1) % (int) lengthof(known);
+}
+
 const CkConnector *
 registry_connector_of_server(Oid serverid)
 {
-	ForeignServer *server = GetForeignServer(serverid);
-	char	   *name = registry_name_of_wrapper(server->fdwid);
+	ForeignServer *server;
+	const CkConnector *connector;
+	char	   *name;
 
+	for (int i = 0; i < (int) lengthof(known); i++)
+		if (known[i].serverid == serverid && known[i].connector)
+			return known[i].connector;
+	server = GetForeignServer(serverid);
+	name = registry_name_of_wrapper(server->fdwid);
 	if (name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("server \"%s\" is not a source of connkit", server->servername),
 				 errhint("Create it with FOREIGN DATA WRAPPER connkit_<connector>.")));
-	return registry_connector(name, NULL);
+	connector = registry_connector(name, NULL);
+	remember_server(serverid, connector);
+	return connector;
 }

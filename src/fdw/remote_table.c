@@ -17,6 +17,7 @@
 
 #include "compat.h"
 #include "registry.h"
+#include "remote_cache.h"
 #include "remote_table.h"
 #include "rights.h"
 #include "value.h"
@@ -53,15 +54,21 @@ check_owner(Oid relid, Oid serverid, bool query)
 void
 remote_table_init(RemoteTable *table, Oid relid, Oid userid)
 {
+	*table = remote_cache_get(relid)->table;
+	table->userid = userid;
+	check_owner(relid, table->serverid, table->query != NULL);
+}
+
+void
+remote_table_read(RemoteTable *table, Oid relid)
+{
 	ForeignTable *foreign = GetForeignTable(relid);
 	const CkConnector *connector = registry_connector_of_server(foreign->serverid);
 	void	   *options;
 
-	check_owner(relid, foreign->serverid, options_get(foreign->options, "query") != NULL);
 	memset(table, 0, sizeof(*table));
 	table->relid = relid;
 	table->serverid = foreign->serverid;
-	table->userid = userid;
 	table->options = foreign->options;
 	options = options_parse(connector, list_make2(GetForeignServer(foreign->serverid)->options, foreign->options),
 							&table->common, false);
@@ -220,6 +227,7 @@ remote_columns(const RemoteTable *table, List *attributes, Oid **types, int32 **
 {
 	int			n = list_length(attributes);
 	CkColumn   *columns = palloc0(sizeof(CkColumn) * Max(n, 1));
+	const RemoteCache *cached = remote_cache_get(table->relid);
 
 	*types = palloc(sizeof(Oid) * Max(n, 1));
 	*typmods = palloc(sizeof(int32) * Max(n, 1));
@@ -227,18 +235,18 @@ remote_columns(const RemoteTable *table, List *attributes, Oid **types, int32 **
 	for (int i = 0; i < n; i++)
 	{
 		AttrNumber	attnum = (AttrNumber) list_nth_int(attributes, i);
-		Oid			collation;
 
 		if (attnum < 0)
 		{
 			(*types)[i] = TEXTOID;
 			(*typmods)[i] = -1;
-			(*places)[i] = count_columns(table->relid) - attnum - 1;
+			(*places)[i] = cached->natts - attnum - 1;
 			remote_describe(&columns[i], table->sql, remote_row_id_name(table->sql, attnum), TEXTOID, -1);
 			continue;
 		}
-		get_atttypetypmodcoll(table->relid, attnum, &(*types)[i], &(*typmods)[i], &collation);
-		remote_describe(&columns[i], table->sql, remote_column_name(table->relid, attnum), (*types)[i], (*typmods)[i]);
+		(*types)[i] = cached->types[attnum - 1];
+		(*typmods)[i] = cached->typmods[attnum - 1];
+		columns[i] = cached->columns[attnum - 1];
 		(*places)[i] = attnum - 1;
 	}
 	return columns;

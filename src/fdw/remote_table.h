@@ -29,6 +29,8 @@ typedef struct RemoteTable
 
 /* ERROR where the table's owner may not use its server. userid is whose user mapping serves. */
 extern void remote_table_init(RemoteTable *table, Oid relid, Oid userid);
+/* For remote_cache.c: the same from the catalog, without owner and user. */
+extern void remote_table_read(RemoteTable *table, Oid relid);
 
 /* Identifier in the dialect's quotes. */
 extern void remote_identifier(StringInfo text, const CkSql *sql, const char *name);

@@ -57,7 +57,7 @@ setup()
 	if source_has mysql; then
 		item_make_mysql && ck_psql connkit <<-END || return 1
 			CREATE SERVER kit_my FOREIGN DATA WRAPPER connkit_mysql
-				OPTIONS (host '127.0.0.1', port '$CK_MYSQL_PORT', dbname 'source');
+				OPTIONS (host '127.0.0.1', port '$CK_MYSQL_PORT', dbname 'source', sslmode 'disable');
 			CREATE USER MAPPING FOR public SERVER kit_my OPTIONS (user 'ck_reader', password '$CK_PASSWORD');
 			CREATE FOREIGN TABLE connkit_mysql ($ITEM_COLUMNS) SERVER kit_my
 				OPTIONS (schema_name 'source', table_name 'item');

@@ -49,7 +49,7 @@ CREATE SERVER peer_my FOREIGN DATA WRAPPER mysql_fdw OPTIONS (host '127.0.0.1', 
 CREATE USER MAPPING FOR public SERVER peer_my OPTIONS (username 'ck_writer', password '$CK_PASSWORD');
 CREATE FOREIGN TABLE mysql_fdw ($ITEM_COLUMNS) SERVER peer_my OPTIONS (dbname 'source', table_name 'mysql_fdw');
 CREATE SERVER kit_my FOREIGN DATA WRAPPER connkit_mysql
-	OPTIONS (host '127.0.0.1', port '$CK_MYSQL_PORT', dbname 'source');
+	OPTIONS (host '127.0.0.1', port '$CK_MYSQL_PORT', dbname 'source', sslmode 'disable');
 CREATE USER MAPPING FOR public SERVER kit_my OPTIONS (user 'ck_writer', password '$CK_PASSWORD');
 CREATE FOREIGN TABLE connkit_mysql ($ITEM_COLUMNS) SERVER kit_my OPTIONS (schema_name 'source', table_name 'connkit_mysql');
 ALTER FOREIGN TABLE connkit_mysql ALTER id OPTIONS (ADD key 'true');
