@@ -441,6 +441,26 @@ options_assign_paths(const char *value, void *extra)
 	session_invalidate_all();
 }
 
+/* The option, if it is one that names a file. */
+static const CkOption *
+option_of_path(const CkConnector *connector, DefElem *def)
+{
+	const CkOption *option = manifest_find(connector->options, def->defname, CK_ON_SERVER | CK_ON_USER | CK_ON_TABLE);
+
+	return option && option->type == CK_OPT_FILE && !value_is_choice(option, defGetString(def)) ? option : NULL;
+}
+
+bool
+options_name_paths(const CkConnector *connector, List *options)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+		if (option_of_path(connector, lfirst_node(DefElem, lc)))
+			return true;
+	return false;
+}
+
 void
 options_check_paths(const CkConnector *connector, List *options)
 {
@@ -449,10 +469,10 @@ options_check_paths(const CkConnector *connector, List *options)
 	foreach(lc, options)
 	{
 		DefElem    *def = lfirst_node(DefElem, lc);
-		const CkOption *option = manifest_find(connector->options, def->defname, CK_ON_SERVER | CK_ON_USER | CK_ON_TABLE);
+		const CkOption *option = option_of_path(connector, def);
 		char		real[PATH_MAX];
 
-		if (option == NULL || option->type != CK_OPT_FILE || value_is_choice(option, defGetString(def)))
+		if (option == NULL)
 			continue;
 		if (!path_allowed(defGetString(def), options_allowed_paths, real))
 			ereport(ERROR,

@@ -44,6 +44,9 @@ extern void options_check(const CkConnector *connector, List *options, uint32 wh
  */
 extern void *options_parse(const CkConnector *connector, List *lists, CommonOptions *common, bool complete);
 
+/* True where the list names files of the server's file system. */
+extern bool options_name_paths(const CkConnector *connector, List *options);
+
 /* Whether rows may be changed: server and table, of which both must allow it. */
 extern bool options_updatable(const CkConnector *connector, List *server_options, List *table_options);
 

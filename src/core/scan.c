@@ -109,14 +109,47 @@ scan_lift_limits(SourceScan *scan)
 
 /* The limit by that option: the smaller of what server and table say. */
 static uint64
-scan_limit(ForeignServer *server, List *table_options, const char *name, int64 parsed)
+scan_limit(List *server_options, List *table_options, const char *name, int64 parsed)
 {
-	char	   *server_says = options_get(server->options, name);
+	char	   *server_says = options_get(server_options, name);
 	uint64		limit = parsed > 0 ? parsed : PG_UINT64_MAX;
 
 	if (server_says && options_get(table_options, name) && strtoull(server_says, NULL, 10) > 0)
 		limit = Min(limit, strtoull(server_says, NULL, 10));
 	return limit;
+}
+
+SourceOptions *
+source_options(Oid serverid, List *table_options)
+{
+	const CkConnector *connector = registry_connector_of_server(serverid);
+	ForeignServer *server = GetForeignServer(serverid);
+	SourceOptions *options = palloc0(sizeof(SourceOptions));
+
+	options->owner = server->owner;
+	options->server = server->options;
+	options->table = table_options;
+	options->has_paths = options_name_paths(connector, server->options) || options_name_paths(connector, table_options);
+	options->parsed = options_parse(connector, list_make2(server->options, table_options), &options->common, false);
+	options->max_rows = scan_limit(server->options, table_options, "max_rows", options->common.max_rows);
+	options->max_bytes = scan_limit(server->options, table_options, "max_bytes", options->common.max_bytes);
+	return options;
+}
+
+/* The options as the connector gets them: who is no superuser may name only files that are allowed now, as for the session. */
+static const void *
+scan_checked_options(const CkConnector *connector, const SourceOptions *options)
+{
+	List	   *server,
+			   *table;
+
+	if (!options->has_paths || superuser_arg(options->owner))
+		return options->parsed;
+	server = copyObject(options->server);
+	table = copyObject(options->table);
+	options_check_paths(connector, server);
+	options_check_paths(connector, table);
+	return options_parse(connector, list_make2(server, table), NULL, false);
 }
 
 /* The scan at hand has received too much: ERROR, which stops the source's work on it. */
@@ -178,14 +211,12 @@ scan_make(const CkConnector *connector, const char *remote, int ncolumns, const 
 }
 
 SourceScan *
-scan_new(Oid serverid, Oid userid, List *table_options, const char *remote, int ncolumns, const CkColumn *columns,
+scan_new(Oid serverid, Oid userid, const SourceOptions *options, const char *remote, int ncolumns, const CkColumn *columns,
 		 const Oid *types, const int32 *typmods, const int *attributes, uint32 flags)
 {
 	const CkConnector *connector = registry_connector_of_server(serverid);
 	SourceScan *scan = scan_make(connector, remote, ncolumns, columns, types, typmods, attributes);
 	MemoryContext caller = MemoryContextSwitchTo(scan->context);
-	CommonOptions common;
-	ForeignServer *server = GetForeignServer(serverid);
 
 	scan->serverid = serverid;
 	scan->userid = userid;
@@ -194,20 +225,13 @@ scan_new(Oid serverid, Oid userid, List *table_options, const char *remote, int 
 		flags &= ~CK_SCAN_WHOLE;
 	scan->pub.flags = flags;
 	scan->command = InvalidCommandId;
-	/* as for the session: files may be no longer allowed */
-	if (!superuser_arg(server->owner))
-	{
-		table_options = copyObject(table_options);
-		options_check_paths(connector, server->options);
-		options_check_paths(connector, table_options);
-	}
-	scan->pub.options = options_parse(connector, list_make2(server->options, table_options), &common, false);
-	scan->query_timeout_ms = common.query_timeout_ms;
-	scan->pub.fetch_size = (uint32) common.fetch_size;
-	scan->max_rows = scan_limit(server, table_options, "max_rows", common.max_rows);
-	scan->max_bytes = scan_limit(server, table_options, "max_bytes", common.max_bytes);
-	scan->pub.schema_name = common.schema_name;
-	scan->pub.table_name = common.query ? NULL : common.table_name;
+	scan->pub.options = scan_checked_options(connector, options);
+	scan->query_timeout_ms = options->common.query_timeout_ms;
+	scan->pub.fetch_size = (uint32) options->common.fetch_size;
+	scan->max_rows = options->max_rows;
+	scan->max_bytes = options->max_bytes;
+	scan->pub.schema_name = options->common.schema_name;
+	scan->pub.table_name = options->common.query ? NULL : options->common.table_name;
 	MemoryContextSwitchTo(caller);
 	return scan;
 }

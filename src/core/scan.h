@@ -64,11 +64,27 @@ typedef struct SourceScan
 	bool		spooled_whole;	/* from its first row */
 } SourceScan;
 
+/* What the options of a server and a foreign table say of a scan. */
+typedef struct SourceOptions
+{
+	Oid			owner;			/* the server's */
+	List	   *server;			/* of DefElem */
+	List	   *table;
+	bool		has_paths;		/* they name files, which may not be allowed any more */
+	void	   *parsed;			/* the connector's own */
+	CommonOptions common;
+	uint64		max_rows;		/* PG_UINT64_MAX: any number */
+	uint64		max_bytes;
+} SourceOptions;
+
+/* They live in the current memory context; table_options may be NIL. */
+extern SourceOptions *source_options(Oid serverid, List *table_options);
+
 /*
  * A scan in a memory context of its own below the current one; nothing is sent before the first scan_next().
  * options: lists of DefElem, server, user mapping (may be NIL: taken from the session) and table. columns is borrowed.
  */
-extern SourceScan *scan_new(Oid serverid, Oid userid, List *table_options, const char *remote, int ncolumns,
+extern SourceScan *scan_new(Oid serverid, Oid userid, const SourceOptions *options, const char *remote, int ncolumns,
 							const CkColumn *columns, const Oid *types, const int32 *typmods, const int *attributes,
 							uint32 flags);
 /* For scans on a session at hand (discovery): no foreign server is looked up. */

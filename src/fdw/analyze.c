@@ -94,7 +94,7 @@ sample_rows(Relation relation, int elevel, HeapTuple *rows, int targrows, double
 		fraction = targrows * SAMPLE_MARGIN / estimate;
 	request = sample_request(&table, attributes, &fraction);
 	columns = remote_columns(&table, attributes, &types, &typmods, &places);
-	scan = scan_new(table.serverid, table.userid, table.options, request, list_length(attributes), columns, types,
+	scan = scan_new(table.serverid, table.userid, table.source_options, request, list_length(attributes), columns, types,
 					typmods, places, CK_SCAN_WHOLE);
 	scan_lift_limits(scan);
 	reservoir_init_selection_state(&reservoir, targrows);

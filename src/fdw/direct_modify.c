@@ -323,7 +323,7 @@ direct_start(ForeignScanState *node, DirectChange *change)
 	change->started = true;
 	(void) modify_source_returns(&change->table, ((ForeignScan *) node->ss.ps.plan)->operation, change->returned, false);
 	columns = remote_columns(&change->table, change->returned, &types, &typmods, &places);
-	change->scan = scan_new(change->table.serverid, change->table.userid, change->table.options, change->sql,
+	change->scan = scan_new(change->table.serverid, change->table.userid, change->table.source_options, change->sql,
 							list_length(change->returned), columns, types, typmods, places,
 							modify_flags(&change->table, estate->es_sourceText));
 	change->scan->pub.table_name = change->table.table;

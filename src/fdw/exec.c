@@ -117,7 +117,7 @@ begin_rows(ForeignScanState *node, TableScan *state)
 	}
 	state->table.query = query;
 	if (list_length(tables) > 1)
-		state->table.options = NIL;
+		state->table.source_options = source_options(state->table.serverid, NIL);
 	state->quotients = private_list(plan, PRIVATE_QUOTIENTS);
 	state->types = palloc(sizeof(Oid) * Max(n, 1));
 	state->typmods = palloc(sizeof(int32) * Max(n, 1));
@@ -425,7 +425,7 @@ start_scan(ForeignScanState *node)
 	state->unfiltered = !fits;
 	if (state->scan == NULL)
 	{
-		state->scan = scan_new(state->table.serverid, state->table.userid, state->table.options,
+		state->scan = scan_new(state->table.serverid, state->table.userid, state->table.source_options,
 							   remote[0] ? remote : NULL, list_length(state->attributes), state->columns, state->types,
 							   state->typmods, state->places, state->flags);
 		state->scan->timed = state->timed;

@@ -91,7 +91,8 @@ execute(Request *request, bool best_effort)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("source \"%s\" cannot undo what is done within a larger transaction", request->server->servername),
 				 errhint("Call connkit_execute() by itself, or set connkit.allow_best_effort_writes.")));
-	scan = scan_new(request->server->serverid, GetUserId(), NIL, request->text, 0, NULL, NULL, NULL, NULL,
+	scan = scan_new(request->server->serverid, GetUserId(), source_options(request->server->serverid, NIL), request->text, 0,
+					NULL, NULL, NULL, NULL,
 					CK_SCAN_CHANGE | (best_effort ? CK_SCAN_BEST_EFFORT : 0));
 	scan->own_sql = true;
 	scan->command = GetCurrentCommandId(true);

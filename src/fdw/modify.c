@@ -170,7 +170,7 @@ table_scan(TableChange *change, const char *sql, List *attributes, uint32 flags)
 	SourceScan *scan;
 
 	columns = remote_columns(&change->table, attributes, &types, &typmods, &places);
-	scan = scan_new(change->table.serverid, change->table.userid, change->table.options, sql, list_length(attributes),
+	scan = scan_new(change->table.serverid, change->table.userid, change->table.source_options, sql, list_length(attributes),
 					columns, types, typmods, places, flags);
 	scan->pub.table_name = change->table.table;
 	scan->table = change->table.relid;

@@ -171,7 +171,8 @@ connkit_query(PG_FUNCTION_ARGS)
 		typmods[i] = attribute->atttypmod;
 		remote_describe(&columns[i], request.sql, NameStr(attribute->attname), types[i], typmods[i]);
 	}
-	scan = scan_new(request.server->serverid, GetUserId(), NIL, query_request(&request, desc), count, columns, types, typmods,
+	scan = scan_new(request.server->serverid, GetUserId(), source_options(request.server->serverid, NIL),
+					query_request(&request, desc), count, columns, types, typmods,
 					NULL, request.nargs == 0 ? CK_SCAN_WHOLE : 0);
 	scan->own_sql = true;
 	scan_restart(scan, request.args, request.nargs);

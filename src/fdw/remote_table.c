@@ -20,6 +20,7 @@
 #include "remote_cache.h"
 #include "remote_table.h"
 #include "rights.h"
+#include "scan.h"
 #include "value.h"
 
 /*
@@ -64,19 +65,19 @@ remote_table_read(RemoteTable *table, Oid relid)
 {
 	ForeignTable *foreign = GetForeignTable(relid);
 	const CkConnector *connector = registry_connector_of_server(foreign->serverid);
-	void	   *options;
+	SourceOptions *options;
 
 	memset(table, 0, sizeof(*table));
 	table->relid = relid;
 	table->serverid = foreign->serverid;
 	table->options = foreign->options;
-	options = options_parse(connector, list_make2(GetForeignServer(foreign->serverid)->options, foreign->options),
-							&table->common, false);
+	table->source_options = options = source_options(foreign->serverid, foreign->options);
+	table->common = options->common;
 	table->remote = (connector->caps & CK_REMOTE) != 0;
 	if (connector->caps & (CK_REMOTE | CK_WRITE))
-		table->sql = connector->dialect ? connector->dialect(options) : connector->sql;
+		table->sql = connector->dialect ? connector->dialect(options->parsed) : connector->sql;
 	table->updatable = table->common.query == NULL &&
-		options_updatable(connector, GetForeignServer(foreign->serverid)->options, foreign->options);
+		options_updatable(connector, options->server, foreign->options);
 	table->schema = table->common.schema_name;
 	table->query = table->common.query;
 	table->table = table->common.table_name ? table->common.table_name : get_rel_name(relid);

@@ -23,6 +23,7 @@ typedef struct RemoteTable
 	char	   *table;
 	char	   *query;			/* instead of a table, or NULL */
 	List	   *options;		/* of the foreign table */
+	const struct SourceOptions *source_options; /* the same and the server's */
 	CommonOptions common;		/* server's and table's */
 	bool		updatable;		/* rows may be changed, as far as options tell */
 } RemoteTable;

@@ -15,7 +15,7 @@ static void
 run_truncate(const RemoteTable *table, const char *sql)
 {
 	CommandId	command = GetCurrentCommandId(true);
-	SourceScan *scan = scan_new(table->serverid, table->userid, table->options, sql, 0, NULL, NULL, NULL, NULL,
+	SourceScan *scan = scan_new(table->serverid, table->userid, table->source_options, sql, 0, NULL, NULL, NULL, NULL,
 								modify_flags(table, NULL));
 
 	scan->pub.table_name = table->table;
