@@ -179,8 +179,8 @@ ask_for_blocks(const RemoteTable *table, int64 *blocks, int64 *sessions)
 		{.name = "sessions", .type = CK_INT64, .local_type = "bigint"}
 	};
 	static const Oid types[] = {INT8OID, INT8OID};
-	SourceScan *scan = scan_new(table->serverid, table->userid, table->source_options, blocks_request(table), 2, columns, types, NULL,
-								NULL, CK_SCAN_WHOLE);
+	SourceScan *scan = scan_new(table->serverid, table->userid, table->source_options, blocks_request(table), 2, columns, types,
+								NULL, NULL, CK_SCAN_WHOLE);
 	Datum		values[2];
 	bool		isnull[2];
 	bool		found = scan_next(scan, values, isnull);

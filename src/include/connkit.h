@@ -247,8 +247,8 @@ typedef enum CkEvent
 #define CK_SCAN_UNDO	0x20u
 
 /*
- * What an INSERT stores of which nothing is wanted back, beside its text: a connector that has a faster way to do exactly the same
- * may take that. The arguments are rows of as many values as there are columns.
+ * What an INSERT stores of which nothing is wanted back, beside its text: a connector that has a faster way to do exactly the
+ * same may take that. The arguments are rows of as many values as there are columns.
  */
 typedef struct CkInsert
 {

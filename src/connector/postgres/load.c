@@ -63,7 +63,8 @@ postgres_load_question(PGconn *conn, const CkInsert *insert)
 	if (used < size)
 		used += (size_t) snprintf(text + used, size - used, ") w (name, type) LEFT JOIN pg_catalog.pg_attribute a ON"
 								  " a.attrelid = c.oid AND a.attname = w.name AND NOT a.attisdropped AND a.attidentity <> 'a' AND"
-								  " a.attgenerated = '' AND (a.atttypid = w.type OR w.type = 0 AND a.atttypid IN (25, 1042, 1043))"
+								  " a.attgenerated = '' AND (a.atttypid = w.type OR w.type = 0 AND"
+								  " a.atttypid IN (25, 1042, 1043))"
 								  " WHERE a.attname IS NULL) AND c.oid = pg_catalog.to_regclass(");
 	if (used < size)
 		used = postgres_append_literal(conn, text, used, size, insert->relation);
