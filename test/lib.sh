@@ -426,7 +426,7 @@ ck_mysql_source_start()
 		CREATE DATABASE source CHARACTER SET utf8mb4;
 		CREATE USER ck_reader@'%' IDENTIFIED BY '$CK_PASSWORD', ck_writer@'%' IDENTIFIED BY '$CK_PASSWORD';
 		CREATE USER ck_tls@'%' IDENTIFIED BY '$CK_PASSWORD' REQUIRE SSL;
-		GRANT SELECT, SHOW VIEW ON *.* TO ck_reader@'%', ck_tls@'%';
+		GRANT SELECT, SHOW VIEW, LOCK TABLES ON *.* TO ck_reader@'%', ck_tls@'%';
 		GRANT ALL ON *.* TO ck_writer@'%';
 	END
 }

@@ -60,7 +60,7 @@ CREATE TABLE v (
 	flag	int,
 	amount	double,
 	fixed	varchar(20)
-) DEFAULT CHARSET utf8mb4;
+) DEFAULT CHARSET utf8mb4 COLLATE utf8mb4_general_ci;
 
 CREATE TABLE p (
 	id		int PRIMARY KEY,

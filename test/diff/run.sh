@@ -68,6 +68,7 @@ work_through()
 		files=("$here/queries.sql" "$here/joins.sql" "$here/aggregates.sql" "$here/windows.sql" "$here/subselects.sql"
 			"$here/states.sql"
 			"$here/$source.sql" "$here/adversarial.sql")
+		[ "$source" != mysql ] || [[ $(ck_mysql mysql -Ne 'SELECT version()') != *MariaDB* ]] || files+=("$here/mariadb.sql")
 		ck_ok "$source: tables in database $database" prepare "$database" "$source"
 		[ -e "$judge.ready" ] || continue
 		session "$database" near "$judge.all" "${files[@]}"

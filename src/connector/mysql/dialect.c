@@ -201,7 +201,7 @@ static const CkSqlRule rules[] = {
 	"a position before the first character counts from the end there"},
 	{"substr substring", "text,int4,int4",
 		"SUBSTRING(%1, GREATEST(%2, 1), GREATEST(%2 + %3 - GREATEST(%2, 1), 0) + "
-		"IF(%3 < 0 AND %1 IS NOT NULL AND %2 IS NOT NULL, " ERROR_AT("- %3") ", 0))", CK_EXACT, CK_NO_LOCALE,
+		"IF(%3 < 0 AND %1 IS NOT NULL AND %2 IS NOT NULL, 9223372036854775807 - %3, 0))", CK_EXACT, CK_NO_LOCALE,
 	"as above; a negative length is an error, as here"},
 	{"left", "text,int4", "LEFT(%1, IF(%2 < 0, GREATEST(CHAR_LENGTH(%1) + %2, 0), %2))", CK_EXACT, CK_NO_LOCALE,
 	"all but the last characters where the number is negative"},
