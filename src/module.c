@@ -13,6 +13,7 @@
 
 #include "core/audit.h"
 #include "core/compat.h"
+#include "fdw/derived_table.h"
 #include "fdw/lookup_join.h"
 #include "fdw/modify.h"
 #include "core/options.h"
@@ -97,6 +98,7 @@ _PG_init(void)
 							 NULL, &modify_allow_best_effort, false, PGC_USERSET, 0, NULL, NULL, NULL);
 	lookup_join_init();
 	modify_init();
+	derived_table_init();
 	reach_init();
 	audit_init();
 	quota_init();

@@ -175,7 +175,7 @@ compat_check_as_user(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 #endif
 }
 
-/* The same when it runs. */
+/* The same when a scan of a table runs. */
 static inline Oid
 compat_scan_user(ForeignScanState *node)
 {
@@ -183,8 +183,7 @@ compat_scan_user(ForeignScanState *node)
 #if PG_VERSION_NUM >= 160000
 	Oid			user = plan->checkAsUser;
 #else
-	int			table = plan->scan.scanrelid > 0 ? (int) plan->scan.scanrelid : bms_next_member(plan->fs_relids, -1);
-	Oid			user = exec_rt_fetch(table, node->ss.ps.state)->checkAsUser;
+	Oid			user = exec_rt_fetch(plan->scan.scanrelid, node->ss.ps.state)->checkAsUser;
 #endif
 
 	return OidIsValid(user) ? user : GetUserId();

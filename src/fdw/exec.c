@@ -94,7 +94,12 @@ static const char *
 column_name(ForeignScanState *node, Expr *expr)
 {
 	if (IsA(expr, Var))
-		return remote_column_name(exec_rt_fetch(((Var *) expr)->varno, node->ss.ps.state)->relid, ((Var *) expr)->varattno);
+	{
+		RangeTblEntry *rte = exec_rt_fetch(((Var *) expr)->varno, node->ss.ps.state);
+
+		return rte->rtekind == RTE_RELATION ? remote_column_name(rte->relid, ((Var *) expr)->varattno) :
+			strVal(list_nth(rte->eref->colnames, ((Var *) expr)->varattno - 1));
+	}
 	return IsA(expr, Aggref) ? get_func_name(((Aggref *) expr)->aggfnoid) :
 		IsA(expr, WindowFunc) ? get_func_name(((WindowFunc *) expr)->winfnoid) : "?column?";
 }
@@ -108,11 +113,12 @@ begin_rows(ForeignScanState *node, TableScan *state)
 	int			n = list_length(state->attributes);
 	CkColumn   *columns = palloc0(sizeof(CkColumn) * Max(n, 1));
 	char	   *query = NULL;
+	Oid			user = (Oid) intVal(list_nth(plan->fdw_private, PRIVATE_USER));
 	ListCell   *lc;
 
 	foreach(lc, tables)
 	{
-		remote_table_init(&state->table, lfirst_oid(lc), compat_scan_user(node));
+		remote_table_init(&state->table, lfirst_oid(lc), OidIsValid(user) ? user : GetUserId());
 		query = query ? query : state->table.query;
 	}
 	state->table.query = query;

@@ -13,7 +13,17 @@
 #include "options.h"
 #include "remote_sql.h"
 
-/* Of a foreign table, or a join of some of one source, while it is planned; in RelOptInfo.fdw_private. */
+/* Of a sub-query in FROM that stands in requests as a derived table. */
+typedef struct DerivedTable
+{
+	PlannerInfo *root;			/* the sub-query's */
+	RelOptInfo *rows;			/* the relation in it whose rows are its own, but for order and LIMIT */
+	List	   *columns;		/* expressions: what the request for these yields; NULL where it is no value */
+	List	   *made;			/* expressions over the columns, which are further columns */
+	List	   *places;			/* IntList: for each column of the sub-query its number among them, 0 where nobody reads it */
+} DerivedTable;
+
+/* Of a foreign table, a join of some of one source, or what is above these, while it is planned; in RelOptInfo.fdw_private. */
 typedef struct RelPlan
 {
 	RemoteTable table;			/* of a join: what all of its tables have in common, and no name */
@@ -41,6 +51,8 @@ typedef struct RelPlan
 	bool		first;			/* it is SELECT DISTINCT ON, with the query's order */
 	bool		window;			/* of window functions: exact holds what the source filters by them, local checks it again */
 
+	DerivedTable *derived;		/* of a sub-query in FROM, else NULL */
+
 	int			subselects;		/* in conditions that the source answers, those that it answers for each row */
 	bool		aliased;		/* there are some, so tables need aliases */
 
@@ -54,6 +66,8 @@ typedef struct RelPlan
 extern const RemoteTable *fdw_table(PlannerInfo *root, Index varno);
 /* Appends a column of one of the query's relations; bare: without a cast to the local type. */
 extern void fdw_column(RemoteSql *sql, Var *var, bool bare);
+/* False for a column that can be read but is no value in expressions. */
+extern bool fdw_is_value(PlannerInfo *root, const Var *var);
 
 /* ForeignScan.fdw_private */
 enum
@@ -69,12 +83,15 @@ enum
 	/* what follows is of joins and grouped rows only */
 	PRIVATE_RELATIONS,			/* String: the tables, for EXPLAIN */
 	PRIVATE_TABLES,				/* OidList: the same */
-	PRIVATE_QUOTIENTS			/* IntList: see GroupPlan */
+	PRIVATE_QUOTIENTS,			/* IntList: see GroupPlan */
+	PRIVATE_USER				/* Integer: whose user mapping serves, 0 the current user's */
 };
 #define FLAG_SHARE	0x10000		/* the query reads other tables of the same source */
 #define FLAG_WHERE	0x20000		/* the request ends in its conditions; else it has none */
 #define FLAGS_OF_SCAN	0xffff	/* CK_SCAN_* */
 
+/* Sorts the conditions of a table by what the source answers; returns those that are sent. */
+extern List *fdw_judge_filters(PlannerInfo *root, RelOptInfo *rel);
 extern void fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid);
 extern void fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid);
 /* Adds the path of a join at the source, if the source can do it. */
@@ -116,6 +133,14 @@ extern void fdw_path_costs(RelPlan *plan, double sent_rows, bool found_by_key, b
 						   Cost *startup, Cost *total);
 /* The oids of the relation's tables. */
 extern List *fdw_table_oids(RelOptInfo *rel);
+/* Appends a sub-query that has a plan as what stands behind FROM. */
+extern void fdw_write_derived(RemoteSql *sql, RelOptInfo *rel);
+/* Appends a column of it; bare: without a cast to the local type. */
+extern void fdw_derived_column(RemoteSql *sql, const DerivedTable *derived, Var *var, bool bare);
+/* False for a column that is read, but no value in expressions: a text's bytes. */
+extern bool fdw_derived_is_value(const DerivedTable *derived, const Var *var);
+/* To be called where a plan reads a relation: it reads the sub-queries in it, which have no nodes of their own then. */
+extern void fdw_take_over(PlannerInfo *root, RelOptInfo *rel);
 /* The tables of a relation as EXPLAIN shows them. */
 extern void fdw_show_relations(StringInfo text, PlannerInfo *root, RelOptInfo *rel);
 /* What stands behind FROM for the relation. */

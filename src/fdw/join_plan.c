@@ -196,8 +196,9 @@ can_write(PlannerInfo *root, RelOptInfo *joinrel, RelPlan *plan)
 static double
 rows_looked_at(const RelPlan *left, const RelPlan *right, double rows)
 {
-	double		found_right = Min(right->tuples, ROWS_FOR_KEY * (left->sent_rows + rows));
-	double		found_left = Min(left->tuples, ROWS_FOR_KEY * (right->sent_rows + rows));
+	/* a derived table has no keys: it is made once, from all that it is made of */
+	double		found_right = right->derived ? right->tuples : Min(right->tuples, ROWS_FOR_KEY * (left->sent_rows + rows));
+	double		found_left = left->derived ? left->tuples : Min(left->tuples, ROWS_FOR_KEY * (right->sent_rows + rows));
 
 	if (!left->table.sql->native)
 		return left->tuples + right->tuples;
@@ -309,6 +310,15 @@ fdw_show_relations(StringInfo text, PlannerInfo *root, RelOptInfo *rel)
 		appendStringInfoChar(text, ')');
 		return;
 	}
+	if (plan->derived)
+	{
+		bool		limited = plan->derived->root->parse->limitCount != NULL;
+
+		appendStringInfoString(text, limited ? "Limit on (" : "");
+		fdw_show_relations(text, plan->derived->root, plan->derived->rows);
+		appendStringInfoString(text, limited ? ")" : "");
+		return;
+	}
 	if (plan->outer == NULL)
 	{
 		RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
@@ -333,6 +343,8 @@ fdw_table_oids(RelOptInfo *rel)
 
 	if (plan->input)
 		return fdw_table_oids(plan->input);
+	if (plan->derived)
+		return fdw_table_oids(plan->derived->rows);
 	return plan->outer == NULL ? list_make1_oid(plan->table.relid) :
 		list_concat(fdw_table_oids(plan->outer), fdw_table_oids(plan->inner));
 }
@@ -342,7 +354,9 @@ fdw_from(RemoteSql *sql, RelOptInfo *rel)
 {
 	RelPlan    *plan = rel->fdw_private;
 
-	if (plan->outer == NULL)
+	if (plan->derived)
+		fdw_write_derived(sql, rel);
+	else if (plan->outer == NULL)
 		remote_from(sql->text, &plan->table, remote_alias(sql, rel->relid));
 	else if (is_condition(plan->join_type))
 		fdw_from(sql, plan->outer);

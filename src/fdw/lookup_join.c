@@ -236,7 +236,7 @@ consider_lookup_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, 
 	if (next_hook)
 		next_hook(root, joinrel, outer, inner, type, extra);
 	if (!lookup_join_enabled || (type != JOIN_INNER && type != JOIN_LEFT && type != JOIN_SEMI && type != JOIN_ANTI) ||
-		inner->reloptkind != RELOPT_BASEREL || inner->fdwroutine == NULL ||
+		inner->reloptkind != RELOPT_BASEREL || inner->rtekind != RTE_RELATION || inner->fdwroutine == NULL ||
 		inner->fdwroutine->GetForeignPlan != fdw_plan || outer_path == NULL || PATH_REQ_OUTER(outer_path) != NULL ||
 		!bms_is_empty(joinrel->lateral_relids) || !bms_is_empty(inner->lateral_relids) || root->rowMarks != NIL ||
 		root->parse->commandType != CMD_SELECT)

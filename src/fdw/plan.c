@@ -48,13 +48,23 @@ fdw_table(PlannerInfo *root, Index varno)
 void
 fdw_column(RemoteSql *sql, Var *var, bool bare)
 {
-	const RemoteTable *table = fdw_table(sql->root, var->varno);
+	RelPlan    *plan = find_base_rel(sql->root, var->varno)->fdw_private;
 	Index		alias = remote_alias(sql, var->varno);
 
-	if (bare)
-		remote_bare_column(sql->text, table, alias, var->varattno);
+	if (plan->derived)
+		fdw_derived_column(sql, plan->derived, var, bare);
+	else if (bare)
+		remote_bare_column(sql->text, &plan->table, alias, var->varattno);
 	else
-		remote_column(sql->text, table, alias, var->varattno);
+		remote_column(sql->text, &plan->table, alias, var->varattno);
+}
+
+bool
+fdw_is_value(PlannerInfo *root, const Var *var)
+{
+	RelPlan    *plan = find_base_rel(root, var->varno)->fdw_private;
+
+	return plan->derived == NULL || fdw_derived_is_value(plan->derived, var);
 }
 
 /*
@@ -138,20 +148,12 @@ statement_changes(PlannerInfo *root, Oid serverid)
 	return false;
 }
 
-void
-fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
+List *
+fdw_judge_filters(PlannerInfo *root, RelOptInfo *rel)
 {
-	RelPlan    *plan = palloc0(sizeof(RelPlan));
-	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
+	RelPlan    *plan = rel->fdw_private;
 	List	   *sent = NIL;
 	ListCell   *lc;
-
-	rel->fdw_private = plan;
-	remote_table_init(&plan->table, foreigntableid, compat_check_as_user(root, rel, rte));
-	plan->connector = registry_connector_of_server(plan->table.serverid);
-	plan->has_sql = plan->table.remote;
-	plan->visible = rel->relids;
-	plan->once = statement_changes(root, plan->table.serverid);
 
 	foreach(lc, rel->baserestrictinfo)
 	{
@@ -176,6 +178,23 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 				break;
 		}
 	}
+	return sent;
+}
+
+void
+fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
+{
+	RelPlan    *plan = palloc0(sizeof(RelPlan));
+	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
+	List	   *sent;
+
+	rel->fdw_private = plan;
+	remote_table_init(&plan->table, foreigntableid, compat_check_as_user(root, rel, rte));
+	plan->connector = registry_connector_of_server(plan->table.serverid);
+	plan->has_sql = plan->table.remote;
+	plan->visible = rel->relids;
+	plan->once = statement_changes(root, plan->table.serverid);
+	sent = fdw_judge_filters(root, rel);
 	estimate_table(rel, plan);
 	set_baserel_size_estimates(root, rel);
 	plan->passing = clauselist_selectivity(root, plan->local, 0, JOIN_INNER, NULL);
@@ -608,6 +627,8 @@ plan_join(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist, Pl
 	private = lappend(private, makeString(text.data));
 	private = lappend(private, fdw_table_oids(rel));
 	private = lappend(private, NIL);
+	private = lappend(private, makeInteger((int) rel->userid));
+	fdw_take_over(root, rel);
 	return make_foreignscan(tlist, recheck, 0, exprs, private, columns, NIL, outer_plan);
 }
 

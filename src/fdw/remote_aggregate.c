@@ -449,6 +449,15 @@ find_quotient(GroupPlan *group, int column, int *part)
 	return NULL;
 }
 
+void
+remote_column_alias(RemoteSql *sql, int number)
+{
+	if (sql->derived)
+		appendStringInfo(sql->text, "ck_%u_%d", sql->derived, number);
+	else
+		appendStringInfo(sql->text, "ck_%d", number);
+}
+
 bool
 remote_group_column(RemoteSql *sql, GroupPlan *group, int column)
 {
@@ -474,8 +483,12 @@ remote_group_list(RemoteSql *sql, GroupPlan *group)
 		appendStringInfoString(sql->text, lc == list_head(group->places) ? " " : ", ");
 		if (!remote_group_column(sql, group, column))
 			return false;
-		if (!sql->dialect->native && list_member(group->keys, list_nth_node(TargetEntry, group->columns, column - 1)->expr))
-			appendStringInfo(sql->text, " AS ck_%d", column);
+		if (sql->derived ||
+			(!sql->dialect->native && list_member(group->keys, list_nth_node(TargetEntry, group->columns, column - 1)->expr)))
+		{
+			appendStringInfoString(sql->text, " AS ");
+			remote_column_alias(sql, column);
+		}
 	}
 	return true;
 }
@@ -524,19 +537,25 @@ remote_grouped(RemoteSql *sql, Node *node)
 	ListCell   *lc;
 
 	/* what a source may have cut is only looked at when it is read */
-	if (IsA(node, Aggref))
+	if (IsA(node, Aggref) && !group->nested)
 		return (sql->dialect->native ||
 				!sees_order(rules_find(sql->dialect, RULE_FUNCTION, ((Aggref *) node)->aggfnoid, NULL))) &&
 			write_aggregate(sql, (Aggref *) node, ((Aggref *) node)->aggfnoid);
-	if (IsA(node, GroupingFunc))
+	if (IsA(node, GroupingFunc) && !group->nested)
 		return write_grouping(sql, group, (GroupingFunc *) node);
 	if (sql->dialect->native && !group->nested)
 		return write_native_key(sql, node);
 	foreach(lc, group->keys)
-		if (equal(lfirst(lc), node))
-		{
-			appendStringInfo(sql->text, "ck_%d", foreach_current_index(lc) + 1);
-			return true;
-		}
+	{
+		bool		collated = sql->collation && group->nested && OidIsValid(exprCollation(node));
+
+		if (!equal(lfirst(lc), node))
+			continue;
+		appendStringInfoString(sql->text, collated ? "(" : "");
+		remote_column_alias(sql, foreach_current_index(lc) + 1);
+		if (collated)
+			appendStringInfo(sql->text, " COLLATE \"%s\")", sql->collation);
+		return true;
+	}
 	return false;
 }

@@ -215,7 +215,7 @@ sql_column(RemoteSql *sql, Var *var)
 	const char *collation = OidIsValid(var->varcollid) ? sql->collation : NULL;
 
 	if (!bms_is_member(var->varno, sql->relids) || var->varlevelsup > 0 || var->varattno <= 0 || sql->group ||
-		(sql->dialect->native && !value_type_is_native(var->vartype)))
+		(sql->dialect->native && !value_type_is_native(var->vartype)) || !fdw_is_value(sql->root, var))
 		return false;
 	if (collation)
 		appendStringInfoChar(sql->text, '(');

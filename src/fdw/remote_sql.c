@@ -329,7 +329,7 @@ remote_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, Place place
 static bool
 hides_key(RemoteSql *sql, Node *arg)
 {
-	return sql->group && sql->dialect->native && OidIsValid(exprCollation(arg));
+	return sql->group && !sql->group->nested && sql->dialect->native && OidIsValid(exprCollation(arg));
 }
 
 bool

@@ -18,6 +18,7 @@ typedef struct RemoteSql
 	Relids		relids;			/* of the foreign tables that are asked; what holds none of their columns is an argument */
 	Relids		visible;		/* those of them whose columns the rows have: not what semi and anti joins only look into */
 	bool		qualified;		/* columns are written with the aliases of their tables */
+	Index		derived;		/* the number of the derived table that this is the request of, whose columns all have names; or 0 */
 	StringInfo	text;
 	List	   *params;			/* expressions whose values travel as arguments */
 	List	   *places;			/* IntList: for each placeholder the 1-based index in params */
@@ -87,7 +88,7 @@ extern void remote_placeholder(RemoteSql *sql, Expr *value);
 typedef struct GroupPlan
 {
 	List	   *keys;			/* expressions that are grouped by; or all columns, if nested */
-	bool		nested;			/* of window functions: what stands above them sees the columns of a sub-select */
+	bool		nested;			/* what stands above sees them as columns, by their names */
 	List	   *columns;		/* TargetEntries: the keys first, then aggregates, then what the last two lists speak of */
 	List	   *sets;			/* IntLists: numbers of the keys of each grouping set; NIL: one of all keys */
 	List	   *places;			/* IntList: for each column of the request, its number in columns */
@@ -104,6 +105,8 @@ extern bool remote_group_column(RemoteSql *sql, GroupPlan *group, int column);
 extern bool remote_group_list(RemoteSql *sql, GroupPlan *group);
 /* Appends GROUP BY, if there are keys. */
 extern bool remote_group_by(RemoteSql *sql, GroupPlan *group);
+/* Appends the name that a column of the request has, where it has one: unlike those of derived tables within. */
+extern void remote_column_alias(RemoteSql *sql, int number);
 /* Appends a key, an aggregate or GROUPING(), above the grouping. */
 extern bool remote_grouped(RemoteSql *sql, Node *node);
 /* Appends what the source groups by, so that it puts together what PostgreSQL does. It is read as the key's value. */
@@ -161,6 +164,8 @@ extern bool remote_mixes_collations(RemoteSql *sql, Node *node);
 
 /* Sub-selects, in remote_subselect.c. */
 
+/* What has been written so far, for another scope to go on with. */
+extern void remote_carry_on(RemoteSql *to, const RemoteSql *from);
 /* Appends what a SubPlan or an AlternativeSubPlan yields. False where the source cannot be asked for it. */
 extern bool remote_subselect(RemoteSql *sql, Node *node);
 /* Adds to *count those of a condition that are answered for each row; true where it holds some of any kind. */

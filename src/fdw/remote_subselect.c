@@ -69,9 +69,8 @@ remote_has_outer(RemoteSql *sql, Node *node)
 	return sql->outer && outer_walker(node, sql);
 }
 
-/* What has been written so far, for another scope to go on with. */
-static void
-carry_on(RemoteSql *to, const RemoteSql *from)
+void
+remote_carry_on(RemoteSql *to, const RemoteSql *from)
 {
 	to->text = from->text;
 	to->params = from->params;
@@ -91,10 +90,10 @@ remote_outer_value(RemoteSql *sql, Param *param, bool *written)
 	if (value == NULL)
 		return false;
 	outer = *scope;
-	carry_on(&outer, sql);
+	remote_carry_on(&outer, sql);
 	outer.collation = sql->collation;
 	*written = remote_value(&outer, value);
-	carry_on(sql, &outer);
+	remote_carry_on(sql, &outer);
 	return true;
 }
 
@@ -111,16 +110,20 @@ first_table(PlannerInfo *root, Relids relids)
 	return NULL;
 }
 
-/* True where the statement changes the source; with own also where one of the tables is a query of somebody's own. */
+/* True where the statement changes the source; with own also where one of the tables is a query, be it within the statement. */
 static bool
 is_special(PlannerInfo *root, Relids relids, bool own)
 {
 	int			i = -1;
 
 	while ((i = bms_next_member(relids, i)) >= 0)
-		if (root->simple_rel_array[i] && root->simple_rel_array[i]->fdw_private &&
-			((own && fdw_table(root, (Index) i)->query) || ((RelPlan *) root->simple_rel_array[i]->fdw_private)->once))
+	{
+		RelOptInfo *rel = root->simple_rel_array[i];
+		RelPlan    *plan = rel ? rel->fdw_private : NULL;
+
+		if (plan && (plan->once || (own && (plan->table.query || plan->derived))))
 			return true;
+	}
 	return false;
 }
 
@@ -195,7 +198,7 @@ write_select(RemoteSql *outer, SubPlan *subplan)
 	if (subplan->subLinkType == EXISTS_SUBLINK ? grouped : !grouped && !outer->dialect->native &&
 		subplan->subLinkType == EXPR_SUBLINK)
 		return false;
-	carry_on(&sql, outer);
+	remote_carry_on(&sql, outer);
 	sql.relids = grouped ? plan->input->relids : rel->relids;
 	sql.visible = input->visible;
 	appendStringInfoString(sql.text, "(SELECT ");
@@ -207,7 +210,7 @@ write_select(RemoteSql *outer, SubPlan *subplan)
 	if (grouped && !fdw_having(&sql, plan))
 		return false;
 	appendStringInfoChar(sql.text, ')');
-	carry_on(outer, &sql);
+	remote_carry_on(outer, &sql);
 	return !sql.failed && !sql.superset;
 }
 

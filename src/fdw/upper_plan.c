@@ -416,5 +416,7 @@ fdw_plan_group(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlis
 	private = lappend(private, makeString(relations.data));
 	private = lappend(private, fdw_table_oids(rel));
 	private = lappend(private, plan->group->quotients);
+	private = lappend(private, makeInteger((int) rel->userid));
+	fdw_take_over(root, rel);
 	return make_foreignscan(tlist, plan->local, 0, exprs, private, plan->group->columns, NIL, outer_plan);
 }

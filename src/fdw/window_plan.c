@@ -100,9 +100,11 @@ write_request(RemoteSql *sql, RelPlan *plan)
 	ListCell   *lc;
 
 	appendStringInfoString(sql->text, "SELECT");
-	foreach(lc, group->places)
-		if (nested)
-			appendStringInfo(sql->text, "%s ck_%d", lc == list_head(group->places) ? "" : ",", lfirst_int(lc));
+	foreach(lc, nested ? group->places : NIL)
+	{
+		appendStringInfoString(sql->text, lc == list_head(group->places) ? " " : ", ");
+		remote_column_alias(sql, lfirst_int(lc));
+	}
 	if (nested)
 		appendStringInfoString(sql->text, " FROM (SELECT");
 	foreach(lc, group->places)
@@ -119,8 +121,11 @@ write_request(RemoteSql *sql, RelPlan *plan)
 			return false;
 		else
 			fdw_column(sql, var, false);
-		if (nested)
-			appendStringInfo(sql->text, " AS ck_%d", lfirst_int(lc));
+		if (nested || sql->derived)
+		{
+			appendStringInfoString(sql->text, " AS ");
+			remote_column_alias(sql, lfirst_int(lc));
+		}
 	}
 	appendStringInfoString(sql->text, " FROM ");
 	fdw_from(sql, plan->input);

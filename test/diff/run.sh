@@ -66,7 +66,7 @@ work_through()
 		database=diff_${source}_$setting
 		judge=$work/$database
 		files=("$here/queries.sql" "$here/joins.sql" "$here/aggregates.sql" "$here/windows.sql" "$here/subselects.sql"
-			"$here/states.sql"
+			"$here/derived.sql" "$here/states.sql"
 			"$here/$source.sql" "$here/adversarial.sql")
 		[ "$source" != mysql ] || [[ $(ck_mysql mysql -Ne 'SELECT version()') != *MariaDB* ]] || files+=("$here/mariadb.sql")
 		ck_ok "$source: tables in database $database" prepare "$database" "$source"

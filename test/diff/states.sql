@@ -378,3 +378,18 @@ BEGIN;
 SELECT pg_temp.many_tries();
 SELECT count(*) FROM u;
 COMMIT;
+
+-- sub-queries in FROM, with parameters within and around
+
+PREPARE derived_1 (int, bigint) AS SELECT t.id, g.n FROM t JOIN (SELECT t_id, count(*) AS n FROM u WHERE id > $1 GROUP BY t_id) AS g ON g.t_id = t.id AND g.n > $2;
+EXECUTE derived_1 (5, 1);
+EXECUTE derived_1 (5, NULL);
+EXECUTE derived_1 (100, 0);
+PREPARE derived_2 (text, numeric) AS SELECT t.id, g.n FROM t LEFT JOIN (SELECT t_id, count(*) AS n FROM u WHERE ks = $1 OR amount > $2 GROUP BY t_id) AS g ON g.t_id = t.id WHERE t.id < 60;
+EXECUTE derived_2 ('a', 10);
+EXECUTE derived_2 ('abc', 'NaN');
+EXECUTE derived_2 (NULL, 20);
+PREPARE derived_3 (bigint) AS SELECT t.id, g.id FROM t JOIN (SELECT id, t_id FROM u ORDER BY id LIMIT $1) AS g ON g.t_id = t.id;
+EXECUTE derived_3 (10);
+EXECUTE derived_3 (NULL);
+DEALLOCATE ALL;

@@ -231,6 +231,8 @@ class Queries:
             return {'table': bound, 'plain': table, 'alias': alias}, {alias: columns}
         if self.chance(0.75):
             return {'table': table, 'alias': alias}, {alias: columns}
+        if self.chance(0.5):
+            return self.derived_item(table, alias, p)
         # a sub-select, with expressions that an outer join may make NULL
         inner = self.alias()
         scope = {inner: columns}
@@ -244,6 +246,40 @@ class Queries:
         if self.chance(0.25):
             text += ' ORDER BY %s.id%s LIMIT %d' % (inner, self.pick(['', ' DESC']), self.pick([5, 40, 100]))
         return {'table': '(%s)' % text, 'plain': table, 'alias': alias}, {alias: kept + made}
+
+    def derived_item(self, table, alias, p):
+        """A sub-query with groups, DISTINCT or a window function, which stays one. Its id is unique, or NULL once."""
+        inner = self.alias()
+        scope = {inner: TABLES[table]}
+        where = ' WHERE ' + self.text(self.condition(scope, 1, p)) if self.chance(0.4) else ''
+        body = 'FROM %s AS %s%s' % (table, inner, where)
+        small, _ = self.column(scope, ('small',))
+        key, kind = self.column(scope, GROUPED)
+        roll = self.r.random()
+        if roll < 0.15:
+            text, columns = 'SELECT DISTINCT %s AS id %s' % (small, body), [('id', 'small')]
+        elif roll < 0.35:
+            over = self.pick(['row_number()', 'rank()', 'count(*)', 'sum(%s)' % small])
+            text = 'SELECT %s.id, %s AS k1, %s OVER (PARTITION BY %s ORDER BY %s.id) AS n1 %s' % (inner, key, over, key, inner, body)
+            columns = [('id', 'small'), ('k1', kind), ('n1', 'int')]
+        else:
+            made = [self.derived_aggregate(scope) for _ in range(self.pick([0, 1, 1, 2, 3]))]
+            text = 'SELECT min(%s.id) AS id, %s AS k1%s %s GROUP BY %s' % (
+                inner, key, ''.join(', %s AS n%d' % (e, i) for i, (e, _) in enumerate(made)), body, key)
+            columns = [('id', 'small'), ('k1', kind)] + [('n%d' % i, k) for i, (_, k) in enumerate(made)]
+            if self.chance(0.3):
+                text += ' HAVING count(*) %s' % self.pick(['> 1', '= 1', '< 5'])
+        if self.chance(0.2):
+            text += ' ORDER BY 1%s LIMIT %d%s' % (self.pick(['', ' DESC', ' NULLS FIRST']), self.pick([3, 20, 100]), self.pick(['', ' OFFSET 2']))
+        return {'table': '(%s)' % text, 'plain': table, 'alias': alias}, {alias: columns}
+
+    def derived_aggregate(self, scope):
+        """An aggregate, perhaps in an expression that an outer join may make NULL, and its class."""
+        column, kind = self.column(scope, ('small', 'int', 'num', 'date', 'zoned'))
+        small, _ = self.column(scope, ('small',))
+        return self.pick([('count(*)', 'int'), ('count(%s)' % column, 'int'), ('%s(%s)' % (self.pick(['min', 'max']), column), kind),
+                          ('sum(%s)' % small, 'int'), ('avg(%s)' % small, 'num'), ('count(*) * 2', 'int'),
+                          ('coalesce(sum(%s), 0)' % small, 'int'), ('count(*) > 1', 'bool'), ('7', 'int'), ("'x'::text", 'text')])
 
     def on(self, left, right, kind, p):
         both = dict(left)
