@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
@@ -298,6 +299,18 @@ native_text_equality(RemoteSql *sql, List *args)
 	return written;
 }
 
+/*
+ * The collation under which text of a column is compared with a value, once, at PostgreSQL: the column's own here, where it takes
+ * different strings for different anywhere and most likely is the one of the column, and its indexes, there. NULL for others.
+ */
+static const char *
+native_collation(RemoteSql *sql, Oid collation)
+{
+	if (!sql->dialect->native)
+		return NULL;
+	return collation == DEFAULT_COLLATION_OID ? "default" : collation == C_COLLATION_OID ? "C" : NULL;
+}
+
 bool
 remote_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, Place place)
 {
@@ -322,6 +335,8 @@ remote_operator(RemoteSql *sql, Oid opno, List *args, Oid collation, Place place
 	if (sql->collation && strcmp(name, "=") == 0 && is_column(sql, linitial(args)) &&
 		is_column(sql, lsecond(args)))
 		return native_text_equality(sql, args);
+	if (strcmp(name, "=") == 0 && native_collation(sql, collation) && remote_parameter(sql, lsecond(args)))
+		return remote_template(sql, psprintf("(%%1 COLLATE \"%s\" = %%2)", native_collation(sql, collation)), name, args, NULL);
 	return remote_template(sql, rule->remote, name, args, NULL);
 }
 
@@ -422,14 +437,15 @@ sql_in(RemoteSql *sql, ScalarArrayOpExpr *expr, Oid type, List *values, Place pl
 {
 	const CkSqlRule *rule = rules_find(sql->dialect, RULE_IN, type, NULL);
 	Oid			equality = expr->useOr ? expr->opno : get_negator(expr->opno);
+	const char *collation = native_collation(sql, expr->inputcollid);
 
 	if (rule == NULL || !OidIsValid(equality) || !remote_ruled_equality(sql->dialect, equality) ||
 		!remote_rule_usable(sql, rule, expr->inputcollid, expr->useOr ? place : PLACE_VALUE))
 		return false;
 	if (!expr->useOr)
 		appendStringInfoString(sql->text, "(NOT ");
-	*written = remote_template(sql, rule->remote ? rule->remote : "(%1 IN (%2))", "in", list_make1(linitial(expr->args)),
-							   values);
+	*written = remote_template(sql, collation ? psprintf("(%%1 COLLATE \"%s\" IN (%%2))", collation) :
+							   rule->remote ? rule->remote : "(%1 IN (%2))", "in", list_make1(linitial(expr->args)), values);
 	if (!expr->useOr)
 		appendStringInfoChar(sql->text, ')');
 	return true;

@@ -16,7 +16,7 @@
 static const CkSqlRule postgres_rules[] = {
 	{"=", "text, text", "(%1 = %2 AND %1 COLLATE \"C\" = %2)", CK_EXACT, CK_ANY_LOCALE,
 	"the first part finds an index of the column's collation, the second is exact where that collation takes different "
-	"strings for equal"},
+	"strings for equal; where the column has the default collation here, or C, it is compared with a value by that alone"},
 	{"=", "bpchar, bpchar", "(%1 = %2 AND %1 COLLATE \"C\" = %2)", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"<>", "text, text", "(%1 COLLATE \"C\" <> %2)", CK_EXACT, CK_ANY_LOCALE, NULL},
 	{"<>", "bpchar, bpchar", "(%1 COLLATE \"C\" <> %2)", CK_EXACT, CK_ANY_LOCALE, NULL},
