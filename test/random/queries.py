@@ -336,14 +336,30 @@ class Queries:
             choices += ['sum(%s)' % column, 'avg(%s)' % column, 'sum(DISTINCT %s)' % column, 'sum(%s)' % self.expression(scope, 'small', 1, p)]
         if kind == 'bool':
             choices += ['bool_and(%s)' % column, 'bool_or(%s)' % column]
+        ids = ', '.join('%s.id' % alias for alias in scope)
         if kind == 'text' and not column.endswith('.x'):
-            ids = ', '.join('%s.id' % alias for alias in scope)
+            other, _ = self.column(scope, GROUPED)
+            order = self.orders(['%s' % other if other.endswith('.xc') or not self.is_text(scope, other) else other + ' COLLATE "C"'])[0]
+            direction = self.orders([''])[0]
             choices += ['string_agg(%s, \',\' ORDER BY %s COLLATE "C", %s)' % (column, column, ids), 'array_agg(%s ORDER BY %s)' % (column, ids),
-                        'max(%s COLLATE "C")' % column]
+                        'max(%s COLLATE "C")' % column, 'string_agg(%s, %s ORDER BY %s, %s)' % (column, self.pick(VALUES['text']), order, ids),
+                        'string_agg(DISTINCT %s COLLATE "C", %s ORDER BY %s COLLATE "C"%s)' % (column, self.pick(["','", "''"]), column,
+                                                                                         direction),
+                        'jsonb_agg(%s ORDER BY %s)' % (column, ids)]
+        if kind in ('small', 'int'):
+            choices += ['bit_and(%s)' % column, 'bit_or(%s)' % column, 'string_agg(%s::text, \'+\' ORDER BY %s, %s)' % (column, column, ids)]
+        if kind in ('small', 'int', 'bool', 'date', 'stamp', 'time'):
+            choices += ['array_agg(DISTINCT %s)' % column, 'array_agg(%s ORDER BY %s)' % (column, ids),
+                        'percentile_disc(0.5) WITHIN GROUP (ORDER BY %s)' % column, 'mode() WITHIN GROUP (ORDER BY %s)' % column]
         text = self.pick(choices)
         if self.chance(0.2):
             text += ' FILTER (WHERE %s)' % self.text(self.condition(scope, 1, p))
         return text
+
+    @staticmethod
+    def is_text(scope, column):
+        alias, name = column.split('.', 1)
+        return dict(scope[alias])[name] in ('text', 'char', 'folded')
 
     def sort_keys(self, scope):
         """Columns to sort a window's rows by, which need not tell all of them apart."""
@@ -452,7 +468,7 @@ class Queries:
     @staticmethod
     def empty(tree):
         return {'from': tree, 'targets': [], 'where': [], 'group': [], 'having': [], 'order': [], 'fixed': [], 'limit': '', 'distinct': '',
-                'set': None, 'settings': [], 'parameters': None, 'outer': ''}
+                'grouping': '%s', 'set': None, 'settings': [], 'parameters': None, 'outer': ''}
 
     def next(self):
         self.names = 0
@@ -515,8 +531,12 @@ class Queries:
         p = query['parameters']
         keys = [self.group_key(scope, p) for _ in range(self.pick([0, 1, 1, 1, 2, 3]))]
         aggregates = [self.aggregate(scope, p) for _ in range(self.pick([1, 1, 2, 3]))]
+        sets = len(keys) > 0 and self.chance(0.15)
+        if sets:
+            keys = sorted(set(keys))
+            query['grouping'] = self.pick(['ROLLUP (%s)', 'CUBE (%s)', 'GROUPING SETS (%s)', 'GROUPING SETS ((%s), ())'])
         query['group'] = keys
-        query['targets'] = keys + aggregates
+        query['targets'] = keys + aggregates + ['grouping(%s)' % ', '.join(keys)] * sets
         if self.chance(0.3):
             compared = self.pick(['count(*) > 1', 'count(*) %% %d = 0' % self.pick([1, 2, 3])])
             query['having'] = [compared]
@@ -524,7 +544,7 @@ class Queries:
                 query['having'].append('%s IS %sNULL' % (self.pick(keys), self.pick(['', 'NOT '])))
         if self.chance(0.5) and keys:
             query['order'] = self.orders([a for a in aggregates if a.startswith(('count', 'sum'))][:1]) if self.chance(0.5) else []
-            query['fixed'] = self.orders(keys)
+            query['fixed'] = self.orders(keys) + ['grouping(%s)' % ', '.join(keys)] * sets
             query['limit'] = self.limit() if self.chance(0.7) else ''
         if self.chance(0.1) and keys and not query['order']:
             query['outer'] = 'SELECT count(*) FROM (%s) AS counted'
@@ -563,7 +583,7 @@ class Queries:
         if query['where']:
             text += ' WHERE ' + ' AND '.join('(%s)' % cls.text(c) for c in query['where'])
         if query['group']:
-            text += ' GROUP BY ' + ', '.join(query['group'])
+            text += ' GROUP BY ' + query['grouping'] % ', '.join(query['group'])
         if query['having']:
             text += ' HAVING ' + ' AND '.join(query['having'])
         if query['set']:
