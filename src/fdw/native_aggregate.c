@@ -92,13 +92,10 @@ is_json_alike(Oid type)
 static bool
 types_fit(Aggref *aggregate, int traits)
 {
-	bool		counts = strcmp(get_func_name(aggregate->aggfnoid), "count") == 0;
+	const char *name = get_func_name(aggregate->aggfnoid);
 	ListCell   *lc;
 
 	if (!value_type_is_native(aggregate->aggtype))
-		return false;
-	/* a distance of intervals is rounded in other ways by other versions */
-	if ((traits & WITHIN) && aggregate->aggtype == INTERVALOID)
 		return false;
 	foreach(lc, aggregate->args)
 	{
@@ -108,7 +105,10 @@ types_fit(Aggref *aggregate, int traits)
 		if (entry->resjunk)
 			continue;
 		/* an aggregate has no declared length, so what is filled up with blanks would lack them */
-		if (type == BPCHAROID && !counts)
+		if (type == BPCHAROID && strcmp(name, "count") != 0)
+			return false;
+		/* what lies between two intervals is rounded in other ways by other versions */
+		if (type == INTERVALOID && strcmp(name, "percentile_cont") == 0)
 			return false;
 		if (((traits & EXACT_ONLY) && is_float(type)) || ((traits & AS_JSON) && !is_json_alike(type)))
 			return false;

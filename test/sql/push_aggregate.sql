@@ -77,6 +77,30 @@ SELECT group_plan('SELECT q.x, b.id FROM (SELECT DISTINCT ON (x) x, id FROM a OR
 SELECT group_plan('SELECT count(*), sum(x), avg(x) FROM a WHERE id < 0');
 SELECT group_plan('SELECT t, count(*), sum(x) FROM a WHERE x = 9 - 5 AND x <> 4 GROUP BY t');
 SELECT group_plan('SELECT count(*) FROM a WHERE id < 0 GROUP BY 1::text');
+-- all of PostgreSQL's aggregates of the usual types, with an order where they see it: whether they are sent
+CREATE FUNCTION group_sends(call text) RETURNS bool LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE format('EXPLAIN (VERBOSE, COSTS OFF) SELECT %s, count(*) FROM grouped.a', call) LOOP
+		IF line ~ 'Relations: Aggregate' THEN
+			RETURN true;
+		END IF;
+	END LOOP;
+	RETURN false;
+END $$;
+WITH argument(type, value) AS (VALUES ('int2'::regtype, 'x::int2'), ('int4', 'x'), ('int8', 'x::int8'), ('numeric', 'n'), ('float4', 'f::float4'),
+		('float8', 'f'), ('bool', 'b'), ('date', 'd'), ('text', 'c'), ('bpchar', 'k'), ('timestamp', 'd::timestamp'), ('"any"', 'x'),
+		('interval', '(d::timestamp - ''2024-01-01''::timestamp)'), ('anyelement', 'd'), ('anynonarray', 'c'), ('anyarray', 'ARRAY[x]')),
+	called(name, call) AS (SELECT proname, format(CASE WHEN aggkind <> 'n' THEN '%s(%s) WITHIN GROUP (ORDER BY %s)'
+			WHEN proname ~ '(string|array|json.?|object)_agg$' THEN '%s(%s%s ORDER BY id)' ELSE '%s(%s%s)' END, proname,
+			CASE aggkind WHEN 'h' THEN '1' WHEN 'o' THEN CASE proargtypes[0] WHEN 'float8'::regtype THEN '0.5' WHEN 'float8[]'::regtype THEN 'ARRAY[0.5]'
+				ELSE '' END END, CASE WHEN pronargs = 0 THEN '*' ELSE (SELECT string_agg(value, ', ' ORDER BY o)
+					FROM unnest(proargtypes) WITH ORDINALITY AS l(t, o) JOIN argument ON type = t WHERE aggkind <> 'o' OR o > aggnumdirectargs) END)
+		FROM pg_aggregate JOIN pg_proc AS p ON p.oid = aggfnoid WHERE p.oid < 16384 AND proname !~ '^json.*(strict|unique)|any_value' AND
+			(SELECT bool_and(EXISTS (SELECT FROM argument WHERE type = t)) FROM unnest(proargtypes) WITH ORDINALITY AS l(t, o)
+				WHERE aggkind <> 'o' OR o > aggnumdirectargs) IS NOT FALSE)
+SELECT group_sends(call) AS sent, string_agg(DISTINCT call, ' ' ORDER BY call) FROM called GROUP BY 1 ORDER BY 1;
 -- what is checked here for groups that are made there
 SELECT group_plan('SELECT x, count(*) FROM a GROUP BY x HAVING sum(id)::text ~ ''9''');
 SELECT group_plan('SELECT x, count(*) FROM a GROUP BY x HAVING count(*) > (SELECT min(y) FROM b)');
@@ -137,5 +161,5 @@ SET client_min_messages = warning;
 DROP SCHEMA grouped CASCADE;
 DROP SERVER group_loop CASCADE;
 DROP SCHEMA group_source CASCADE;
-DROP FUNCTION group_plan, group_leak;
+DROP FUNCTION group_plan, group_leak, group_sends;
 DROP ROLE group_user;
