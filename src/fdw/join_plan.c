@@ -53,6 +53,18 @@ is_condition(JoinType type)
 	return type == JOIN_SEMI || type == JOIN_ANTI;
 }
 
+/* True where a condition without columns decides over all rows of a side: it has its place above the scan of that alone. */
+static bool
+has_gate(const RelPlan *side)
+{
+	ListCell   *lc;
+
+	foreach(lc, side->local)
+		if (lfirst_node(RestrictInfo, lc)->pseudoconstant)
+			return true;
+	return false;
+}
+
 /* True where the join is one of plain columns, which come from the tables of from, by conditions that have to do with it. */
 static bool
 is_plain(PlannerInfo *root, RelOptInfo *joinrel, Relids from, List *restrictions)
@@ -215,7 +227,7 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 	Relids		visible;
 
 	if (left == NULL || right == NULL || !left->has_sql || left->table.sql != right->table.sql || fdw_has_settings(left) ||
-		fdw_has_settings(right))
+		fdw_has_settings(right) || has_gate(left) || has_gate(right))
 		return;
 	if (joinrel->fdw_private)
 	{

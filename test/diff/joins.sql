@@ -166,3 +166,9 @@ SELECT h.id FROM here AS h WHERE h.k4 = ANY (SELECT t_id FROM u WHERE u.amount >
 SELECT h.id FROM here AS h WHERE (h.k4, h.ks) IN (SELECT id, x FROM t);
 SELECT a.id FROM t AS a WHERE a.i4 > (SELECT avg(b.i4) FROM t AS b WHERE b.b = a.b) AND a.id < 60;
 SELECT t.id, w.id, w.w FROM t LEFT JOIN words AS w ON w.id = t.i2 AND w.id = 42 AND w.id = 43 ORDER BY t.id;
+
+-- a condition without columns, over one side of an inner join that an outer join is around
+
+SELECT t.id, q.id, q.x FROM t LEFT JOIN ((SELECT * FROM u WHERE now() < '2000-01-01') AS v JOIN (SELECT id AS x FROM t) AS w ON w.x = v.t_id) AS q ON q.t_id = t.id WHERE t.id < 60;
+SELECT t.id, q.id, q.x FROM t LEFT JOIN ((SELECT * FROM u WHERE now() > '2000-01-01') AS v JOIN (SELECT id AS x FROM t) AS w ON w.x = v.t_id) AS q ON q.t_id = t.id WHERE t.id < 60;
+SELECT t.id, q.t_id FROM t LEFT JOIN ((SELECT t_id, count(*) FROM u GROUP BY t_id HAVING now() < '2000-01-01') AS v JOIN (SELECT id AS x FROM t) AS w ON w.x = v.t_id) AS q ON q.t_id = t.id WHERE t.id < 60;

@@ -43,6 +43,8 @@ SELECT push_plan('SELECT a.id, c.id FROM a LEFT JOIN (a AS c JOIN b ON c.id = b.
 -- a condition that only PostgreSQL here can answer: in an inner join it is checked here, an outer one stays here
 SELECT push_plan('SELECT a.id, b.id FROM a JOIN b ON a.id = b.a_id WHERE (a.x + b.y)::text ~* ''1''');
 SELECT push_plan('SELECT count(*) FROM a LEFT JOIN b ON a.id = b.a_id AND (a.x + b.y)::text ~* ''1''');
+-- a condition without columns, over one side
+SELECT push_plan('SELECT a.id, q.id FROM a LEFT JOIN ((SELECT * FROM b WHERE now() < ''2000-01-01'') AS b JOIN (SELECT id AS x FROM a) AS c ON c.x = b.a_id) AS q ON q.a_id = a.id');
 -- a parameter
 PREPARE push_param(int) AS SELECT count(*) FROM push.a JOIN push.b ON a.id = b.a_id WHERE a.x = $1;
 SET plan_cache_mode = force_generic_plan;
