@@ -30,14 +30,15 @@ find_rows(PlannerInfo *root)
 {
 	Query	   *parse = root->parse;
 
-	if (parse->commandType != CMD_SELECT || parse->setOperations || parse->hasTargetSRFs ||
-		parse->rowMarks || parse->hasDistinctOn || root->qual_security_level > 0)
+	/* DISTINCT ON has the order already that a LIMIT would write */
+	if (parse->commandType != CMD_SELECT || parse->setOperations || parse->hasTargetSRFs || parse->rowMarks ||
+		(parse->hasDistinctOn && (parse->limitCount || parse->limitOffset)) || root->qual_security_level > 0)
 		return NULL;
 	if (parse->distinctClause)
 		return fetch_upper_rel(root, UPPERREL_DISTINCT, NULL);
 	if (parse->hasWindowFuncs)
 		return fetch_upper_rel(root, UPPERREL_WINDOW, NULL);
-	if (parse->groupClause || parse->hasAggs || root->hasHavingQual)
+	if (parse->groupClause || parse->groupingSets || parse->hasAggs || root->hasHavingQual)
 		return fetch_upper_rel(root, UPPERREL_GROUP_AGG, NULL);
 	if (bms_membership(root->all_baserels) == BMS_SINGLETON)
 		return root->simple_rel_array[bms_singleton_member(root->all_baserels)];

@@ -66,6 +66,11 @@ fdw_write_distinct_on(RemoteSql *sql, RelPlan *plan)
 	{
 		appendStringInfoString(sql->text, lc == list_head(plan->group->keys) ? ") " : ", ");
 		fdw_column(sql, lfirst(lc), false);
+		if (sql->derived)
+		{
+			appendStringInfoString(sql->text, " AS ");
+			remote_column_alias(sql, foreach_current_index(lc) + 1);
+		}
 	}
 	appendStringInfoString(sql->text, " FROM ");
 	fdw_from(sql, plan->input);

@@ -168,6 +168,17 @@ SELECT here.id, t.id, g.n FROM here JOIN (t JOIN (SELECT t_id, count(*) AS n FRO
 SELECT t.id, g.n FROM t JOIN (SELECT t_id, count(*) AS n FROM u GROUP BY t_id) AS g ON g.t_id = t.id UNION ALL SELECT g.n, g.i2 FROM (SELECT i2, count(*) AS n FROM t GROUP BY i2) AS g;
 SELECT s.k, sum(s.n) FROM (SELECT g.n AS k, 1 AS n FROM t JOIN (SELECT t_id, count(*) AS n FROM u GROUP BY t_id) AS g ON g.t_id = t.id UNION ALL SELECT 2, 2) AS s GROUP BY s.k;
 
+-- ordered aggregates, grouping sets and DISTINCT ON
+
+SELECT count(*) FROM (SELECT 1 AS one FROM t GROUP BY ()) AS q JOIN u ON u.id = q.one;
+SELECT q.i2, q.s, u.note FROM (SELECT DISTINCT ON (i2) i2, id, s FROM t ORDER BY i2, m DESC, id) AS q JOIN u ON u.t_id = q.id;
+SELECT q.k, count(*), sum(q.id) FROM (SELECT DISTINCT ON (xc) xc, i2 % 3 AS k, id FROM t WHERE i4 > 0 ORDER BY xc, i4 DESC, id) AS q GROUP BY q.k;
+SELECT u.id, q.v, q.a FROM (SELECT i2, string_agg(s, ',' ORDER BY id) AS v, array_agg(id ORDER BY id DESC) AS a FROM t GROUP BY i2) AS q JOIN u ON u.t_id = q.i2;
+SELECT q.v, length(q.v), count(*) FROM (SELECT i2, string_agg(xc, ',' ORDER BY id) AS v FROM t GROUP BY i2) AS q LEFT JOIN u ON u.t_id = q.i2 WHERE q.v <> 'a' GROUP BY q.v;
+SELECT q.b, q.i2, q.n, u.id FROM (SELECT b, i2, grouping(i2) AS g, count(*) AS n FROM t GROUP BY ROLLUP (b, i2)) AS q JOIN u ON u.t_id = q.n WHERE q.g = 0 OR q.i2 IS NULL;
+SELECT u.id, q.m FROM (SELECT i2, percentile_disc(0.5) WITHIN GROUP (ORDER BY i4) AS m FROM t GROUP BY CUBE (i2)) AS q JOIN u ON u.t_id = q.i2;
+SELECT u.id, q.id, q.i2 FROM (SELECT DISTINCT ON (i2) i2, id FROM t ORDER BY i2, id LIMIT 3) AS q JOIN u ON u.t_id = q.id;
+
 -- errors within
 
 SELECT t.id, g.n FROM t JOIN (SELECT t_id, sum(100 / amount) AS n FROM u GROUP BY t_id) AS g ON g.t_id = t.id;
