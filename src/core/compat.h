@@ -93,7 +93,7 @@ compat_foreign_join_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost s
 /* 18 marks keys that a grouping set may lack, as an outer join marks columns: they are not told from those of a join yet */
 #define COMPAT_GROUPING_SETS (PG_VERSION_NUM < 180000)
 
-/* EXPLAIN of 18 fails where a window function has no WindowAgg below it */
+/* EXPLAIN of 18 fails where a window function's node is none of a WindowAgg */
 #define COMPAT_SHOWS_WINDOWS (PG_VERSION_NUM < 180000)
 
 /* The conditions that what computes these window functions has to filter by, since nothing above does */

@@ -101,7 +101,8 @@ column_name(ForeignScanState *node, Expr *expr)
 			strVal(list_nth(rte->eref->colnames, ((Var *) expr)->varattno - 1));
 	}
 	return IsA(expr, Aggref) ? get_func_name(((Aggref *) expr)->aggfnoid) :
-		IsA(expr, WindowFunc) ? get_func_name(((WindowFunc *) expr)->winfnoid) : "?column?";
+		IsA(expr, WindowFunc) ? get_func_name(((WindowFunc *) expr)->winfnoid) :
+		IsA(expr, FuncExpr) ? get_func_name(((FuncExpr *) expr)->funcid) : "?column?";
 }
 
 /* What a join or a grouping reads: columns of several tables. Each of them must still be open to its owner. */
@@ -202,6 +203,8 @@ fdw_begin(ForeignScanState *node, int eflags)
 	int			i = 0;
 
 	node->fdw_state = state;
+	if (!COMPAT_SHOWS_WINDOWS)
+		fdw_show_window(plan);
 	state->sql = private_string(plan, PRIVATE_SQL);
 	state->unfiltered_sql = private_string(plan, PRIVATE_UNFILTERED_SQL);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)

@@ -117,6 +117,9 @@ extern bool fdw_write_distinct_on(RemoteSql *sql, RelPlan *plan);
 extern void fdw_window_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output);
 /* fdw_write_upper() for a plan that was made there. */
 extern bool fdw_write_window(RemoteSql *sql, RelPlan *plan);
+/* Makes such a plan one that EXPLAIN can show where it looks for a WindowAgg: what the source computes is written as plain calls.
+ * It is done to the plan itself, which only its copies and later executions share with this one. */
+extern void fdw_show_window(ForeignScan *plan);
 extern ForeignScan *fdw_plan_group(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist, Plan *outer_plan);
 /* True for tables that are read in a way of their own: other than their server's. */
 extern bool fdw_has_settings(const RelPlan *plan);

@@ -245,7 +245,8 @@ consider_lookup_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, 
 	/* a table that is known to give no rows has no plan */
 	if (plan == NULL || !plan->has_sql || plan->once || (IS_OUTER_JOIN(type) && has_placeholders(inner)) ||
 		has_pseudoconstant(extra->restrictlist) || has_pseudoconstant(inner->baserestrictinfo) ||
-		!compat_nulling_is_plain(extra->sjinfo, joinrel->relids, nulling) || !find_key(root, outer, inner, extra->restrictlist, &key))
+		!compat_nulling_is_plain(extra->sjinfo, joinrel->relids, nulling) ||
+		!find_key(root, outer, inner, extra->restrictlist, &key))
 		return;
 
 	matches = Min(plan->sent_rows, outer_path->rows * rows_per_key(root, inner, key.inner, plan->sent_rows));

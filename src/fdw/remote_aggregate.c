@@ -310,22 +310,32 @@ write_aggregate(RemoteSql *sql, Aggref *aggregate, Oid function)
 	return written;
 }
 
-bool
-remote_window_aggregate(RemoteSql *sql, WindowFunc *function, Oid aggregate_function)
+Aggref *
+remote_aggregate_of(WindowFunc *function)
 {
 	Aggref	   *aggregate = makeNode(Aggref);
 	ListCell   *lc;
 
 	aggregate->aggfnoid = function->winfnoid;
 	aggregate->aggtype = function->wintype;
+	aggregate->aggcollid = function->wincollid;
 	aggregate->inputcollid = function->inputcollid;
 	aggregate->aggfilter = function->aggfilter;
 	aggregate->aggstar = function->winstar;
 	aggregate->aggkind = AGGKIND_NORMAL;
 	aggregate->aggsplit = AGGSPLIT_SIMPLE;
 	foreach(lc, function->args)
+	{
+		aggregate->aggargtypes = lappend_oid(aggregate->aggargtypes, exprType(lfirst(lc)));
 		aggregate->args = lappend(aggregate->args, makeTargetEntry(lfirst(lc), list_length(aggregate->args) + 1, NULL, false));
-	return write_aggregate(sql, aggregate, aggregate_function);
+	}
+	return aggregate;
+}
+
+bool
+remote_window_aggregate(RemoteSql *sql, WindowFunc *function, Oid aggregate_function)
+{
+	return write_aggregate(sql, remote_aggregate_of(function), aggregate_function);
 }
 
 /* PostgreSQL's own aggregate of that name and argument. */

@@ -130,6 +130,8 @@ extern const char *remote_value_template(RemoteSql *sql, Node *value);
 extern bool remote_window(RemoteSql *sql, WindowFunc *function, Oid aggregate_function);
 /* The same for an aggregate; sql->over is given. */
 extern bool remote_window_aggregate(RemoteSql *sql, WindowFunc *function, Oid aggregate_function);
+/* An aggregate that is a window function, without its window. */
+extern Aggref *remote_aggregate_of(WindowFunc *function);
 extern WindowClause *remote_window_clause(PlannerInfo *root, WindowFunc *function);
 /* True where the result depends on the order of rows that the window's order takes for equal. */
 extern bool remote_window_sees_order(WindowFunc *function, WindowClause *clause);

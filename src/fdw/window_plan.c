@@ -199,7 +199,7 @@ fdw_window_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output)
 	StringInfoData scratch;
 	RemoteSql	sql;
 
-	if (!COMPAT_SHOWS_WINDOWS || !(plan->table.sql->windows & CK_WINDOWS) || parse->groupClause != NIL ||
+	if (!(plan->table.sql->windows & CK_WINDOWS) || parse->groupClause != NIL ||
 		parse->groupingSets != NIL || parse->hasAggs || parse->havingQual || parse->hasTargetSRFs || parse->rowMarks != NIL ||
 		collect_walker((Node *) target->exprs, &exprs))
 		return;
@@ -231,4 +231,26 @@ bool
 fdw_write_window(RemoteSql *sql, RelPlan *plan)
 {
 	return write_request(sql, plan);
+}
+
+void
+fdw_show_window(ForeignScan *plan)
+{
+	MemoryContext caller = MemoryContextSwitchTo(GetMemoryChunkContext(plan));
+	ListCell   *lc;
+
+	foreach(lc, plan->fdw_scan_tlist)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, lc);
+		WindowFunc *function = (WindowFunc *) entry->expr;
+
+		if (!IsA(function, WindowFunc))
+			continue;
+		if (function->winagg)
+			entry->expr = (Expr *) remote_aggregate_of(function);
+		else
+			entry->expr = (Expr *) makeFuncExpr(function->winfnoid, function->wintype, function->args, function->wincollid,
+												function->inputcollid, COERCE_EXPLICIT_CALL);
+	}
+	MemoryContextSwitchTo(caller);
 }
