@@ -9,7 +9,7 @@
 #   make docs           writes the lists of docs/pushdown.md
 #   make asan           the suites with the address and undefined-behaviour sanitizers
 #   make valgrind       a short suite under valgrind
-#   make test-versions  PostgreSQL 15, 17 and 18, and MySQL 9, in chroots (needs root)
+#   make test-versions  PostgreSQL 14 to 18, and MySQL 9, in chroots (needs root)
 
 SUITES ?=
 

@@ -236,10 +236,11 @@ fdw_parallel_join(ForeignScanState *node, shm_toc *toc, void *coordinate)
 void
 fdw_shutdown(ForeignScanState *node)
 {
-	ParallelScan *parallel = fdw_parallel(node);
+	ParallelScan *parallel;
 	ScanFigures *figures;
 
-	if (parallel == NULL || !IsParallelWorker())
+	/* elsewhere it may be a change that the source makes, which has another state */
+	if (!IsParallelWorker() || (parallel = fdw_parallel(node)) == NULL)
 		return;
 	figures = fdw_figures(node);
 	pg_atomic_fetch_add_u64(&parallel->shared->rows, figures->rows);

@@ -15,7 +15,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 : "${CK_CACHE:=${XDG_CACHE_HOME:-$HOME/.cache}/connkit}"
-: "${CK_VERSIONS_SUITES:=header sql pgtap contract diff isolation t}"
+: "${CK_VERSIONS_SUITES:=header sql pgtap contract writes rules random diff isolation t}"
 
 [ "$(id -u)" = 0 ] || ck_die "needs root"
 [ $# -gt 0 ] || set -- 14 16 bookworm trixie sid
