@@ -9,7 +9,7 @@ mkdir -p "$work"
 case_collation()
 {
 	ck_mysql mysql -N -e "SELECT COLLATION_NAME FROM information_schema.COLLATIONS
-		WHERE COLLATION_NAME IN ('uca1400_as_ci', 'utf8mb4_0900_as_ci')" | sed 's/^uca/utf8mb4_uca/'
+		WHERE COLLATION_NAME IN ('uca1400_as_ci', 'utf8mb4_0900_as_ci') ORDER BY 1 LIMIT 1" | sed 's/^uca/utf8mb4_uca/'
 }
 
 # The collations of a source in a setting, for :one, :two and :three in the files that make its tables: source, setting.

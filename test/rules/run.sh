@@ -29,6 +29,9 @@ at_postgres()
 
 at_mysql()
 {
+	# MySQL calls products and quotients that are the least bigint out of range
+	[[ $(ck_mysql mysql -Ne 'SELECT version()') == *MariaDB* ]] ||
+		ck_psql "$1" -c 'UPDATE near.v SET int8 = 7 WHERE int8 IN (-9223372036854775808, 4294967296)' || return
 	{ cat "$here/mysql.sql" && ck_psql "$1" -At -v source=mysql -f "$CK_TOP/test/diff/literals.sql"; } >"$work/mysql.sql"
 	[ "$zero_date" = error ] || cat "$here/mysql.zero_date.sql" >>"$work/mysql.sql"
 	ck_mysql mysql -e "DROP DATABASE IF EXISTS $1; CREATE DATABASE $1" && ck_mysql "$1" <"$work/mysql.sql" &&
