@@ -63,6 +63,10 @@ SELECT t.id, g.t_id FROM t LEFT JOIN (SELECT DISTINCT t_id FROM u WHERE amount >
 SELECT count(*) FROM (SELECT DISTINCT t_id, kd FROM u) AS g JOIN (SELECT DISTINCT d FROM t) AS h ON g.kd = h.d;
 SELECT t.id FROM t JOIN (SELECT DISTINCT k8 / 2 AS h FROM u) AS g ON g.h = t.i8;
 
+SELECT t.id, g.id FROM t JOIN (SELECT DISTINCT ON (t_id) t_id, id FROM u ORDER BY t_id, id DESC) AS g ON g.t_id = t.id;
+SELECT t.id, g.id, g.ks FROM t LEFT JOIN (SELECT DISTINCT ON (t_id) t_id, id, ks || 'x' AS ks FROM u ORDER BY t_id, amount DESC, id) AS g ON g.t_id = t.id WHERE t.id < 90;
+SELECT t.id, g.id FROM t JOIN (SELECT DISTINCT ON (t_id) t_id, id FROM u ORDER BY t_id, id DESC LIMIT 9) AS g ON g.t_id = t.id;
+
 -- IN and EXISTS with groups
 
 SELECT t.id FROM t WHERE t.id IN (SELECT t_id FROM u GROUP BY t_id HAVING count(*) > 1);
@@ -152,7 +156,6 @@ SELECT t.id, g FROM t JOIN (SELECT t_id, count(*) AS n FROM u GROUP BY t_id) AS 
 SELECT t.id, g IS NULL FROM t LEFT JOIN (SELECT t_id, count(*) AS n FROM u GROUP BY t_id) AS g ON g.t_id = t.id WHERE t.id < 60;
 SELECT t.id, g.n FROM t JOIN (SELECT t_id, count(*) + (random() * 0)::int AS n FROM u GROUP BY t_id) AS g ON g.t_id = t.id;
 SELECT t.id, g.n FROM t JOIN (SELECT t_id, count(*) AS n FROM u GROUP BY t_id UNION ALL SELECT id, 0 FROM t) AS g ON g.t_id = t.id;
-SELECT t.id, g.id FROM t JOIN (SELECT DISTINCT ON (t_id) t_id, id FROM u ORDER BY t_id, id DESC) AS g ON g.t_id = t.id;
 SELECT t.id, g.n FROM t JOIN (SELECT t_id, kd, count(*) AS n FROM u GROUP BY GROUPING SETS ((t_id), (kd))) AS g ON g.t_id = t.id;
 SELECT t.id, g.v FROM t JOIN (SELECT t_id, generate_series(1, 2) AS v FROM u GROUP BY t_id) AS g ON g.t_id = t.id;
 SELECT t.id, g.names FROM t JOIN (SELECT t_id, array_agg(id ORDER BY id) AS names FROM u GROUP BY t_id) AS g ON g.t_id = t.id;
