@@ -18,7 +18,7 @@ typedef struct RemoteSql
 	Relids		relids;			/* of the foreign tables that are asked; what holds none of their columns is an argument */
 	Relids		visible;		/* those of them whose columns the rows have: not what semi and anti joins only look into */
 	bool		qualified;		/* columns are written with the aliases of their tables */
-	Index		derived;		/* the number of the derived table that this is the request of, whose columns all have names; or 0 */
+	Index		derived;		/* the derived table that this is the request of, whose columns all have names; or 0 */
 	StringInfo	text;
 	List	   *params;			/* expressions whose values travel as arguments */
 	List	   *places;			/* IntList: for each placeholder the 1-based index in params */
