@@ -109,7 +109,7 @@ SELECT group_plan('SELECT b.id, q.n FROM b JOIN (SELECT x, count(*) AS n FROM a 
 SELECT group_plan('SELECT b.id, (SELECT sum(n) FROM a WHERE a.id = b.a_id) FROM b');
 -- conditions that only PostgreSQL here can answer, functions, orders and types: these are done here
 SELECT group_plan('SELECT x, count(*) FROM a WHERE t ~ ''1'' GROUP BY x');
-SELECT group_plan('SELECT x, string_agg(t, '','') FROM a WHERE x = 1 AND id < 9 GROUP BY x');
+SELECT group_plan('SELECT string_agg(t, '',''), array_agg(id), jsonb_agg(x) FROM a');
 SELECT group_plan('SELECT x, string_agg(c, '','' ORDER BY t, id) FROM a GROUP BY x');
 SELECT group_plan('SELECT array_agg(k ORDER BY id), array_agg(DISTINCT t) FROM a');
 SELECT group_plan('SELECT json_agg(f ORDER BY id) FROM a');
