@@ -262,6 +262,16 @@ scan_fail(SourceScan *scan, CkStatus status)
 	session_raise(session, status);
 }
 
+/* True where the source does not give the scan a lock, which is no error for who only tries. */
+static bool
+scan_is_refused(SourceScan *scan, CkStatus status)
+{
+	if (!scan->tried || scan->session->interrupt || status != CK_ERR_BUSY || strcmp(scan->session->sqlstate, "55P03") != 0)
+		return false;
+	scan->refused = scan->ended = true;
+	return true;
+}
+
 /* What a scan of these flags wants a session for. */
 static SessionUse
 scan_use(const SourceScan *scan)
@@ -311,8 +321,11 @@ scan_open(SourceScan *scan)
 
 	if (scan->session == NULL)
 	{
-		if (scan->snapshot)
-			session_import(scan->serverid, scan->userid, scan->snapshot);
+		if (scan->snapshot && !session_import(scan->serverid, scan->userid, scan->snapshot, scan->tried))
+		{
+			scan->refused = scan->ended = true;
+			return;
+		}
 		scan->session = scan->alone ? session_get_alone(scan->serverid, scan->userid) :
 			session_get(scan->serverid, scan->userid, scan_use(scan));
 		scan->pub.session = &scan->session->pub;
@@ -336,7 +349,7 @@ scan_open(SourceScan *scan)
 		scan_clear_state(scan, connector);
 		scan_open(scan);
 	}
-	else if (status != CK_OK)
+	else if (status != CK_OK && !scan_is_refused(scan, status))
 		scan_fail(scan, status);
 }
 
@@ -530,6 +543,8 @@ scan_fetch(SourceScan *scan)
 		INSTR_TIME_SET_CURRENT(begin);
 	if (!scan->open)
 		scan_open(scan);
+	if (scan->refused)
+		return false;
 	for (uint32 i = 0; i < scan->row.ncolumns; i++)
 		scan->row.values[i].type = CK_NULL;
 	scan->row.misfit = 0;
@@ -548,7 +563,7 @@ scan_fetch(SourceScan *scan)
 			scan_check_limits(scan);
 		return true;
 	}
-	if (status != CK_END)
+	if (status != CK_END && !scan_is_refused(scan, status))
 		scan_fail(scan, status);
 	scan_log_end(scan, 0);
 	scan->session->proven = true;
@@ -702,6 +717,15 @@ scan_change(SourceScan *scan, const CkValue *args, int nargs)
 {
 	scan_change_begin(scan, args, nargs);
 	return scan_change_end(scan);
+}
+
+bool
+scan_try(SourceScan *scan)
+{
+	scan->tried = true;
+	while (scan_fetch(scan))
+		CHECK_FOR_INTERRUPTS();
+	return !scan->refused;
 }
 
 /* Forgets the spool. */

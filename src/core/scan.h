@@ -32,6 +32,8 @@ typedef struct SourceScan
 	uint64		max_rows;		/* that may be received; PG_UINT64_MAX: no limit */
 	uint64		max_bytes;
 	Session    *session;		/* while open */
+	bool		tried;			/* a lock, or a connection, that is not to be had is no error: scan_try() */
+	bool		refused;		/* that was so */
 	bool		failed;			/* spooling it failed: rows are lost, and it must not be read on */
 	ResourceOwner owner;		/* of the query that reads, for the spool's files */
 	bool		open;			/* scan_open was called, scan_close not yet */
@@ -114,6 +116,10 @@ extern int64 scan_change(SourceScan *scan, const CkValue *args, int nargs);
 /* The same in two: the source works at the change that was begun, while the caller does something else; args may go. */
 extern void scan_change_begin(SourceScan *scan, const CkValue *args, int nargs);
 extern int64 scan_change_end(SourceScan *scan);
+
+/* Reads a scan to its end, and forgets its rows; false where the source has no connection left for it, or does not give it the
+ * lock that it needs. */
+extern bool scan_try(SourceScan *scan);
 
 /* Ends the scan, stops the source's work on it, and frees it. */
 extern void scan_end(SourceScan *scan);

@@ -506,8 +506,8 @@ session_export(Oid serverid, Oid userid, char *name)
 	return !session->lost && session_name_snapshot(session, name);
 }
 
-void
-session_import(Oid serverid, Oid userid, const char *name)
+bool
+session_import(Oid serverid, Oid userid, const char *name, bool may_fail)
 {
 	Session    *session = session_first(serverid, userid);
 	CkStatus	status;
@@ -518,11 +518,16 @@ session_import(Oid serverid, Oid userid, const char *name)
 				 errmsg("source \"%s\" was read by a parallel worker in a snapshot of the worker's own", session->pub.source),
 				 errhint("Functions that read sources should be PARALLEL RESTRICTED or PARALLEL UNSAFE.")));
 	if (session)
-		return;
-	session = session_idle(serverid, userid, false);
+		return true;
+	session = session_idle(serverid, userid, may_fail);
+	if (session == NULL)
+		return false;
+	session->pub.helps = true;
 	status = session_begin(session, name, true);
+	session->pub.helps = false;
 	if (status != CK_OK)
 		session_raise(session, status);
+	return true;
 }
 
 bool

@@ -134,8 +134,9 @@ extern Session *session_get_alone(Oid serverid, Oid userid);
  * of SESSION_SNAPSHOT_SIZE. False where it cannot be shared now. */
 #define SESSION_SNAPSHOT_SIZE 128
 extern bool session_export(Oid serverid, Oid userid, char *name);
-/* Has this transaction, of a parallel worker, read the source in the snapshot of that name. */
-extern void session_import(Oid serverid, Oid userid, const char *name);
+/* Has this transaction, of a parallel worker, read the source in the snapshot of that name. With may_fail, false where no
+ * connection is to be had. */
+extern bool session_import(Oid serverid, Oid userid, const char *name, bool may_fail);
 
 /* True where a scan could run now without another one being read ahead. */
 extern bool session_is_free(Oid serverid, Oid userid, bool share);

@@ -639,6 +639,8 @@ fdw_end(ForeignScanState *node)
 {
 	TableScan  *state = node->fdw_state;
 
+	if (state && state->parallel)
+		fdw_parallel_over(state->parallel);
 	if (state)
 		state_end_scan(state);
 }

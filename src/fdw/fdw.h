@@ -192,6 +192,8 @@ extern void fdw_shutdown(ForeignScanState *node);
 /* Takes the next part for this process: *condition, empty where it is all of the table, is valid until the next call. False:
  * all parts are taken. */
 extern bool fdw_next_part(ParallelScan *parallel, const char **condition);
+/* The leader wants no more rows. */
+extern void fdw_parallel_over(ParallelScan *parallel);
 
 /* For parallel.c: the table of a scan, the parallel scan that it takes part in or NULL, and what it has done up to now. */
 typedef struct ScanFigures

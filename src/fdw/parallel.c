@@ -4,6 +4,9 @@
  * Only such a scan may run in a worker: any other would read in another snapshot than the leader. The leader asks the source how
  * many blocks the table has, and has it name the snapshot of its transaction. The blocks are dealt out in parts, of which the
  * last one has no end. Who takes a part reads it to its end: where there are no parts left, everything is read, or being read.
+ *
+ * A worker that cannot read, since somebody waits to lock the table behind the leader, takes no part. It may not end before all are
+ * taken: nodes above would take that for the end of the table.
  */
 #include "postgres.h"
 
@@ -15,6 +18,9 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
+#include "storage/latch.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 #include "compat.h"
 #include "fdw.h"
@@ -26,6 +32,9 @@
 /* Parts for each process, so that they end at about the same time; and the least blocks of a part. */
 #define PARTS_PER_PROCESS 8
 #define MIN_BLOCKS 128
+/* Milliseconds that a worker which cannot read waits for others to take a part, and between two looks. */
+#define WAIT_MS 30000
+#define LOOK_MS 10
 /* What a connection of a worker's own costs, in the planner's unit. */
 #define CONNECT_COST 100.0
 
@@ -35,6 +44,7 @@ typedef struct ParallelState
 	uint32		nparts;
 	uint32		part_blocks;
 	pg_atomic_uint32 next;		/* part to be taken next */
+	pg_atomic_uint32 over;		/* 1: the leader wants no more rows */
 	/* what the workers have done, for EXPLAIN ANALYZE */
 	pg_atomic_uint64 rows;
 	pg_atomic_uint64 bytes;
@@ -47,6 +57,7 @@ struct ParallelScan
 {
 	ParallelState *shared;
 	const RemoteTable *table;
+	bool		tried;			/* a worker knows that it can read the table */
 	StringInfoData condition;
 };
 
@@ -204,6 +215,7 @@ fdw_parallel_begin(ForeignScanState *node, ParallelContext *pcxt, void *coordina
 
 	memset(shared, 0, sizeof(*shared));
 	pg_atomic_init_u32(&shared->next, 0);
+	pg_atomic_init_u32(&shared->over, 0);
 	pg_atomic_init_u64(&shared->rows, 0);
 	pg_atomic_init_u64(&shared->bytes, 0);
 	pg_atomic_init_u64(&shared->round_trips, 0);
@@ -225,6 +237,7 @@ void
 fdw_parallel_begin_again(ForeignScanState *node, ParallelContext *pcxt, void *coordinate)
 {
 	pg_atomic_write_u32(&((ParallelState *) coordinate)->next, 0);
+	pg_atomic_write_u32(&((ParallelState *) coordinate)->over, 0);
 }
 
 void
@@ -234,13 +247,23 @@ fdw_parallel_join(ForeignScanState *node, shm_toc *toc, void *coordinate)
 }
 
 void
+fdw_parallel_over(ParallelScan *parallel)
+{
+	if (!IsParallelWorker())
+		pg_atomic_write_u32(&parallel->shared->over, 1);
+}
+
+void
 fdw_shutdown(ForeignScanState *node)
 {
-	ParallelScan *parallel;
+	/* a change that the source makes has another state */
+	ParallelScan *parallel = ((ForeignScan *) node->ss.ps.plan)->operation == CMD_SELECT ? fdw_parallel(node) : NULL;
 	ScanFigures *figures;
 
-	/* elsewhere it may be a change that the source makes, which has another state */
-	if (!IsParallelWorker() || (parallel = fdw_parallel(node)) == NULL)
+	if (parallel == NULL)
+		return;
+	fdw_parallel_over(parallel);
+	if (!IsParallelWorker())
 		return;
 	figures = fdw_figures(node);
 	pg_atomic_fetch_add_u64(&parallel->shared->rows, figures->rows);
@@ -259,6 +282,55 @@ append_condition(StringInfo text, const char *condition, uint32 block)
 	appendStringInfo(text, "%.*s%u%s", (int) (mark - condition), condition, block, mark + 2);
 }
 
+/* Reads no row of the table, but takes the lock that reading takes; false where that is not to be had. */
+static bool
+try_table(ParallelScan *parallel)
+{
+	const RemoteTable *table = parallel->table;
+	StringInfoData text;
+	SourceScan *scan;
+	bool		granted;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, "SELECT");
+	remote_select_list(&text, table, NIL);
+	appendStringInfoString(&text, " FROM ");
+	remote_from(&text, table, 0);
+	appendStringInfoString(&text, " WHERE 1 = 0");
+	scan = scan_new(table->serverid, table->userid, table->options, text.data, 0, NULL, NULL, NULL, NULL, 0);
+	scan->snapshot = parallel->shared->snapshot;
+	granted = scan_try(scan);
+	scan_end(scan);
+	return granted;
+}
+
+/* Waits until others have taken all parts, or no rows are wanted any more. ERROR where nobody takes any. */
+static void
+wait_for_others(ParallelState *shared)
+{
+	TimestampTz since = GetCurrentTimestamp();
+	uint32		seen = 0;
+
+	while (pg_atomic_read_u32(&shared->over) == 0)
+	{
+		uint32		next = pg_atomic_read_u32(&shared->next);
+
+		if (next >= shared->nparts)
+			return;
+		if (next != seen)
+			since = GetCurrentTimestamp();
+		seen = next;
+		if (TimestampDifferenceExceeds(since, GetCurrentTimestamp(), WAIT_MS))
+			ereport(ERROR,
+					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					 errmsg("a table could not be read in parallel, since somebody waits to lock it at the source"),
+					 errhint("Try again, or set the option parallel_capable of the foreign table to false.")));
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, LOOK_MS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
 bool
 fdw_next_part(ParallelScan *parallel, const char **condition)
 {
@@ -266,6 +338,12 @@ fdw_next_part(ParallelScan *parallel, const char **condition)
 	const CkSql *sql = parallel->table->sql;
 	uint32		part;
 
+	if (IsParallelWorker() && !parallel->tried && !try_table(parallel))
+	{
+		wait_for_others(shared);
+		return false;
+	}
+	parallel->tried = true;
 	/* looked at first, so that it does not grow for ever */
 	if (pg_atomic_read_u32(&shared->next) >= shared->nparts ||
 		(part = pg_atomic_fetch_add_u32(&shared->next, 1)) >= shared->nparts)

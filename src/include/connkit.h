@@ -206,6 +206,8 @@ struct CkSession
 										 * credential was what let him in */
 	bool		serializable;	/* the local transaction is SERIALIZABLE (for CK_BEGIN) */
 	bool		share;			/* CK_BEGIN: other sessions may want to join this one's snapshot */
+	bool		helps;			/* session_import: it reads parts of tables that the other process can read by itself: a lock
+								 * that is not to be had soon is not waited for */
 	bool		read_only;		/* session_open: the source is not to be changed, by the option updatable; CK_BEGIN: nor
 								 * in this transaction: nothing will be changed, and nothing may be */
 	bool		written;		/* the transaction may have changed something: CK_COMMIT waits for the reply and tells what

@@ -48,7 +48,7 @@ typedef enum PgCommandKind
 	PG_BEGIN,					/* number: PG_SERIALIZABLE, PG_READ_ONLY */
 	PG_EXPORT,					/* answers with the name of the snapshot */
 	PG_JOIN,
-	PG_HURRY,					/* locks are waited for PG_LOCK_SECONDS at most */
+	PG_HURRY,					/* number: seconds that a lock is waited for at most */
 	PG_SAVEPOINT,				/* number: level, or GUARD */
 	PG_FORBID,					/* nothing may be changed until that savepoint ends */
 	PG_ROLLBACK_TO,
@@ -65,6 +65,7 @@ typedef enum PgCommandKind
  * which waits for this one, here: a deadlock of which the source knows nothing.
  */
 #define PG_LOCK_SECONDS 10
+#define PG_HELPER_LOCK_SECONDS 1
 
 /* The savepoint in front of a statement that may be stopped, as a level: the core's own begin at 2. */
 #define PG_GUARD 1

@@ -51,7 +51,7 @@ postgres_command_text(const PgSession *pg, const PgCommand *command, char *buffe
 		case PG_JOIN:
 			return snprintf(buffer, size, "SET TRANSACTION SNAPSHOT '%s'", pg->snapshot);
 		case PG_HURRY:
-			return snprintf(buffer, size, "SET LOCAL lock_timeout = '%ds'", PG_LOCK_SECONDS);
+			return snprintf(buffer, size, "SET LOCAL lock_timeout = '%ds'", command->number);
 		case PG_SAVEPOINT:
 			return snprintf(buffer, size, "SAVEPOINT s%d", command->number);
 		case PG_FORBID:
@@ -539,12 +539,14 @@ CkStatus
 postgres_session_import(CkSession *session, const char *name)
 {
 	PgSession  *pg = postgres_session(session);
+	int			seconds = session->helps ? PG_HELPER_LOCK_SECONDS : PG_LOCK_SECONDS;
 
 	snprintf(pg->snapshot, sizeof(pg->snapshot), "%s", name);
 	pg->in_transaction = true;
 	pg->level = 1;
 	if (!postgres_enqueue(pg, 0, (PgCommand) {.kind = PG_BEGIN, .number = postgres_begin_mode(session) | PG_READ_ONLY}) ||
-		!postgres_enqueue(pg, 1, (PgCommand) {.kind = PG_JOIN}) || !postgres_enqueue(pg, 2, (PgCommand) {.kind = PG_HURRY}))
+		!postgres_enqueue(pg, 1, (PgCommand) {.kind = PG_JOIN}) ||
+		!postgres_enqueue(pg, 2, (PgCommand) {.kind = PG_HURRY, .number = seconds}))
 		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
 	return CK_OK;
 }

@@ -518,6 +518,83 @@ add 'a value that the source\'s column cannot hold is an error, and nothing else
 };
 push @quirks, 'write.length';
 
+# Columns whose type at the source makes something else of a value than what is meant: statements on the table "odd", and what is
+# returned, or the SQLSTATE.
+my %odd = (
+	mysql => {
+		columns => "id integer OPTIONS (key 'true'), one boolean, few bit(4), more bit varying, many text, n bigint, t text",
+		table => 'CREATE TABLE odd (id integer PRIMARY KEY, one bit(1), few bit(4), more bit(8), many bit(64), n bit(64), t text);',
+		statements => [
+			["(1, true, B'1010', B'00000001', repeat('01', 32), 5, 'a')" => '1|t|1010|00000001|' . '01' x 32 . '|5|a'],
+			["(2, false, B'0000', B'11111111', repeat('1', 64), 0, NULL)" => '2|f|0000|11111111|' . '1' x 64 . '|0|'],
+			["(3, NULL, NULL, NULL, NULL, NULL, NULL)" => '3||||||'],
+			["(4, NULL, NULL, B'1', NULL, NULL, NULL)" => '22026'], ["(4, NULL, NULL, NULL, '10101010', NULL, NULL)" => '22026'],
+			["(4, NULL, NULL, NULL, NULL, -1, NULL)" => '22026'], ["(4, NULL, NULL, NULL, repeat('2', 64), NULL, NULL)" => '22026']],
+		updates => [["few = B'0011', many = repeat('10', 32)" => '0011|' . '10' x 32], ["few = ~ few, many = reverse(many)" => '1100|' . '01' x 32],
+			["few = few" => '1100|' . '01' x 32], ["many = t" => '22...']],
+		shown => 'few, many'},
+	sqlite => {
+		columns => "id integer OPTIONS (key 'true'), n text, r bigint, t text, j jsonb, x text",
+		table => 'CREATE TABLE odd (id integer PRIMARY KEY, n numeric, r real, t text, j json, x);',
+		statements => [
+			["(1, '7', 7, '007', '12345', '007')" => '1|7|7|007|12345|007'], ["(2, '1.5', NULL, '1e3', '[1]', '1e3')" => '2|1.5||1e3|[1]|1e3'],
+			["(3, 'seven', -9007199254740992, '', 'null', ' 7')" => '3|seven|-9007199254740992||null| 7'],
+			(map { ["(4, '$_', NULL, NULL, NULL, NULL)" => '22000'] } '007', ' 7', '1e3', '1.50', '+7', '12345678901234567890123'),
+			["(4, NULL, 9007199254740993, NULL, NULL, NULL)" => '22000'], ["(4, NULL, NULL, NULL, '1.50', NULL)" => '22000']],
+		updates => [["n = '8', t = '08'" => '8|08'], ["n = t" => '22000'], ["t = n" => '8|8'], ["n = '08'" => '22000']],
+		shown => 'n, t'},
+);
+
+for my $name (sort keys %odd)
+{
+	add "no value becomes another: $name", ['write', "odd.$name"], sub {
+		my ($source) = @_;
+		my $session = $source->session;
+		my $schema = writable($source, $session);
+		my $odd = $odd{$name};
+		my $try = sub {
+			my ($statement, $expected) = @_;
+
+			return $session->fails($statement, $expected) if $expected =~ /^22...$/;
+			is($session->ok($statement), $expected, $statement);
+		};
+
+		$source->sql("DROP TABLE IF EXISTS odd; $odd->{table}");
+		$source->table($session, $schema, "$schema.odd", 'odd', $odd->{columns});
+		$try->("INSERT INTO $schema.odd VALUES $_->[0] RETURNING *", $_->[1]) for @{$odd->{statements}};
+		is($session->ok("SELECT count(*) FROM $schema.odd"), 3, 'rows');
+		$try->("UPDATE $schema.odd SET $_->[0] WHERE id = 1 RETURNING $odd->{shown}", $_->[1]) for @{$odd->{updates}};
+		# by one statement of the source, where it may be
+		$session->ok("UPDATE $schema.odd SET $odd->{updates}[0][0] WHERE id = 1");
+		is($session->ok("SELECT $odd->{shown} FROM $schema.odd WHERE id = 1"), $odd->{updates}[0][1], 'what was set');
+		$session->fails("UPDATE $schema.odd SET $_->[0] WHERE id = 1", $_->[1]) for grep { $_->[1] =~ /^22...$/ } @{$odd->{updates}};
+		$source->usable($session, $schema);
+	};
+	push @quirks, "odd.$name";
+}
+
+# What a function that a query calls has changed is undone, or refused, also where the transaction changes the source otherwise.
+add 'a query of one\'s own changes nothing', ['write', 'query.writes'], sub {
+	my ($source) = @_;
+	my $session = $source->session;
+	my $schema = writable($source, $session);
+	my $ask = "SELECT * FROM connkit_query('$schema', 'SELECT writes()') AS t(n int)";
+	my $ids = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM $schema.kept";
+
+	$source->sql("DROP FUNCTION IF EXISTS writes;\nDELIMITER //\nCREATE FUNCTION writes() RETURNS int MODIFIES SQL DATA
+		BEGIN INSERT INTO kept (id) VALUES (1000); RETURN 1; END//\nDELIMITER ;\n");
+	is($session->ok($ask), 1, 'by itself');
+	is($session->ok("BEGIN; INSERT INTO $schema.kept (id) VALUES (1); $ask; $ids"), "1\n1", 'behind a change');
+	is($session->ok("SAVEPOINT a; $ask; INSERT INTO $schema.kept (id) VALUES (2); $ask; ROLLBACK TO a; $ask; $ids"), "1\n1\n1\n1",
+		'at a savepoint');
+	$session->ok("INSERT INTO $schema.kept (id) VALUES (3); $ask; COMMIT");
+	is($session->ok($ids), '1 3', 'what was committed');
+	$session->ok("BEGIN ISOLATION LEVEL SERIALIZABLE; $ask; COMMIT");
+	is($session->ok($ids), '1 3', 'serializable');
+	$source->usable($session, $schema);
+};
+push @quirks, 'query.writes';
+
 add 'COPY into a foreign table', ['write'], sub {
 	my ($source) = @_;
 	my $session = $source->session;
