@@ -297,7 +297,7 @@ try_table(ParallelScan *parallel)
 	appendStringInfoString(&text, " FROM ");
 	remote_from(&text, table, 0);
 	appendStringInfoString(&text, " WHERE 1 = 0");
-	scan = scan_new(table->serverid, table->userid, table->options, text.data, 0, NULL, NULL, NULL, NULL, 0);
+	scan = scan_new(table->serverid, table->userid, &table->settings, text.data, 0, NULL, NULL, NULL, NULL, 0);
 	scan->snapshot = parallel->shared->snapshot;
 	granted = scan_try(scan);
 	scan_end(scan);
