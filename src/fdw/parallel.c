@@ -5,8 +5,8 @@
  * many blocks the table has, and has it name the snapshot of its transaction. The blocks are dealt out in parts, of which the
  * last one has no end. Who takes a part reads it to its end: where there are no parts left, everything is read, or being read.
  *
- * A worker that cannot read, since somebody waits to lock the table behind the leader, takes no part. It may not end before all are
- * taken: nodes above would take that for the end of the table.
+ * A worker that cannot read, since somebody waits to lock the table behind the leader, takes no part. It may not end before all
+ * are taken: nodes above would take that for the end of the table.
  */
 #include "postgres.h"
 
@@ -297,7 +297,7 @@ try_table(ParallelScan *parallel)
 	appendStringInfoString(&text, " FROM ");
 	remote_from(&text, table, 0);
 	appendStringInfoString(&text, " WHERE 1 = 0");
-	scan = scan_new(table->serverid, table->userid, &table->settings, text.data, 0, NULL, NULL, NULL, NULL, 0);
+	scan = scan_new(table->serverid, table->userid, table->source_options, text.data, 0, NULL, NULL, NULL, NULL, 0);
 	scan->snapshot = parallel->shared->snapshot;
 	granted = scan_try(scan);
 	scan_end(scan);
