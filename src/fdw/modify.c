@@ -44,6 +44,7 @@ typedef struct TableChange
 	const char *relation;
 	EState	   *estate;
 	bool		counted;		/* its rows count for the statement */
+	bool		moves;			/* rows are inserted that an UPDATE takes from another partition */
 	bool		waits;			/* a batch is waited for before the next is made */
 
 	bool		reads_again;	/* the source does not return the attributes; known once there is a scan */
@@ -93,6 +94,7 @@ change_begin(ModifyTableState *mtstate, ResultRelInfo *info, CmdType operation, 
 	change->relation = RelationGetRelationName(relation);
 	change->estate = estate;
 	change->counted = mtstate->canSetTag;
+	change->moves = operation == CMD_INSERT && mtstate->operation == CMD_UPDATE;
 	/* what COPY counts, it counts by itself; what a WITH changes may be changed after the query has run, and is told of then */
 	change->waits = mtstate->ps.plan == NULL || mtstate->ps.plan != estate->es_plannedstmt->planTree ||
 		registry_connector_of_server(change->table.serverid)->scan_pending == NULL;
@@ -483,6 +485,17 @@ inserted_rows(int64 affected, int rows)
 	return affected < 0 ? rows : (int) Min(affected, rows);
 }
 
+/* ERROR where the row may not be stored by a policy of the partitioned table: PostgreSQL itself looks at rows of local ones only. */
+static void
+check_policies(EState *estate, ResultRelInfo *info, TupleTableSlot *slot)
+{
+	TableChange *change = info->ri_FdwState;
+
+	if (info->ri_WithCheckOptions != NIL && change->operation != CMD_DELETE)
+		ExecWithCheckOptions(change->operation == CMD_INSERT && !change->moves ? WCO_RLS_INSERT_CHECK : WCO_RLS_UPDATE_CHECK,
+							 info, slot, estate);
+}
+
 TupleTableSlot *
 fdw_insert(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTableSlot *plan_slot)
 {
@@ -491,6 +504,7 @@ fdw_insert(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTable
 	CkValue    *args = change_all_args(change, &slot, plan_slot, 1, &nargs);
 	int64		affected;
 
+	check_policies(estate, info, slot);
 	if (change->scan && change->scan_rows != 1)
 	{
 		scan_end(change->scan);
@@ -500,7 +514,11 @@ fdw_insert(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTable
 		change->scan = change_scan(estate, change, change->sql);
 	change->scan_rows = 1;
 	affected = change_run(estate, change, change->scan, args, nargs, slot);
-	return inserted_rows(affected, 1) > 0 ? slot : NULL;
+	if (inserted_rows(affected, 1) == 0)
+		return NULL;
+	/* as the source has made it by its defaults */
+	check_policies(estate, info, slot);
+	return slot;
 }
 
 TupleTableSlot **
@@ -592,11 +610,15 @@ change_row(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTable
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot move a row out of foreign table \"%s\" into another partition", change->relation),
 				 errhint("Delete it, and insert it again.")));
+	check_policies(estate, info, slot);
 	if (change->scan == NULL)
 		change->scan = change_scan(estate, change, change->sql);
 	affected = change_run(estate, change, change->scan, args, nargs, slot);
 	if (affected == 1 || affected < 0)
+	{
+		check_policies(estate, info, slot);
 		return slot;
+	}
 	if (affected > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_CARDINALITY_VIOLATION),

@@ -276,6 +276,57 @@ CREATE FOREIGN TABLE computed1 PARTITION OF computed FOR VALUES IN (1)
 	SERVER write_loop OPTIONS (schema_name 'write_source', table_name 'computed');
 INSERT INTO computed (id, a) VALUES (1, 5) RETURNING *;
 
+-- rights are PostgreSQL's own: columns, policies of the partitioned table, a view's owner and its check
+CREATE TABLE write_source.owned (id int PRIMARY KEY, owner text, n int DEFAULT 500);
+INSERT INTO write_source.owned VALUES (1, 'write_user', 1), (2, 'other', 2);
+CREATE TABLE owned (id int, owner text, n int) PARTITION BY LIST (owner);
+CREATE FOREIGN TABLE owned1 PARTITION OF owned FOR VALUES IN ('write_user', 'other') SERVER write_loop
+	OPTIONS (schema_name 'write_source', table_name 'owned');
+CREATE ROLE write_user;
+CREATE USER MAPPING FOR write_user SERVER write_loop OPTIONS (user :'USER', password_required 'false');
+GRANT USAGE ON SCHEMA write_far TO write_user;
+GRANT SELECT (id, n), INSERT (id, owner), UPDATE (n) ON owned1 TO write_user;
+SET ROLE write_user;
+UPDATE owned1 SET n = n + 10 WHERE id = 2;
+UPDATE owned1 SET n = n + 1 WHERE id = 2 AND random() >= 0 RETURNING id, n;
+UPDATE owned1 SET owner = 'write_user' WHERE id = 2;
+UPDATE owned1 SET n = 0 RETURNING owner;
+UPDATE owned1 SET n = 0 WHERE owner = 'other';
+INSERT INTO owned1 (id, owner) VALUES (3, 'other') RETURNING id;
+INSERT INTO owned1 (id, owner, n) VALUES (4, 'other', 4);
+INSERT INTO owned1 (id, owner) VALUES (4, 'other') RETURNING owner;
+DELETE FROM owned1;
+TRUNCATE owned1;
+RESET ROLE;
+ALTER TABLE owned ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON owned TO write_user USING (owner = current_user) WITH CHECK (owner = current_user AND n < 100);
+GRANT ALL ON owned TO write_user;
+SET ROLE write_user;
+SELECT * FROM owned ORDER BY id;
+UPDATE owned SET n = n + 1 RETURNING *;
+UPDATE owned SET n = n + 1 WHERE random() >= 0 RETURNING *;
+UPDATE owned SET n = 100;
+UPDATE owned SET owner = 'other';
+INSERT INTO owned VALUES (5, 'other', 5);
+INSERT INTO owned VALUES (5, 'write_user', 500);
+INSERT INTO owned (id, owner) VALUES (7, 'write_user') RETURNING *;
+INSERT INTO owned VALUES (5, 'write_user', 5) RETURNING *;
+DELETE FROM owned RETURNING id;
+RESET ROLE;
+CREATE VIEW few AS SELECT id, owner, n FROM owned1 WHERE n < 50 WITH CHECK OPTION;
+CREATE VIEW fewer AS SELECT * FROM few WHERE id < 50 WITH LOCAL CHECK OPTION;
+GRANT INSERT, UPDATE, SELECT ON fewer TO write_user;
+SET ROLE write_user;
+INSERT INTO fewer VALUES (10, 'other', 10) RETURNING n;
+INSERT INTO fewer VALUES (51, 'other', 10);
+INSERT INTO fewer VALUES (11, 'other', 60);
+UPDATE fewer SET n = 60 WHERE id = 10;
+UPDATE fewer SET n = 11 WHERE id = 10;
+RESET ROLE;
+SELECT * FROM write_source.owned ORDER BY id;
+DROP OWNED BY write_user;
+DROP ROLE write_user;
+
 -- what a statement of the user's has set ends with its transaction
 SELECT connkit_execute('write_loop', $$SELECT set_config('bytea_output', 'escape', false)$$);
 SELECT * FROM connkit_query('write_loop', $$SELECT current_setting('bytea_output')$$) AS t(setting text);
