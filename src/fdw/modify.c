@@ -485,7 +485,7 @@ inserted_rows(int64 affected, int rows)
 	return affected < 0 ? rows : (int) Min(affected, rows);
 }
 
-/* ERROR where the row may not be stored by a policy of the partitioned table: PostgreSQL itself looks at rows of local ones only. */
+/* ERROR where a policy of the partitioned table forbids the row: PostgreSQL itself looks at rows of local partitions only. */
 static void
 check_policies(EState *estate, ResultRelInfo *info, TupleTableSlot *slot)
 {
