@@ -90,6 +90,25 @@ any_order_does(PlannerInfo *root, RelPlan *plan)
 	return true;
 }
 
+/* True where a window of all rows stands beside another. */
+static bool
+has_whole_beside(PlannerInfo *root, List *functions)
+{
+	bool		whole = false,
+				several = false;
+	ListCell   *lc;
+
+	foreach(lc, functions)
+	{
+		WindowFunc *function = lfirst_node(WindowFunc, lc);
+		WindowClause *clause = remote_window_clause(root, function);
+
+		whole |= clause->partitionClause == NIL && clause->orderClause == NIL;
+		several |= function->winref != linitial_node(WindowFunc, functions)->winref;
+	}
+	return whole && several;
+}
+
 /* Writes the request up to what stands around the functions. */
 static bool
 write_request(RemoteSql *sql, RelPlan *plan)
@@ -212,6 +231,7 @@ fdw_window_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output)
 	for (int i = 1; i <= list_length(exprs); i++)
 		remote_group_place(plan->group, plan->table.sql, i);
 	if (!any_order_does(root, plan) ||
+		(!(plan->table.sql->windows & CK_WINDOW_BESIDE) && has_whole_beside(root, window_functions(plan))) ||
 		!sort_conditions(root, plan))
 		return;
 	sql = fdw_begin_upper(root, plan, &scratch);

@@ -455,6 +455,7 @@ typedef struct CkSql
 #define CK_WINDOW_RANGE		0x08u	/* RANGE with distances; without CkSql.native, of integers only */
 #define CK_WINDOW_AHEAD		0x10u	/* frames that begin behind the current row */
 #define CK_WINDOW_EMPTY		0x20u	/* frames that end before they begin */
+#define CK_WINDOW_BESIDE	0x40u	/* OVER (), of all rows, beside other windows */
 
 /* What becomes of a change when the local transaction does not commit, or the connection breaks. */
 typedef enum CkAtomicity

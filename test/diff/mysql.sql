@@ -227,3 +227,14 @@ EXECUTE p ('a', NULL, NULL, NULL, NULL); EXECUTE p (NULL, '😀', NULL, NULL, NU
 EXECUTE p (NULL, NULL, NULL, '2024-02-29 12:34:56.6', NULL); EXECUTE p (NULL, NULL, NULL, NULL, 24); EXECUTE p (NULL, 'é', 1e300, 'infinity', 0);
 EXECUTE p ('A', 'e', -1, '2024-02-29 12:34:57', 2024);
 DEALLOCATE p;
+
+-- windows: types of MySQL alone
+SELECT id, rank() OVER (PARTITION BY yr ORDER BY uint), lag(yr) OVER (ORDER BY id), sum(uint) OVER (ORDER BY yr, id ROWS 2 PRECEDING) FROM p ORDER BY id;
+SELECT id, lag(ubig) OVER (ORDER BY id), max(ubig) OVER (ORDER BY usmall DESC, id), rank() OVER (ORDER BY ubig DESC) FROM p ORDER BY id;
+SELECT id, rank() OVER (PARTITION BY mood ORDER BY dec2), lead(tags) OVER (ORDER BY id), first_value(mood) OVER (PARTITION BY l1 ORDER BY id) FROM p ORDER BY id;
+SELECT id, rank() OVER (PARTITION BY zd ORDER BY id), lag(zd) OVER (ORDER BY id), min(zd) OVER (ORDER BY uint, id) FROM p ORDER BY id;
+SELECT id, rank() OVER (ORDER BY zd DESC, zt NULLS FIRST), lag(zt) OVER (PARTITION BY flag ORDER BY id), max(zt) OVER () FROM p ORDER BY id;
+SELECT id, rank() OVER (PARTITION BY l1, gci ORDER BY id), lag(l1) OVER (ORDER BY id), lead(bin) OVER (ORDER BY id), lag(vbin) OVER (ORDER BY id) FROM p ORDER BY id;
+SELECT id, lag(dt3) OVER (ORDER BY id), lag(tz0) OVER (ORDER BY id), rank() OVER (ORDER BY t0 DESC), lag(dec1) OVER (ORDER BY id), sum(dec2) OVER (ORDER BY dec1, id) FROM p ORDER BY id;
+SELECT id, g, js, bits, span, fl, bool_or(flag) OVER (PARTITION BY tiny), row_number() OVER (PARTITION BY utiny ORDER BY id) FROM p ORDER BY id;
+SELECT id, nd, count(*) OVER (ORDER BY uint RANGE 5 PRECEDING), max(nn) OVER (ORDER BY nn DESC, id ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING) FROM p ORDER BY id;

@@ -126,3 +126,12 @@ DEALLOCATE p;
 PREPARE p (text, int) AS SELECT id, anyc FROM p WHERE anyc COLLATE "C" >= $1 ORDER BY anyc COLLATE "C", id LIMIT $2;
 EXECUTE p ('1', 5); EXECUTE p ('10', 50); EXECUTE p ('', 9); EXECUTE p (NULL, 5); EXECUTE p ('A', NULL); EXECUTE p ('-', 3); EXECUTE p ('9', 100);
 DEALLOCATE p;
+
+-- windows: storage classes
+SELECT id, rank() OVER (PARTITION BY anyc ORDER BY id), lag(anyc) OVER (ORDER BY id), max(anyc COLLATE "C") OVER (ORDER BY id) FROM p ORDER BY id;
+SELECT id, rank() OVER (ORDER BY anyc COLLATE "C"), dense_rank() OVER (ORDER BY vnum DESC), lag(txt) OVER (PARTITION BY vnum ORDER BY id) FROM p ORDER BY id;
+SELECT id, lag(dbl) OVER (ORDER BY id), lag(boo) OVER (ORDER BY id), lag(blo) OVER (ORDER BY id), lag(tim) OVER (ORDER BY id) FROM p ORDER BY id;
+SELECT id, num, js, g, c, f4, rank() OVER (PARTITION BY vnum, nn ORDER BY id), avg(nn) OVER (ORDER BY id ROWS 3 PRECEDING) FROM p ORDER BY id;
+SELECT id, "ro`w ""x""", first_value("ro`w ""x""") OVER (PARTITION BY nn ORDER BY id), rank() OVER (ORDER BY dbl, "ro`w ""x""" COLLATE "C") FROM p ORDER BY id LIMIT 50;
+SELECT id, count(*) OVER (ORDER BY vnum RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING), sum(nn) OVER (ORDER BY vnum DESC RANGE BETWEEN CURRENT ROW AND 5 FOLLOWING) FROM p ORDER BY id;
+SELECT * FROM (SELECT k, id, row_number() OVER (ORDER BY id DESC) AS i FROM k) AS q WHERE i < 5 ORDER BY id;

@@ -433,7 +433,7 @@ class Queries:
         p = query['parameters']
         if self.chance(0.5):
             query['where'] = []
-        functions = [self.window(scope, p) for _ in range(self.pick([1, 1, 2]))]
+        functions = [self.window(scope, p) for _ in range(self.pick([1, 1, 2, 3]))]
         query['targets'] = ids + functions
         if self.chance(0.3):
             query['targets'] = ids + [self.pick(['rank()', 'dense_rank()', 'count(*)']) + ' OVER (PARTITION BY %s ORDER BY %s) AS w' % (

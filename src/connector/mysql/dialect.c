@@ -322,8 +322,8 @@ const CkSql mysql_sql = {
 	.quote = '`',
 	.returning = CK_INSERT | CK_DELETE, /* at MariaDB, INSERT from 10.5 on */
 	.assigns_in_turn = true,
-	/* MariaDB adds up rows of an empty frame, and an unsigned number less a distance is an error; MySQL loses the first row's
-	 * maximum in frames ahead (its bug 117072) */
+	/* MariaDB adds up rows of an empty frame, and loses the order of three windows one of which is of all rows; an unsigned
+	 * number less a distance is an error; MySQL loses the first row's maximum in frames ahead (its bug 117072) */
 	.windows = CK_WINDOWS,
 	.row_lock = " FOR UPDATE",
 	.default_row = "() VALUES ()",

@@ -199,7 +199,8 @@ const CkSql postgres_sql = {
 	.native = true,
 	.nulls_order = true,
 	.full_join = true,
-	.windows = CK_WINDOWS | CK_WINDOW_GROUPS | CK_WINDOW_EXCLUDE | CK_WINDOW_RANGE | CK_WINDOW_AHEAD | CK_WINDOW_EMPTY,
+	.windows = CK_WINDOWS | CK_WINDOW_GROUPS | CK_WINDOW_EXCLUDE | CK_WINDOW_RANGE | CK_WINDOW_AHEAD | CK_WINDOW_EMPTY |
+		CK_WINDOW_BESIDE,
 	.returning = CK_INSERT | CK_UPDATE | CK_DELETE,
 	.on_conflict = true,
 	.row_lock = " FOR UPDATE",

@@ -147,7 +147,8 @@ const CkSql sqlite_dialect = {
 	.quote = '`',				/* what stands in " is a string, where there is no such column */
 	.nulls_order = true,
 	.no_schema = true,
-	.windows = CK_WINDOWS | CK_WINDOW_GROUPS | CK_WINDOW_EXCLUDE | CK_WINDOW_RANGE | CK_WINDOW_AHEAD | CK_WINDOW_EMPTY,
+	.windows = CK_WINDOWS | CK_WINDOW_GROUPS | CK_WINDOW_EXCLUDE | CK_WINDOW_RANGE | CK_WINDOW_AHEAD | CK_WINDOW_EMPTY |
+		CK_WINDOW_BESIDE,
 	.returning = SQLITE_RETURNING,
 	.max_args = 32766,
 	.on_conflict = true,
