@@ -94,6 +94,8 @@ SELECT id FROM p WHERE l1 = 'A ';
 SELECT id FROM p WHERE l1 = '😀';
 SELECT id FROM p WHERE l1 = 'Ω';
 SELECT id FROM p WHERE l1 <> 'Ω';
+SELECT a.id, g.l1, g.n FROM p AS a JOIN (SELECT l1, count(*) AS n FROM p GROUP BY l1) AS g ON g.l1 = a.l1;
+SELECT a.id, g.last FROM p AS a LEFT JOIN (SELECT gci, max(id) AS last FROM p GROUP BY gci) AS g ON g.gci = a.l1;
 SELECT id FROM p WHERE l1 IN ('é', '😀', 'ß');
 SELECT id FROM p WHERE l1 NOT IN ('é', '日本', 'ß');
 SELECT id FROM p WHERE l1 = '€';
