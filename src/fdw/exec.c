@@ -526,21 +526,28 @@ fdw_figures(ForeignScanState *node)
 	return &state->figures;
 }
 
-/* Divides the sums of averages by the numbers of their values, as avg() does. */
+/* Makes averages of sums and counts, as avg() does, and gives sums the digits behind the point that they have here. */
 static void
 fill_quotients(TableScan *state, TupleTableSlot *slot)
 {
-	for (int i = 0; i < list_length(state->quotients); i += 3)
+	for (int i = 0; i < list_length(state->quotients); i += 4)
 	{
-		int			average = list_nth_int(state->quotients, i) - 1;
+		int			whole = list_nth_int(state->quotients, i) - 1;
 		int			sum = list_nth_int(state->quotients, i + 1) - 1;
 		int			count = list_nth_int(state->quotients, i + 2) - 1;
+		int			scale = list_nth_int(state->quotients, i + 3) - 1;
+		Datum		value;
 
-		slot->tts_isnull[average] = slot->tts_isnull[sum];
-		if (!slot->tts_isnull[sum])
-			slot->tts_values[average] =
-				DirectFunctionCall2(numeric_div, slot->tts_values[sum],
-									NumericGetDatum(int64_to_numeric(DatumGetInt64(slot->tts_values[count]))));
+		slot->tts_isnull[whole] = slot->tts_isnull[sum];
+		if (slot->tts_isnull[sum])
+			continue;
+		value = slot->tts_values[sum];
+		if (scale >= 0)
+			value = DirectFunctionCall2(numeric_round, value, slot->tts_values[scale]);
+		if (count >= 0)
+			value = DirectFunctionCall2(numeric_div, value,
+										NumericGetDatum(int64_to_numeric(DatumGetInt64(slot->tts_values[count]))));
+		slot->tts_values[whole] = value;
 	}
 }
 

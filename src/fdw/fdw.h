@@ -33,6 +33,7 @@ typedef struct RelPlan
 	List	   *exact;			/* RestrictInfos that the source answers, in WHERE; and RelOptInfos of semi and anti joins */
 	List	   *superset;		/* RestrictInfos that it answers too generously: sent, and checked again */
 	List	   *local;			/* RestrictInfos that stay here */
+	List	   *raising;		/* of a table, those of exact and superset that stay here in joins: see CkSqlRule.raises */
 	bool		once;			/* the statement changes the source: it is read once, before that */
 	bool		single;			/* the query reads this alone, so its LIMIT may go to the source */
 
@@ -40,6 +41,7 @@ typedef struct RelPlan
 	RelOptInfo *outer;
 	RelOptInfo *inner;
 	JoinType	join_type;
+	bool		ordered;		/* the source is told to look up the inner side's row for each one of the outer side */
 	List	   *on;				/* the same, in ON */
 	bool		rechecked;		/* rows that the source lets through are filtered again */
 	Relids		visible;		/* the tables whose columns the rows have; of a table: itself */
@@ -56,7 +58,9 @@ typedef struct RelPlan
 	int			subselects;		/* in conditions that the source answers, those that it answers for each row */
 	bool		aliased;		/* there are some, so tables need aliases */
 
+	List	   *keys;			/* of a table, the columns of its declared key, where the query reads others too */
 	double		tuples;			/* in the table at the source */
+	double		unfiltered;		/* rows of the join if no condition on single tables were met first; of a table: all */
 	double		sent_rows;		/* that the source lets through */
 	double		passing;		/* the part of them that passes what is checked only here */
 	double		width;
@@ -93,6 +97,8 @@ enum
 /* Sorts the conditions of a table by what the source answers; returns those that are sent. */
 extern List *fdw_judge_filters(PlannerInfo *root, RelOptInfo *rel);
 extern void fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid);
+/* Notes, for estimates, which tables refer to the key of a foreign table. */
+extern void fdw_note_references(PlannerInfo *root, RelOptInfo *rel, List *keys);
 extern void fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid);
 /* Adds the path of a join at the source, if the source can do it. */
 extern void fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOptInfo *inner, JoinType type,

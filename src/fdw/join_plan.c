@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
@@ -19,8 +20,9 @@
 
 #include "fdw.h"
 
-/* What finding a row by its key takes, in rows that are looked at one after the other. */
+/* What finding a row by its key takes, in rows that are looked at one after the other; and by an index that may be there. */
 #define ROWS_FOR_KEY 10.0
+#define ROWS_FOR_MATCH 6.0
 
 /* Whether the side of a join is filtered by anything. */
 static bool
@@ -201,28 +203,182 @@ can_write(PlannerInfo *root, RelOptInfo *joinrel, RelPlan *plan)
 	return !sql.unsure;
 }
 
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+/* True where the query equates the table's column with a value of the other tables, both integers. */
+static bool
+equates_column(PlannerInfo *root, Index varno, AttrNumber attnum, Relids others)
+{
+	ListCell   *lc;
+
+	foreach(lc, root->eq_classes)
+	{
+		EquivalenceClass *class = lfirst(lc);
+		bool		column = false,
+					value = false;
+		ListCell   *member;
+
+		if (class->ec_merged || !bms_is_member(varno, class->ec_relids) || !bms_overlap(class->ec_relids, others))
+			continue;
+		foreach(member, class->ec_members)
+		{
+			EquivalenceMember *em = lfirst(member);
+			Var		   *var = (Var *) em->em_expr;
+
+			if (em->em_is_child || !is_integer(exprType((Node *) var)))
+				continue;
+			column |= IsA(var, Var) && var->varno == varno && var->varattno == attnum;
+			value |= !bms_is_empty(em->em_relids) && bms_is_subset(em->em_relids, others);
+		}
+		if (column && value)
+			return true;
+	}
+	return false;
+}
+
+/* True where the relation is a table whose row is found by its whole key, given rows of the others. */
+static bool
+is_found_by_key(PlannerInfo *root, RelOptInfo *rel, Relids others)
+{
+	RelPlan    *plan = rel->fdw_private;
+	ListCell   *lc;
+
+	foreach(lc, plan->keys)
+		if (!equates_column(root, rel->relid, (AttrNumber) lfirst_int(lc), others))
+			return false;
+	return plan->keys != NIL;
+}
+
 /*
- * Rows that the source looks at for a join: all of both sides, or of one side those that it finds by keys of the other. That
- * it takes the better way is relied on with PostgreSQL alone: others were measured to do worse than look-ups from here.
+ * Rows that a join yields before conditions on single tables have taken any away. Where all tables but one are found by their
+ * keys, they are that one's, though several columns of a key may make the estimate of the rows a small one.
  */
 static double
-rows_looked_at(const RelPlan *left, const RelPlan *right, double rows)
+unfiltered_rows(PlannerInfo *root, Relids relids, const RelPlan *left, const RelPlan *right, double rows)
+{
+	double		driving = 0;
+	int			relid = -1;
+
+	while ((relid = bms_next_member(relids, relid)) >= 0)
+	{
+		RelOptInfo *rel = root->simple_rel_array[relid];
+
+		if (rel == NULL || is_found_by_key(root, rel, bms_difference(relids, rel->relids)))
+			continue;
+		if (driving > 0)
+		{
+			driving = 0;
+			break;
+		}
+		driving = ((RelPlan *) rel->fdw_private)->tuples;
+	}
+	return Max(driving, rows * (left->unfiltered / left->sent_rows) * (right->unfiltered / right->sent_rows));
+}
+
+/*
+ * Rows that the source looks at for a join: all of both sides, or of one side those that it finds by keys of the other. That
+ * it takes the better way is relied on with PostgreSQL alone: others know little of how many rows a condition lets through, and
+ * may join first what they filter then.
+ */
+static double
+rows_looked_at(const RelPlan *left, const RelPlan *right, double rows, double unfiltered)
 {
 	/* a derived table has no keys: it is made once, from all that it is made of */
 	double		found_right = right->derived ? right->tuples : Min(right->tuples, ROWS_FOR_KEY * (left->sent_rows + rows));
 	double		found_left = left->derived ? left->tuples : Min(left->tuples, ROWS_FOR_KEY * (right->sent_rows + rows));
 
 	if (!left->table.sql->native)
-		return left->tuples + right->tuples;
+		return left->tuples + right->tuples + ROWS_FOR_MATCH * unfiltered;
 	return Min(left->tuples + found_right, right->tuples + found_left);
+}
+
+/* True where the relation has nothing to do with other tables than those of the other side: none could lead to it. */
+static bool
+is_leaf(PlannerInfo *root, RelOptInfo *rel, RelOptInfo *other)
+{
+	Relids		both = bms_union(rel->relids, other->relids);
+	ListCell   *lc;
+
+	foreach(lc, rel->joininfo)
+		if (!bms_is_subset(lfirst_node(RestrictInfo, lc)->required_relids, both))
+			return false;
+	foreach(lc, root->eq_classes)
+	{
+		EquivalenceClass *class = lfirst(lc);
+
+		if (class->ec_merged == NULL && bms_overlap(class->ec_relids, rel->relids) && !bms_is_subset(class->ec_relids, both))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * True where no way to find so many rows is better than to look up the inner side's row for each one of the outer side: not even
+ * the other order, if the source had an index for each condition. Not all sources know how many rows a condition lets through.
+ */
+static bool
+is_best_order(const RelPlan *outer, const RelPlan *inner, double rows)
+{
+	double		looked_up = ROWS_FOR_KEY * outer->sent_rows;
+	/* what the other order would find before it looks at the outer side's own conditions */
+	double		unfiltered = rows * outer->unfiltered / outer->sent_rows;
+
+	/* of several tables it is not known what the inner side's conditions would save on the way */
+	if (outer->outer && inner->sent_rows < inner->tuples)
+		return false;
+	return Min(outer->tuples, looked_up) + looked_up <
+		Min(inner->tuples, ROWS_FOR_KEY * inner->sent_rows) + ROWS_FOR_KEY * (inner->sent_rows + unfiltered) &&
+		outer->tuples + looked_up <= 2 * (outer->tuples + inner->tuples);
+}
+
+/* Puts the sides of an inner join into the order in which the source should read them; true where it is to be told so. */
+static bool
+order_sides(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo **outer, RelOptInfo **inner, RelPlan **left, RelPlan **right)
+{
+	for (int i = 0; i < 2; i++)
+	{
+		RelOptInfo *rel = *outer;
+		RelPlan    *plan = *left;
+
+		if (is_best_order(*left, *right, joinrel->rows) && is_leaf(root, *inner, *outer) &&
+			is_found_by_key(root, *inner, (*outer)->relids))
+			return true;
+		*outer = *inner;
+		*inner = rel;
+		*left = *right;
+		*right = plan;
+	}
+	return false;
+}
+
+/* The plan of a relation as a side of a join. */
+static RelPlan *
+side_plan(PlannerInfo *root, RelOptInfo *rel)
+{
+	RelPlan    *plan = rel->fdw_private;
+	RelPlan    *side;
+
+	if (plan == NULL || plan->raising == NIL)
+		return plan;
+	side = palloc(sizeof(RelPlan));
+	*side = *plan;
+	side->exact = list_difference_ptr(plan->exact, plan->raising);
+	side->superset = list_difference_ptr(plan->superset, plan->raising);
+	side->local = list_concat_copy(plan->raising, plan->local);
+	side->passing *= clauselist_selectivity(root, plan->raising, 0, JOIN_INNER, NULL);
+	return side;
 }
 
 void
 fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOptInfo *inner, JoinType type,
 			   JoinPathExtraData *extra)
 {
-	RelPlan    *left = outer->fdw_private;
-	RelPlan    *right = inner->fdw_private;
+	RelPlan    *left = side_plan(root, outer);
+	RelPlan    *right = side_plan(root, inner);
 	RelPlan    *plan;
 	Relids		visible;
 
@@ -232,7 +388,8 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 	if (joinrel->fdw_private)
 	{
 		/* it is written as it was found first; the source may find this way to do it */
-		double		looked_at = rows_looked_at(left, right, joinrel->rows);
+		double		looked_at = rows_looked_at(left, right, joinrel->rows,
+											   unfiltered_rows(root, joinrel->relids, left, right, joinrel->rows));
 
 		plan = joinrel->fdw_private;
 		if (looked_at < plan->tuples)
@@ -251,16 +408,19 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 	if (type == JOIN_RIGHT)
 	{
 		RelOptInfo *rel = outer;
+		RelPlan    *side = left;
 
 		type = JOIN_LEFT;
 		outer = inner;
 		inner = rel;
-		left = outer->fdw_private;
-		right = inner->fdw_private;
+		left = right;
+		right = side;
 	}
 	if (type != JOIN_INNER && type != JOIN_LEFT && !is_condition(type) && !(type == JOIN_FULL && left->table.sql->full_join))
 		return;
 	plan = palloc0(sizeof(RelPlan));
+	if (type == JOIN_INNER && left->table.sql->ordered_join)
+		plan->ordered = order_sides(root, joinrel, &outer, &inner, &left, &right);
 	plan->table.serverid = left->table.serverid;
 	plan->table.userid = left->table.userid;
 	plan->table.sql = left->table.sql;
@@ -286,8 +446,12 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 		joinrel->fdw_private = NULL;
 		return;
 	}
-	plan->tuples = rows_looked_at(left, right, joinrel->rows);
 	plan->sent_rows = clamp_row_est(joinrel->rows / Max(plan->passing, 1e-6));
+	plan->unfiltered = unfiltered_rows(root, joinrel->relids, left, right, plan->sent_rows);
+	if (plan->ordered)
+		plan->unfiltered *= left->sent_rows / left->unfiltered;
+	plan->tuples = plan->ordered ? left->tuples + Min(right->tuples, ROWS_FOR_KEY * left->sent_rows) :
+		rows_looked_at(left, right, joinrel->rows, plan->unfiltered);
 	plan->width = joinrel->reltarget->width;
 	fdw_add_paths(root, joinrel);
 }
@@ -376,7 +540,10 @@ fdw_from(RemoteSql *sql, RelOptInfo *rel)
 	{
 		appendStringInfoChar(sql->text, '(');
 		fdw_from(sql, plan->outer);
-		appendStringInfo(sql->text, " %s JOIN ", join_name(plan->join_type));
+		if (plan->ordered)
+			appendStringInfo(sql->text, " %s ", sql->dialect->ordered_join);
+		else
+			appendStringInfo(sql->text, " %s JOIN ", join_name(plan->join_type));
 		fdw_from(sql, plan->inner);
 		if (plan->on)
 			fdw_where(sql, " ON ", plan->on);

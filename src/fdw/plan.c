@@ -161,7 +161,11 @@ fdw_judge_filters(PlannerInfo *root, RelOptInfo *rel)
 		Pushed		pushed = remote_judge(root, rel->relids, plan->table.sql, info->clause);
 
 		if (pushed != PUSHED_NOT)
+		{
 			plan->aliased |= remote_count_subselects((Node *) info->clause, &plan->subselects);
+			if (remote_may_raise(root, rel->relids, plan->table.sql, info->clause))
+				plan->raising = lappend(plan->raising, info);
+		}
 		switch (pushed)
 		{
 			case PUSHED_EXACT:
@@ -193,12 +197,16 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 	plan->connector = registry_connector_of_server(plan->table.serverid);
 	plan->has_sql = plan->table.remote;
 	plan->visible = rel->relids;
+	if (bms_membership(root->all_baserels) == BMS_MULTIPLE)
+		plan->keys = remote_keys(foreigntableid);
 	plan->once = statement_changes(root, plan->table.serverid);
 	sent = fdw_judge_filters(root, rel);
 	estimate_table(rel, plan);
+	fdw_note_references(root, rel, plan->keys);
 	set_baserel_size_estimates(root, rel);
 	plan->passing = clauselist_selectivity(root, plan->local, 0, JOIN_INNER, NULL);
 	plan->sent_rows = clamp_row_est(plan->tuples * clauselist_selectivity(root, sent, 0, JOIN_INNER, NULL));
+	plan->unfiltered = plan->tuples;
 	plan->width = rel->reltarget->width;
 }
 

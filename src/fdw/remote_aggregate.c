@@ -26,8 +26,8 @@
 
 /* Of a key of at most as many characters sources compare every one, when they sort and when they hash. */
 #define SHORT_KEY 250
-/* Digits of which a sum is exact: at sources a number has 65 at most, and the sum of 10^20 rows 20 more than each. */
-#define SUM_DIGITS 45
+/* Digits of which a sum is exact: at sources a number has 65 at most, and the sum of 10^16 rows 16 more than each. */
+#define SUM_DIGITS 49
 
 /* The type that a rule would name. */
 static Oid
@@ -48,6 +48,13 @@ is_short(Node *key)
 	return (type == VARCHAROID || type == BPCHAROID) && typmod >= 0 && typmod - VARHDRSZ <= SHORT_KEY;
 }
 
+/* True for a number that the source would show with other digits behind the point. */
+static bool
+shows_other_scale(RemoteSql *sql, Node *node)
+{
+	return !sql->dialect->native && remote_scale_varies(node);
+}
+
 bool
 remote_key(RemoteSql *sql, Node *key)
 {
@@ -61,7 +68,7 @@ remote_key(RemoteSql *sql, Node *key)
 	if (sql->dialect->native && getBaseType(exprType(key)) == VARCHAROID)
 		key = (Node *) makeRelabelType((Expr *) key, TEXTOID, -1, collation, COERCE_IMPLICIT_CAST);
 	if (rule)
-		return rule->fidelity == CK_EXACT && rules_locale_fits(rule, collation) &&
+		return rule->fidelity == CK_EXACT && rules_locale_fits(rule, collation) && !shows_other_scale(sql, key) &&
 			remote_template(sql, rule->remote ? rule->remote : "%1", "", list_make1(key), NULL);
 	return sql->dialect->native && !OidIsValid(collation) && value_type_is_native(exprType(key)) &&
 		remote_value(sql, key);
@@ -245,13 +252,18 @@ write_ruled(RemoteSql *sql, Aggref *aggregate, Oid function)
 {
 	const char *name;
 	const CkSqlRule *rule = rules_find(sql->dialect, RULE_FUNCTION, function, &name);
+	Node	   *argument = only_argument(aggregate);
 	NumericShape shape;
+	bool		sums,
+				written = true;
 
 	if (rule == NULL || rule->remote == NULL || rule->remote[0] == '/' || rule->fidelity != CK_EXACT ||
 		!rules_locale_fits(rule, aggregate->inputcollid) ||
 		aggregate->aggkind != AGGKIND_NORMAL || !order_fits(rule, aggregate) ||
-		(aggregate->aggdistinct && strstr(rule->remote, "%d") == NULL) || (sql->over && strstr(rule->remote, "%w") == NULL) ||
-		(strcmp(name, "sum") == 0 && !sum_fits(only_argument(aggregate))))
+		(aggregate->aggdistinct && strstr(rule->remote, "%d") == NULL) || (sql->over && strstr(rule->remote, "%w") == NULL))
+		return false;
+	sums = strcmp(name, "sum") == 0;
+	if ((sums && !sum_fits(argument)) || ((!sums || sql->over) && strcmp(name, "count") != 0 && shows_other_scale(sql, argument)))
 		return false;
 	for (const char *c = rule->remote; *c; c++)
 	{
@@ -275,15 +287,16 @@ write_ruled(RemoteSql *sql, Aggref *aggregate, Oid function)
 		}
 		else if (*c == '1')
 		{
-			if (!write_argument(sql, aggregate, name))
-				return false;
+			sql->summed = sums;
+			written &= write_argument(sql, aggregate, name);
+			sql->summed = false;
 		}
-		else if (*c == 'n' && *++c == '1' && remote_numeric_shape(only_argument(aggregate), &shape))
+		else if (*c == 'n' && *++c == '1' && remote_numeric_shape(argument, &shape))
 			appendStringInfo(sql->text, "%d,%d", Max(shape.digits + shape.scale, 1), shape.scale);
 		else
 			elog(ERROR, "the pushdown template \"%s\" is malformed", rule->remote);
 	}
-	return true;
+	return written;
 }
 
 /* True for an aggregate of which nothing has to be computed here. */
@@ -361,38 +374,93 @@ function_of(Node *aggregate, Oid *type)
 	return function->winfnoid;
 }
 
-/* Writes an aggregate of groups or a window function; of an average that is divided here, its sum (part 0) or its count (1). */
+/* What the source is asked for, of which an aggregate is made here. */
+typedef enum Part
+{
+	PART_NONE = -1,				/* the aggregate itself */
+	PART_SUM,
+	PART_COUNT,
+	PART_SCALE,
+	PARTS
+} Part;
+
+/* The most digits behind the point of the values that are added up. */
+static Aggref *
+scale_of(Aggref *aggregate)
+{
+	Aggref	   *scale = copyObject(aggregate);
+	Node	   *argument = only_argument(aggregate);
+	NullTest   *test = makeNode(NullTest);
+
+	test->arg = (Expr *) argument;
+	test->nulltesttype = IS_NOT_NULL;
+	test->location = -1;
+	scale->aggfnoid = own_aggregate("max", INT4OID);
+	scale->aggtype = INT4OID;
+	scale->aggargtypes = list_make1_oid(INT4OID);
+	scale->args = list_make1(makeTargetEntry((Expr *) remote_scale(argument), 1, NULL, false));
+	scale->aggfilter = (Expr *) make_and_qual((Node *) aggregate->aggfilter, (Node *) test);
+	return scale;
+}
+
+/* Writes an aggregate of groups or a window function, or what is needed of the source to make it here. */
 static bool
-write_part(RemoteSql *sql, Node *aggregate, int part)
+write_part(RemoteSql *sql, Node *aggregate, Part part)
 {
 	Oid			type;
 	Oid			function = function_of(aggregate, &type);
 
-	if (part >= 0)
-		function = part == 0 ? own_aggregate("sum", type) : own_aggregate("count", ANYOID);
+	if (part == PART_SCALE)
+	{
+		/* of values that are equal but for their digits, either may be the one that counts */
+		if (((Aggref *) aggregate)->aggdistinct)
+			return false;
+		aggregate = (Node *) scale_of((Aggref *) aggregate);
+		function = ((Aggref *) aggregate)->aggfnoid;
+	}
+	else if (part != PART_NONE)
+		function = part == PART_SUM ? own_aggregate("sum", type) : own_aggregate("count", ANYOID);
 	return IsA(aggregate, Aggref) ? write_aggregate(sql, (Aggref *) aggregate, function) :
 		remote_window(sql, (WindowFunc *) aggregate, function);
+}
+
+/* Whether the source tells too many digits behind the point of a sum of these values, for some have fewer than others. */
+static bool
+has_scale(const CkSql *dialect, Node *aggregate)
+{
+	NumericShape shape;
+
+	return !dialect->native && IsA(aggregate, Aggref) && list_length(((Aggref *) aggregate)->args) == 1 &&
+		remote_numeric_shape(only_argument((Aggref *) aggregate), &shape) && shape.mixed;
 }
 
 void
 remote_group_place(GroupPlan *group, const CkSql *dialect, int column)
 {
+	static const Oid types[] = {[PART_SUM] = NUMERICOID, [PART_COUNT] = INT8OID, [PART_SCALE] = INT4OID};
 	Node	   *aggregate = (Node *) list_nth_node(TargetEntry, group->columns, column - 1)->expr;
-	Oid			type;
-	const CkSqlRule *rule = IsA(aggregate, Aggref) || IsA(aggregate, WindowFunc) ?
-		rules_find(dialect, RULE_FUNCTION, function_of(aggregate, &type), NULL) : NULL;
+	Oid			type,
+				function = IsA(aggregate, Aggref) || IsA(aggregate, WindowFunc) ? function_of(aggregate, &type) : InvalidOid;
+	const CkSqlRule *rule = OidIsValid(function) ? rules_find(dialect, RULE_FUNCTION, function, NULL) : NULL;
+	bool		divided = rule && rule->remote && rule->remote[0] == '/';
+	bool		scaled = rule && (divided || function == own_aggregate("sum", NUMERICOID)) && has_scale(dialect, aggregate);
 
-	if (rule == NULL || rule->remote == NULL || rule->remote[0] != '/')
+	if (!divided && !scaled)
 	{
 		group->places = lappend_int(group->places, column);
 		return;
 	}
 	group->quotients = lappend_int(group->quotients, column);
-	for (int part = 0; part < 2; part++)
+	for (Part part = PART_SUM; part < PARTS; part++)
 	{
-		Expr	   *null = (Expr *) makeNullConst(part == 0 ? NUMERICOID : INT8OID, -1, InvalidOid);
 		int			place = list_length(group->columns) + 1;
+		Expr	   *null = (Expr *) makeNullConst(types[part], -1, InvalidOid);
 
+		if ((part == PART_COUNT && !divided) || (part == PART_SCALE && !scaled))
+		{
+			group->quotients = lappend_int(group->quotients, 0);
+			continue;
+		}
 		group->columns = lappend(group->columns, makeTargetEntry(null, (AttrNumber) place, NULL, false));
 		group->places = lappend_int(group->places, place);
 		group->quotients = lappend_int(group->quotients, place);
@@ -447,15 +515,15 @@ remote_group_add(RemoteSql *sql, GroupPlan *group, Node *node)
 	return true;
 }
 
-/* The average that a column is part of, and which; NULL, and part -1, where it is a value of its own. */
+/* The aggregate that a column is part of, and which; NULL where it is a value of its own. */
 static Node *
-find_quotient(GroupPlan *group, int column, int *part)
+find_whole(GroupPlan *group, int column, Part *part)
 {
-	for (int i = 0; i < list_length(group->quotients); i += 3)
-		for (*part = 0; *part < 2; (*part)++)
+	for (int i = 0; i < list_length(group->quotients); i += 1 + PARTS)
+		for (*part = PART_SUM; *part < PARTS; (*part)++)
 			if (list_nth_int(group->quotients, i + 1 + *part) == column)
 				return (Node *) list_nth_node(TargetEntry, group->columns, list_nth_int(group->quotients, i) - 1)->expr;
-	*part = -1;
+	*part = PART_NONE;
 	return NULL;
 }
 
@@ -468,17 +536,56 @@ remote_column_alias(RemoteSql *sql, int number)
 		appendStringInfo(sql->text, "ck_%d", number);
 }
 
+/* True for a column of a table, which may have an index; one of the table's key if that is asked for. */
+static bool
+is_column(RemoteSql *sql, Node *node, bool key)
+{
+	while (IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return IsA(node, Var) &&
+		(!key || list_member_int(remote_keys(fdw_table(sql->root, ((Var *) node)->varno)->relid), ((Var *) node)->varattno));
+}
+
+/* True where groups may come in the order of an index: their rows are not looked at, or lie in the order of the table's key. */
+static bool
+may_use_index(RemoteSql *sql, GroupPlan *group)
+{
+	ListCell   *lc;
+
+	if (sql->dialect->unindexed == NULL || list_length(group->columns) == list_length(group->keys))
+		return true;
+	foreach(lc, group->keys)
+		if (is_column(sql, lfirst(lc), true))
+			return true;
+	return false;
+}
+
+/* Writes a key of groups, as it is read. */
+static bool
+write_key(RemoteSql *sql, GroupPlan *group, Node *key)
+{
+	bool		hidden = list_member(group->keys, key) && is_column(sql, key, false) && !may_use_index(sql, group);
+	const char *around = hidden ? sql->dialect->unindexed : "%1";
+	const char *place = strstr(around, "%1");
+
+	appendBinaryStringInfo(sql->text, around, place - around);
+	if (!remote_key(sql, key))
+		return false;
+	appendStringInfoString(sql->text, place + 2);
+	return true;
+}
+
 bool
 remote_group_column(RemoteSql *sql, GroupPlan *group, int column)
 {
 	Node	   *node = (Node *) list_nth_node(TargetEntry, group->columns, column - 1)->expr;
-	int			part;
-	Node	   *average = find_quotient(group, column, &part);
+	Part		part;
+	Node	   *whole = find_whole(group, column, &part);
 
-	if (average)
-		node = average;
+	if (whole)
+		node = whole;
 	return IsA(node, Aggref) || IsA(node, WindowFunc) ? write_part(sql, node, part) :
-		IsA(node, GroupingFunc) ? write_grouping(sql, group, (GroupingFunc *) node) : remote_key(sql, node);
+		IsA(node, GroupingFunc) ? write_grouping(sql, group, (GroupingFunc *) node) : write_key(sql, group, node);
 }
 
 bool

@@ -252,10 +252,10 @@ remote_value(RemoteSql *sql, Node *node)
 		remote_placeholder(sql, (Expr *) node);
 		return true;
 	}
-	/* digits that the source would cut */
+	/* digits that the source would cut; a comparison may add as many behind the point as it has there */
 	if (type == NUMERICOID && dialect->limits.numeric_digits > 0 && remote_numeric_grows(node) &&
-		(!remote_numeric_shape(node, &shape) || shape.digits > dialect->limits.numeric_digits ||
-		 shape.scale > dialect->limits.numeric_scale))
+		(!remote_numeric_shape(node, &shape) || shape.scale > dialect->limits.numeric_scale ||
+		 shape.digits > dialect->limits.numeric_digits + (sql->summed ? dialect->limits.numeric_scale - shape.scale : 0)))
 		return false;
 	switch (nodeTag(node))
 	{
@@ -554,6 +554,7 @@ bool
 remote_test(RemoteSql *sql, Node *node, Place place)
 {
 	const char *outer = sql->collation;
+	bool		summed = sql->summed;
 	bool		written;
 
 	if (sql->depth >= DEPTH_LIMIT)
@@ -562,7 +563,9 @@ remote_test(RemoteSql *sql, Node *node, Place place)
 	if (sql->dialect->native && (!IsA(node, BoolExpr) || is_not_distinct(node)) && outer == NULL &&
 		remote_mixes_collations(sql, node))
 		sql->collation = "C";
+	sql->summed = false;
 	written = sql_condition(sql, node, place);
+	sql->summed = summed;
 	sql->collation = outer;
 	sql->depth--;
 	return written;

@@ -221,6 +221,8 @@ remote_rule_usable(RemoteSql *sql, const CkSqlRule *rule, Oid collation, Place p
 		return false;
 	if (rule->fidelity == CK_SUPERSET)
 		sql->superset = true;
+	if (rule->raises)
+		sql->raises = true;
 	return true;
 }
 
@@ -521,6 +523,31 @@ remote_array_operator(RemoteSql *sql, ScalarArrayOpExpr *expr, Place place)
 		remote_template(sql, quantified(rule->remote ? rule->remote : "(%1 %o %2)", quantifier), name, expr->args, NULL);
 }
 
+/* True where the source joins the tables, be it with those of a sub-select, and so may compute conditions for any rows. */
+static bool
+is_joined(PlannerInfo *root, Relids relids)
+{
+	ListCell   *lc;
+
+	if (bms_membership(relids) == BMS_MULTIPLE)
+		return true;
+	foreach(lc, find_base_rel(root, bms_singleton_member(relids))->baserestrictinfo)
+		if (contain_subplans((Node *) lfirst_node(RestrictInfo, lc)->clause))
+			return true;
+	return false;
+}
+
+bool
+remote_may_raise(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condition)
+{
+	StringInfoData scratch;
+	RemoteSql	sql = {.dialect = dialect, .root = root, .relids = relids, .text = &scratch};
+
+	initStringInfo(&scratch);
+	(void) remote_test(&sql, (Node *) condition, PLACE_FILTER);
+	return sql.raises;
+}
+
 Pushed
 remote_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condition)
 {
@@ -535,6 +562,8 @@ remote_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condi
 	/* a sub-select is not asked for values of tables elsewhere: it would have to be here as well, for rows checked again */
 	if (!bms_overlap(relids, varnos) || (contain_subplans((Node *) condition) && !bms_is_subset(varnos, relids)) ||
 		contain_volatile_functions((Node *) condition) || !remote_test(&sql, (Node *) condition, PLACE_FILTER))
+		return PUSHED_NOT;
+	if (sql.raises && is_joined(root, relids))
 		return PUSHED_NOT;
 	return sql.superset ? PUSHED_SUPERSET : PUSHED_EXACT;
 }

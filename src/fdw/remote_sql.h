@@ -24,10 +24,12 @@ typedef struct RemoteSql
 	List	   *places;			/* IntList: for each placeholder the 1-based index in params */
 	int			keys;			/* 1-based index in params of the list of keys, 0 none */
 	bool		superset;		/* a rule was used that lets through too much */
+	bool		raises;			/* one that is an error for some values */
 	bool		parameters;		/* a placeholder was written */
 	bool		unsure;			/* for a value that is not known yet, and that the source may not take */
 	int			depth;			/* of the condition that is being written, within others */
 	bool		within;			/* the order of an aggregate is being written */
+	bool		summed;			/* what is being written is added up, so it may have all the digits that the source has */
 	const char *over;			/* the window of the function that is being written, or NULL */
 	struct GroupPlan *group;	/* what is written stands above this grouping, NULL none */
 	const char *collation;		/* that text columns are written with, where their own would conflict, or NULL */
@@ -55,6 +57,8 @@ typedef enum Pushed
 	PUSHED_EXACT
 } Pushed;
 extern Pushed remote_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condition);
+/* True for a condition of a table that the source might compute, and fail on, for other rows where it joins the table. */
+extern bool remote_may_raise(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condition);
 
 /* Appends a condition that remote_judge() let through; in a sub-select, where it was for other values, it may be found unfit. */
 extern void remote_condition(RemoteSql *sql, Expr *condition);
@@ -92,7 +96,8 @@ typedef struct GroupPlan
 	List	   *columns;		/* TargetEntries: the keys first, then aggregates, then what the last two lists speak of */
 	List	   *sets;			/* IntLists: numbers of the keys of each grouping set; NIL: one of all keys */
 	List	   *places;			/* IntList: for each column of the request, its number in columns */
-	List	   *quotients;		/* IntList: numbers of columns, in threes: an average, its sum, its count */
+	List	   *quotients;		/* IntList: numbers of columns, in fours: an average or a sum that is made here of a sum, a count
+								 * (0 for a sum), and the number of digits behind its point (0: the source tells them right) */
 } GroupPlan;
 
 /* Adds an aggregate, or GROUPING(), to the columns. False where the source does not give PostgreSQL's answer. */
@@ -179,14 +184,19 @@ extern bool remote_has_outer(RemoteSql *sql, Node *node);
 /* The number of a table's alias; 0 where columns are written without. */
 extern Index remote_alias(RemoteSql *sql, Index varno);
 
-/* How large the values of a numeric expression can be: digits before the point, and just so many behind it. */
+/* How large the values of a numeric expression can be: digits before the point, and behind it. */
 typedef struct NumericShape
 {
 	int			digits;
 	int			scale;
+	bool		mixed;			/* some values have fewer digits behind the point */
 } NumericShape;
-/* False where that is not known, or the scale differs from value to value. */
+/* False where that is not known. */
 extern bool remote_numeric_shape(Node *node, NumericShape *shape);
+/* True where different values may have different numbers of digits behind the point, all of which another source would fill up. */
+extern bool remote_scale_varies(Node *node);
+/* An integer expression: how many digits the value has behind the point, if it is not NULL. Its shape is known. */
+extern Node *remote_scale(Node *node);
 /* True for expressions whose values may have more digits than those that they are made of. */
 extern bool remote_numeric_grows(Node *node);
 

@@ -211,7 +211,7 @@ write_select(RemoteSql *outer, SubPlan *subplan)
 		return false;
 	appendStringInfoChar(sql.text, ')');
 	remote_carry_on(outer, &sql);
-	return !sql.failed && !sql.superset;
+	return !sql.failed && !sql.superset && !sql.raises;
 }
 
 /* x = ANY (SELECT …), or ALL, of a single column. */

@@ -350,6 +350,8 @@ typedef struct CkSqlRule
 	CkFidelity	fidelity;
 	CkLocale	locale;
 	const char *reason;			/* why it is odd, for docs; or NULL */
+	bool		raises;			/* an error for some values, and the source may compute it for rows of a join that have no
+								 * match: sent where the source reads one table alone, or for what it groups */
 } CkSqlRule;
 
 /* Values that cannot be told to the source. With such a value the filter that holds it is evaluated here. */
@@ -386,6 +388,10 @@ typedef struct CkSql
 	bool		nulls_order;	/* it understands NULLS FIRST and NULLS LAST; else it sorts NULL as the least */
 	bool		full_join;		/* it understands FULL JOIN */
 	uint32_t	windows;		/* CK_WINDOWS and other bits: which window functions it understands; 0: none */
+	const char *ordered_join;	/* an INNER JOIN that reads its left side first: "STRAIGHT_JOIN"; used where the right side's key
+								 * is known to be looked up with. NULL: none, or the source estimates conditions well */
+	const char *unindexed;		/* a key of groups, %1, so that the source does not read the table row by row in an index's order,
+								 * however many rows of it are wanted; NULL: it knows better */
 	bool		no_schema;		/* schema_name is not written in front of a table's name */
 
 	/* changing rows */

@@ -30,6 +30,20 @@ SELECT max(id), count(*) FROM t WHERE s = 'abc';
 SELECT max(id), count(*) FROM t WHERE b;
 SELECT count(*) FROM t WHERE f8 = 0.1;
 
+SELECT sum(CASE WHEN id < 50 THEN m ELSE 0 END), avg(CASE WHEN id < 50 THEN m ELSE 0 END), sum(CASE WHEN id < 0 THEN m ELSE 0 END) FROM t;
+SELECT avg(CASE WHEN id < 0 THEN m ELSE 1.5 END), sum(CASE WHEN id < 0 THEN m END), sum(-coalesce(m, 0)) FROM t;
+SELECT sum(coalesce(m, 0)), sum(coalesce(m, 0) * 1.5), sum(coalesce(m, 1.000) + coalesce(m * 2, 0)) FROM t;
+SELECT sum(coalesce(m, 0)) FILTER (WHERE m IS NULL), avg(coalesce(m, 0)) FILTER (WHERE id < 20), sum(coalesce(m, 0)) / sum(id) FROM t;
+SELECT sum(nullif(CASE WHEN b THEN m ELSE 1 END, 1)), sum(coalesce(m, 1) * coalesce(n, 0.5)), sum(i4 + coalesce(m, 0)) FROM t WHERE id < 5;
+SELECT sum(DISTINCT coalesce(m, 0)) + 0.00 FROM t;
+SELECT min(coalesce(m, 0.5)) + 0.00, max(coalesce(m, 0.5)) + 0.00 FROM t;
+SELECT i2, sum(CASE b WHEN true THEN m WHEN false THEN 1 ELSE 1.5000 END), avg(coalesce(m, 0)), count(*) FROM t GROUP BY i2;
+SELECT b, sum(CASE WHEN b THEN 0 ELSE m END) FROM t GROUP BY b HAVING sum(CASE WHEN b THEN 0 ELSE m END) <> 1 ORDER BY b;
+SELECT coalesce(m, 0), count(*) FROM t GROUP BY coalesce(m, 0);
+SELECT count(*) FROM t WHERE CASE WHEN b THEN m ELSE 0 END > 0.005;
+SELECT sum(n * 100000), sum(n * n) FROM t WHERE id < 5;
+SELECT sum(m * m * m), sum(m * m * m * m * m), avg(m * m * (1 + m)) FROM t WHERE m < 1000;
+
 SELECT i2, count(*) FROM t GROUP BY i2;
 SELECT i4, count(*), sum(i2) FROM t GROUP BY i4;
 SELECT i8, count(*), avg(i4) FROM t GROUP BY i8;

@@ -172,3 +172,9 @@ SELECT t.id, w.id, w.w FROM t LEFT JOIN words AS w ON w.id = t.i2 AND w.id = 42 
 SELECT t.id, q.id, q.x FROM t LEFT JOIN ((SELECT * FROM u WHERE now() < '2000-01-01') AS v JOIN (SELECT id AS x FROM t) AS w ON w.x = v.t_id) AS q ON q.t_id = t.id WHERE t.id < 60;
 SELECT t.id, q.id, q.x FROM t LEFT JOIN ((SELECT * FROM u WHERE now() > '2000-01-01') AS v JOIN (SELECT id AS x FROM t) AS w ON w.x = v.t_id) AS q ON q.t_id = t.id WHERE t.id < 60;
 SELECT t.id, q.t_id FROM t LEFT JOIN ((SELECT t_id, count(*) FROM u GROUP BY t_id HAVING now() < '2000-01-01') AS v JOIN (SELECT id AS x FROM t) AS w ON w.x = v.t_id) AS q ON q.t_id = t.id WHERE t.id < 60;
+-- what may raise an error is not computed for rows that the join does not have
+SELECT count(*), sum(m.id) FROM t JOIN many AS m ON t.i4 = m.id WHERE m.id * 2 > 10;
+SELECT count(*), sum(m.id) FROM t JOIN many AS m ON t.i4 = m.id WHERE (m.id + 1) % 5 <> 0 AND 100 / m.id < 50;
+SELECT t.id FROM t LEFT JOIN many AS m ON t.i4 = m.id AND m.id + 1 > 5 WHERE t.id < 100;
+SELECT m.id FROM many AS m WHERE m.id + 1 > 5 AND EXISTS (SELECT FROM t WHERE t.i4 = m.id) AND m.id < 50;
+SELECT m.id FROM many AS m WHERE EXISTS (SELECT FROM t WHERE t.i4 = m.id AND m.id * 2 < 60) OR m.id = 1;

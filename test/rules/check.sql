@@ -161,7 +161,7 @@ CREATE FUNCTION expressions(v variant) RETURNS text[] LANGUAGE sql AS $$
 		SELECT array_agg(coalesce(v.constants[i], chr(96 + i)) ORDER BY i) AS a FROM generate_series(1, cardinality(v.types)) AS i
 	)
 	SELECT CASE
-		WHEN v.name = 'branch' THEN ARRAY['CASE WHEN id % 2 = 0 THEN a ELSE b END', 'coalesce(a, b)']
+		WHEN v.name = 'branch' THEN ARRAY['CASE WHEN id > 800 THEN a ELSE b END', 'coalesce(a, b)']
 		WHEN v.name = 'cast' THEN ARRAY[format('(a)::%s', v.types[2])]
 		WHEN v.name ~ '^[a-z]' THEN ARRAY[format('pg_catalog.%I(%s)', v.name, array_to_string(a, ', '))]
 		WHEN cardinality(a) = 1 THEN ARRAY[format('(%s %s)', v.name, a[1])]

@@ -39,15 +39,15 @@
 	NUMBER("%1") " - " NUMBER("%2") ")"
 
 #define INTEGER_RULES(args, fit) \
-	{"+ *", args, fit(NUMBER("%1") " %o " NUMBER("%2")), CK_EXACT, CK_NO_LOCALE, "what overflows is an error, as here"}, \
-	{"-", args, fit(DIFFERENCE), CK_EXACT, CK_NO_LOCALE, "as above; but MariaDB misses it where nothing is taken from"}, \
-	{"/ div", args, fit(CHECKED("DIV")), CK_EXACT, CK_NO_LOCALE, "division by zero is an error, as here"}, \
-	{"% mod", args, fit(CHECKED("%%")), CK_EXACT, CK_NO_LOCALE, "as above"}, \
+	{"+ *", args, fit(NUMBER("%1") " %o " NUMBER("%2")), CK_EXACT, CK_NO_LOCALE, "what overflows is an error, as here", true}, \
+	{"-", args, fit(DIFFERENCE), CK_EXACT, CK_NO_LOCALE, "as above; but MariaDB misses it where nothing is taken from", true}, \
+	{"/ div", args, fit(CHECKED("DIV")), CK_EXACT, CK_NO_LOCALE, "division by zero is an error, as here", true}, \
+	{"% mod", args, fit(CHECKED("%%")), CK_EXACT, CK_NO_LOCALE, "as above", true}, \
 	{"& |", args, "CAST(" NUMBER("%1") " %o " NUMBER("%2") " AS SIGNED)", CK_EXACT, CK_NO_LOCALE, NULL}, \
 	{"#", args, "CAST(" NUMBER("%1") " ^ " NUMBER("%2") " AS SIGNED)", CK_EXACT, CK_NO_LOCALE, NULL}
 #define INTEGER_RULES_OF_ONE(type, fit) \
-	{"-", type, fit("- " NUMBER("%1")), CK_EXACT, CK_NO_LOCALE, "what overflows is an error, as here"}, \
-	{"@ abs", type, fit("ABS(" NUMBER("%1") ")"), CK_EXACT, CK_NO_LOCALE, "as above"}, \
+	{"-", type, fit("- " NUMBER("%1")), CK_EXACT, CK_NO_LOCALE, "what overflows is an error, as here", true}, \
+	{"@ abs", type, fit("ABS(" NUMBER("%1") ")"), CK_EXACT, CK_NO_LOCALE, "as above", true}, \
 	{"~", type, "CAST(~ " NUMBER("%1") " AS SIGNED)", CK_EXACT, CK_NO_LOCALE, NULL}
 
 /* A column may be of another type there: BIGINT UNSIGNED, or a float. */
@@ -132,9 +132,9 @@ static const CkSqlRule rules[] = {
 	{"cast", "int2,int4", NUMBER("%1"), CK_EXACT, CK_NO_LOCALE, NULL},
 	{"cast", "int2,int8", NUMBER("%1"), CK_EXACT, CK_NO_LOCALE, NULL},
 	{"cast", "int4,int8", NUMBER("%1"), CK_EXACT, CK_NO_LOCALE, NULL},
-	{"cast", "int4,int2", FIT_INT2(NUMBER("%1")), CK_EXACT, CK_NO_LOCALE, NULL},
-	{"cast", "int8,int2", FIT_INT2(NUMBER("%1")), CK_EXACT, CK_NO_LOCALE, NULL},
-	{"cast", "int8,int4", FIT_INT4(NUMBER("%1")), CK_EXACT, CK_NO_LOCALE, NULL},
+	{"cast", "int4,int2", FIT_INT2(NUMBER("%1")), CK_EXACT, CK_NO_LOCALE, "what does not fit is an error, as here", true},
+	{"cast", "int8,int2", FIT_INT2(NUMBER("%1")), CK_EXACT, CK_NO_LOCALE, "what does not fit is an error, as here", true},
+	{"cast", "int8,int4", FIT_INT4(NUMBER("%1")), CK_EXACT, CK_NO_LOCALE, "what does not fit is an error, as here", true},
 	{"cast", "integer,numeric", "CAST(%1 AS DECIMAL(20,0))", CK_EXACT, CK_NO_LOCALE, NULL},
 	{"cast", "integer,float8", "(" NUMBER("%1") " + 0e0)", CK_EXACT, CK_NO_LOCALE, NULL},
 	{"cast", "integer,text", "CAST(" NUMBER("%1") " AS CHAR)", CK_EXACT, CK_NO_LOCALE, NULL},
@@ -151,12 +151,13 @@ static const CkSqlRule rules[] = {
 	{"sign", "numeric", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{"round", "numeric,0", "ROUND(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
 	{"trunc", "numeric,0", "TRUNCATE(%1, 0)", CK_EXACT, CK_NO_LOCALE, NULL},
-	{"branch", "numeric", NULL, CK_EXACT, CK_NO_LOCALE, "where all have as many digits behind the point"},
+	{"branch", "numeric", DECIMAL("1"), CK_EXACT, CK_NO_LOCALE, "where their digits are known; it is not grouped by where some have "
+	"fewer than others behind the point, which are filled up there"},
 
 	{"=", "float,float", NULL, CK_SUPERSET, CK_NO_LOCALE, "an index is searched for the value rounded"},
 	{"<> < <= > >=", "float,float", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{"order", "float", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
-	{"+ -", "float8,float8", NULL, CK_EXACT, CK_NO_LOCALE, "products are 0 there where they are an error here"},
+	{"+ -", "float8,float8", NULL, CK_EXACT, CK_NO_LOCALE, "products are 0 there where they are an error here", true},
 	{"@ abs", "float8", "ABS(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
 	{"cast", "float4,float8", "(%1 + 0e0)", CK_EXACT, CK_NO_LOCALE, NULL},
 	{"branch", "float8", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
@@ -202,7 +203,7 @@ static const CkSqlRule rules[] = {
 	{"substr substring", "text,int4,int4",
 		"SUBSTRING(%1, GREATEST(%2, 1), GREATEST(%2 + %3 - GREATEST(%2, 1), 0) + "
 		"IF(%3 < 0 AND %1 IS NOT NULL AND %2 IS NOT NULL, 9223372036854775807 - %3, 0))", CK_EXACT, CK_NO_LOCALE,
-	"as above; a negative length is an error, as here"},
+	"as above; a negative length is an error, as here", true},
 	{"left", "text,int4", "LEFT(%1, IF(%2 < 0, GREATEST(CHAR_LENGTH(%1) + %2, 0), %2))", CK_EXACT, CK_NO_LOCALE,
 	"all but the last characters where the number is negative"},
 	{"right", "text,int4", "RIGHT(%1, IF(%2 < 0, GREATEST(CHAR_LENGTH(%1) + %2, 0), %2))", CK_EXACT, CK_NO_LOCALE, NULL},
@@ -320,6 +321,8 @@ static const CkTypeRule types[] = {
 
 const CkSql mysql_sql = {
 	.quote = '`',
+	.ordered_join = "STRAIGHT_JOIN",
+	.unindexed = "COALESCE(%1)",
 	.returning = CK_INSERT | CK_DELETE, /* at MariaDB, INSERT from 10.5 on */
 	.assigns_in_turn = true,
 	/* MariaDB adds up rows of an empty frame, and loses the order of three windows one of which is of all rows; an unsigned

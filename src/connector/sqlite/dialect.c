@@ -24,53 +24,55 @@
 #define FROM(margin) "%1 >= coalesce(date(substr(%2, 1, 10), '-" margin " days'), '')"
 #define TO(margin) "%1 < coalesce(date(substr(%2, 1, 10), '+" margin " days'), x'')"
 
-/* An integer as it is read, and a blob, which is an error when it is read, in the place of anything else. */
-#define INTEGER(x) "CASE WHEN CAST(" x " AS INTEGER) <> " x " THEN x'' ELSE CAST(" x " AS INTEGER) END"
-#define READABLE(x) "CASE typeof(" x ") WHEN 'blob' THEN " x " ELSE CAST(" x " AS TEXT) END COLLATE BINARY"
-
-/* An aggregate of integers, or a blob where one of its values is none. */
-#define CHECKED(aggregate) "CASE WHEN max(" INTEGER("%1") ")%w = x'' THEN x'' ELSE " aggregate " END"
+/* What lets an index serve, and lets through too much; then what decides, by functions of typed.c. */
+#define BOTH(indexed, exact) "(" indexed " AND " exact ")"
+#define COMPARED(type, operator) "connkit_" type "(%1) " operator " connkit_"
+#define MOMENTS(type1, type2, args) \
+	{"=", args, BOTH(FROM("0") " AND " TO("1"), COMPARED(type1, "=") type2 "(%2)"), CK_EXACT, CK_NO_LOCALE, \
+	"by days for an index, then as moments: one is written in many ways"}, \
+	{"< <=", args, BOTH(TO("1"), COMPARED(type1, "%o") type2 "(%2)"), CK_EXACT}, \
+	{"> >=", args, BOTH(FROM("0"), COMPARED(type1, "%o") type2 "(%2)"), CK_EXACT}, \
+	{"<>", args, "(" COMPARED(type1, "<>") type2 "(%2))", CK_EXACT}
 
 static const CkSqlRule rules[] = {
 	/* CAST lends its affinity: in a column of texts they are compared as numbers. Equality is written both ways round, so that
-	 * the index of either side serves a join */
-	{"=", "integer,integer", "(%1 = CAST(%2 AS INTEGER) AND %2 = CAST(%1 AS INTEGER))", CK_SUPERSET, CK_NO_LOCALE,
-	"a column may hold other than integers, which are an error when they are read"},
-	{"<> < <= > >=", "integer,integer", "(%1 %o CAST(%2 AS INTEGER))", CK_SUPERSET},
-	{"in", "integer", "(%1 IN (%2) OR %1 >= '')", CK_SUPERSET},
-	{"= <> < <= > >=", "float8,float8", "(%1 %o CAST(%2 AS REAL))", CK_SUPERSET, CK_NO_LOCALE,
-	"a column may hold other than numbers, which are an error when they are read"},
-	{"=", "numeric,numeric", "(%1 BETWEEN " LOW " AND " HIGH " OR %1 >= '')", CK_SUPERSET, CK_NO_LOCALE,
-	"SQLite compares doubles, within which decimals round; texts are compared here"},
-	{"< <=", "numeric,numeric", "(%1 <= " HIGH " OR %1 >= '')", CK_SUPERSET},
-	{"> >=", "numeric,numeric", "(%1 >= " LOW " OR %1 >= '')", CK_SUPERSET},
+	 * the index of either side serves a join, and what is no integer is none */
+	{"=", "integer,integer", "(%1 = CAST(%2 AS INTEGER) AND %2 = CAST(%1 AS INTEGER))", CK_EXACT},
+	{"<> < <= > >=", "integer,integer", BOTH("%1 %o CAST(%2 AS INTEGER)", "connkit_integer(%1) %o connkit_integer(%2)"), CK_EXACT,
+	CK_NO_LOCALE, "what a column holds that is no integer is an error"},
+	{"in", "integer", BOTH("(%1 IN (%2) OR %1 >= '')", "connkit_integer(%1) IN (%2)"), CK_EXACT},
+	{"keys", "integer", "(%1 IN (%2) OR %1 >= '')", CK_SUPERSET},
+	{"= <> < <= > >=", "float8,float8", BOTH("%1 %o CAST(%2 AS REAL)", "connkit_real(%1) %o connkit_real(%2)"), CK_EXACT,
+	CK_NO_LOCALE, "what a column holds that is no number is an error"},
+	{"=", "numeric,numeric", BOTH("(%1 BETWEEN " LOW " AND " HIGH " OR %1 >= '')", "connkit_compare(%1, %2) = 0"), CK_EXACT,
+	CK_NO_LOCALE, "by doubles for an index, then as the decimals that they are read as"},
+	{"< <=", "numeric,numeric", BOTH("(%1 <= " HIGH " OR %1 >= '')", "connkit_compare(%1, %2) %o 0"), CK_EXACT},
+	{"> >=", "numeric,numeric", BOTH("(%1 >= " LOW " OR %1 >= '')", "connkit_compare(%1, %2) %o 0"), CK_EXACT},
+	{"<>", "numeric,numeric", "(connkit_compare(%1, %2) <> 0)", CK_EXACT},
 	/* "|| ''" makes a text of a number; numbers in %1 pass */
-	{"=", "text,text", "(%1 = (%2 || '') OR %1 < '')", CK_SUPERSET, CK_ANY_LOCALE,
-	"the column's own collation may be NOCASE or RTRIM"},
-	{"in", "text", "(%1 IN (%2) OR %1 < '')", CK_SUPERSET, CK_ANY_LOCALE},
-	{"<>", "text,text", "(%1 COLLATE BINARY <> (%2 || '') OR %1 < '')", CK_SUPERSET, CK_ANY_LOCALE},
+	{"=", "text,text", BOTH("(%1 = (%2 || '') OR %1 < '')", "connkit_text(%1) = connkit_text(%2)"), CK_EXACT, CK_ANY_LOCALE,
+	"by the column's own collation for an index, then by bytes"},
+	{"in", "text", BOTH("(%1 IN (%2) OR %1 < '')", "connkit_text(%1) IN (%2)"), CK_EXACT, CK_ANY_LOCALE},
+	{"keys", "text", "(%1 IN (%2) OR %1 < '')", CK_SUPERSET, CK_ANY_LOCALE},
+	{"<>", "text,text", "(connkit_text(%1) <> connkit_text(%2))", CK_EXACT, CK_ANY_LOCALE},
 	/* what ends in char(1) is no number, even where the column would make one of it */
-	{"< <=", "text,text", "(%1 COLLATE BINARY < (%2 || char(1)))", CK_SUPERSET, CK_C_LOCALE},
-	{"> >=", "text,text", "(%1 COLLATE BINARY %o (%2 || '') OR %1 < '')", CK_SUPERSET, CK_C_LOCALE},
+	{"< <=", "text,text", BOTH("%1 COLLATE BINARY < (%2 || char(1))", "connkit_text(%1) %o connkit_text(%2)"), CK_EXACT, CK_C_LOCALE},
+	{"> >=", "text,text", BOTH("(%1 COLLATE BINARY %o (%2 || '') OR %1 < '')", "connkit_text(%1) %o connkit_text(%2)"), CK_EXACT,
+	CK_C_LOCALE},
+	{"~~", "text,pattern", "(connkit_like(%1, %2))", CK_EXACT, CK_ANY_LOCALE, "SQLite's own knows no case of ASCII"},
+	{"!~~", "text,pattern", "(NOT connkit_like(%1, %2))", CK_EXACT, CK_ANY_LOCALE},
 	{"=", "bytea,bytea", "(%1 = %2 OR %1 < x'')", CK_SUPERSET, CK_NO_LOCALE, "texts are taken for bytes too"},
-	{"=", "date,date", "(" FROM("0") " AND " TO("1") ")", CK_SUPERSET, CK_NO_LOCALE,
-	"a day may be written with 00:00 behind it"},
-	{"< <=", "date,date", "(" TO("1") ")", CK_SUPERSET},
-	{"> >=", "date,date", "(" FROM("0") ")", CK_SUPERSET},
-	{"=", "date,timestamp", "(" FROM("0") " AND " TO("1") ")", CK_SUPERSET},
-	{"< <=", "date,timestamp", "(" TO("1") ")", CK_SUPERSET},
-	{"> >=", "date,timestamp", "(" FROM("0") ")", CK_SUPERSET},
-	{"=", "timestamp,date", "(" FROM("0") " AND " TO("1") ")", CK_SUPERSET},
-	{"< <=", "timestamp,date", "(" TO("1") ")", CK_SUPERSET},
-	{"> >=", "timestamp,date", "(" FROM("0") ")", CK_SUPERSET},
-	{"=", "timestamp,timestamp", "(" FROM("0") " AND " TO("1") ")", CK_SUPERSET, CK_NO_LOCALE,
-	"one moment is written in many ways: the source compares days"},
-	{"< <=", "timestamp,timestamp", "(" TO("1") ")", CK_SUPERSET},
-	{"> >=", "timestamp,timestamp", "(" FROM("0") ")", CK_SUPERSET},
+	MOMENTS("date", "date", "date,date"),
+	MOMENTS("date", "timestamp", "date,timestamp"),
+	MOMENTS("timestamp", "date", "timestamp,date"),
+	MOMENTS("timestamp", "timestamp", "timestamp,timestamp"),
 	/* either side's offset may move its day by one */
-	{"=", "timestamptz,timestamptz", "(" FROM("2") " AND " TO("3") ")", CK_SUPERSET},
-	{"< <=", "timestamptz,timestamptz", "(" TO("3") ")", CK_SUPERSET},
-	{"> >=", "timestamptz,timestamptz", "(" FROM("2") ")", CK_SUPERSET},
+	{"=", "timestamptz,timestamptz", BOTH(FROM("2") " AND " TO("3"), "connkit_timestamptz(%1) = connkit_timestamptz(%2)"), CK_EXACT},
+	{"< <=", "timestamptz,timestamptz", BOTH(TO("3"), "connkit_timestamptz(%1) %o connkit_timestamptz(%2)"), CK_EXACT},
+	{"> >=", "timestamptz,timestamptz", BOTH(FROM("2"), "connkit_timestamptz(%1) %o connkit_timestamptz(%2)"), CK_EXACT},
+	{"<>", "timestamptz,timestamptz", "(connkit_timestamptz(%1) <> connkit_timestamptz(%2))", CK_EXACT},
+	{"branch", "integer", "connkit_integer(%1)", CK_EXACT},
+	{"branch", "text", "connkit_text(%1)", CK_EXACT},
 	{"bool", "bool", "(%1 <> 0)", CK_SUPERSET, CK_NO_LOCALE, "texts such as 'f' pass"},
 
 	/* equal values have equal keys, for what follows in the list; order.c shortens the keys where that does no harm */
@@ -82,19 +84,18 @@ static const CkSqlRule rules[] = {
 	"substr('0000-00-00 00:00:00.000000', length(rtrim(%1, 'Z')) + 1), 1, 26) COLLATE BINARY", CK_EXACT, CK_NO_LOCALE,
 	"all ways to write a moment sort as one"},
 
-	/* grouping; what cannot be read is a blob, which is an error when it is read. Times and booleans have many ways to be
-	 * written, and decimals are doubles there: these are grouped and added here */
-	{"group", "integer", INTEGER("%1"), CK_EXACT},
-	{"group", "text", READABLE("%1"), CK_EXACT, CK_ANY_LOCALE, "by bytes"},
+	/* grouping. Times and booleans have many ways to be written, and decimals are doubles there: these are grouped and added here */
+	{"group", "integer", "connkit_integer(%1)", CK_EXACT},
+	{"group", "text", "connkit_text(%1)", CK_EXACT, CK_ANY_LOCALE, "by bytes"},
 	{"count", "*", "count(%1)%w", CK_EXACT},
 	{"count", "any", "count(%d%1)%w", CK_EXACT},
-	{"sum", "int2", CHECKED("sum(%d" INTEGER("%1") ")%w"), CK_EXACT},
-	{"sum", "int4", CHECKED("sum(%d" INTEGER("%1") ")%w"), CK_EXACT, CK_NO_LOCALE,
+	{"sum", "int2", "sum(%dconnkit_integer(%1))%w", CK_EXACT},
+	{"sum", "int4", "sum(%dconnkit_integer(%1))%w", CK_EXACT, CK_NO_LOCALE,
 	"of bigint the sum might be larger than SQLite's integers are"},
 	{"avg", "int2", "/", CK_EXACT, CK_NO_LOCALE, "SQLite's is a double"},
 	{"avg", "int4", "/", CK_EXACT},
-	{"min max", "integer", CHECKED("%o(" INTEGER("%1") ")%w"), CK_EXACT},
-	{"min max", "text", "%o(" READABLE("%1") ")%w", CK_EXACT, CK_C_LOCALE},
+	{"min max", "integer", "%o(connkit_integer(%1))%w", CK_EXACT},
+	{"min max", "text", "%o(connkit_text(%1))%w", CK_EXACT, CK_C_LOCALE},
 
 	/* window functions, of values as they are stored; decimals would lack their last zeros */
 	{"row_number rank dense_rank percent_rank cume_dist", "*", "%o()%w", CK_EXACT},
@@ -146,6 +147,7 @@ static const CkTypeRule types[] = {
 const CkSql sqlite_dialect = {
 	.quote = '`',				/* what stands in " is a string, where there is no such column */
 	.nulls_order = true,
+	.ordered_join = "CROSS JOIN",
 	.no_schema = true,
 	.windows = CK_WINDOWS | CK_WINDOW_GROUPS | CK_WINDOW_EXCLUDE | CK_WINDOW_RANGE | CK_WINDOW_AHEAD | CK_WINDOW_EMPTY |
 		CK_WINDOW_BESIDE,

@@ -124,6 +124,15 @@ sqlite_fail(CkSession *session)
 	}
 }
 
+void
+sqlite_function_fail(sqlite3_context *context, CkStatus status)
+{
+	SqliteSession *sqlite = ((CkSession *) sqlite3_user_data(context))->state;
+
+	sqlite->interrupt = status;
+	sqlite3_result_error(context, "a value does not fit", -1);
+}
+
 /* SQLite's progress handler: anything but 0 stops the statement. */
 static int
 sqlite_poll(void *arg)
@@ -216,7 +225,7 @@ sqlite_session_open(CkSession *session)
 	sqlite_harden(sqlite->db);
 	sqlite3_progress_handler(sqlite->db, STEPS_PER_POLL, sqlite_poll, session);
 	sqlite3_busy_handler(sqlite->db, sqlite_busy, session);
-	if (sqlite_add_functions(sqlite->db) != SQLITE_OK)
+	if (sqlite_add_functions(sqlite->db) != SQLITE_OK || sqlite_add_typed(session, sqlite->db) != SQLITE_OK)
 		return sqlite_fail(session);
 	return sqlite_check_encoding(session);
 }

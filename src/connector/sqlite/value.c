@@ -117,6 +117,23 @@ read_time(const char *p, size_t size, int64_t *us, int *offset)
 	return p == end;
 }
 
+bool
+sqlite_read_moment(const char *text, size_t size, CkType type, int64_t *us)
+{
+	int			offset;
+
+	if ((size == 8 && memcmp(text, "infinity", 8) == 0) || (size == 9 && memcmp(text, "-infinity", 9) == 0))
+	{
+		*us = size == 8 ? INT64_MAX : INT64_MIN;
+		return true;
+	}
+	if (!read_time(text, size, us, &offset))
+		return false;
+	if (type == CK_TIMESTAMPTZ)
+		*us -= offset == NO_OFFSET ? 0 : offset * INT64_C(1000000);
+	return type == CK_TIMESTAMPTZ || (offset == NO_OFFSET && (type != CK_DATE || *us % DAY_US == 0));
+}
+
 /* Whether the local type has fewer digits of a second than the value, as timestamp(0) may. */
 static bool
 rounds_time(const char *local_type, int64_t us)
@@ -136,18 +153,15 @@ static bool
 put_time(CkRow *row, uint32_t i, const CkColumn *column, const char *text, size_t size)
 {
 	int64_t		us;
-	int			offset;
 
-	if (size == 8 && memcmp(text, "infinity", 8) == 0)
-		ck_put_int(row, i, column->type, CK_INFINITY);
-	else if (size == 9 && memcmp(text, "-infinity", 9) == 0)
-		ck_put_int(row, i, column->type, CK_MINUS_INFINITY);
-	else if (!read_time(text, size, &us, &offset) || rounds_time(column->local_type, us))
+	if (!sqlite_read_moment(text, size, column->type, &us))
+		return false;
+	if (us == INT64_MAX || us == INT64_MIN)
+		ck_put_int(row, i, column->type, us == INT64_MAX ? CK_INFINITY : CK_MINUS_INFINITY);
+	else if (rounds_time(column->local_type, us))
 		return false;
 	else if (column->type == CK_TIMESTAMPTZ)
-		ck_put_timestamptz(row, i, us - (offset == NO_OFFSET ? 0 : offset * INT64_C(1000000)));
-	else if (offset != NO_OFFSET || (column->type == CK_DATE && us % DAY_US != 0))
-		return false;
+		ck_put_timestamptz(row, i, us);
 	else if (column->type == CK_DATE)
 		ck_put_date(row, i, us / DAY_US);
 	else
@@ -361,6 +375,9 @@ bind_numeric(sqlite3_stmt *stmt, int i, const CkValue *arg, bool stored)
 		digits += *c != '.';
 	if (stored && digits > 15)
 		return SQLITE_RANGE;
+	/* more than a double holds: it is compared by its digits */
+	if (digits > 15)
+		return sqlite3_bind_text(stmt, i, number, -1, SQLITE_TRANSIENT);
 	return sqlite3_bind_double(stmt, i, strtod(number, NULL));
 }
 
