@@ -1,9 +1,9 @@
 /*
  * remote_numeric.c: tells how many digits numeric expressions can have, for sources whose numbers have a limited size.
  *
- * Where it is known, the source's result has the digits behind the point that PostgreSQL's has, so that it reads the same. But of
- * CASE and COALESCE the source fills all values up to the most that a branch has; for a sum of those, the source is also asked how
- * many digits the values have that it adds.
+ * Where it is known, the source's result has the digits behind the point that PostgreSQL's has, so that it reads the same. But
+ * of CASE and COALESCE the source fills all values up to the most that a branch has; for a sum of those, the source is also
+ * asked how many digits the values have that it adds.
  */
 #include "postgres.h"
 

@@ -151,8 +151,8 @@ static const CkSqlRule rules[] = {
 	{"sign", "numeric", NULL, CK_EXACT, CK_NO_LOCALE, NULL},
 	{"round", "numeric,0", "ROUND(%1)", CK_EXACT, CK_NO_LOCALE, NULL},
 	{"trunc", "numeric,0", "TRUNCATE(%1, 0)", CK_EXACT, CK_NO_LOCALE, NULL},
-	{"branch", "numeric", DECIMAL("1"), CK_EXACT, CK_NO_LOCALE, "where their digits are known; it is not grouped by where some have "
-	"fewer than others behind the point, which are filled up there"},
+	{"branch", "numeric", DECIMAL("1"), CK_EXACT, CK_NO_LOCALE,
+	"where their digits are known; not grouped by where some have fewer than others behind the point, which are filled up there"},
 
 	{"=", "float,float", NULL, CK_SUPERSET, CK_NO_LOCALE, "an index is searched for the value rounded"},
 	{"<> < <= > >=", "float,float", NULL, CK_EXACT, CK_NO_LOCALE, NULL},

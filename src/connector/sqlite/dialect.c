@@ -56,7 +56,8 @@ static const CkSqlRule rules[] = {
 	{"keys", "text", "(%1 IN (%2) OR %1 < '')", CK_SUPERSET, CK_ANY_LOCALE},
 	{"<>", "text,text", "(connkit_text(%1) <> connkit_text(%2))", CK_EXACT, CK_ANY_LOCALE},
 	/* what ends in char(1) is no number, even where the column would make one of it */
-	{"< <=", "text,text", BOTH("%1 COLLATE BINARY < (%2 || char(1))", "connkit_text(%1) %o connkit_text(%2)"), CK_EXACT, CK_C_LOCALE},
+	{"< <=", "text,text", BOTH("%1 COLLATE BINARY < (%2 || char(1))", "connkit_text(%1) %o connkit_text(%2)"), CK_EXACT,
+	CK_C_LOCALE},
 	{"> >=", "text,text", BOTH("(%1 COLLATE BINARY %o (%2 || '') OR %1 < '')", "connkit_text(%1) %o connkit_text(%2)"), CK_EXACT,
 	CK_C_LOCALE},
 	{"~~", "text,pattern", "(connkit_like(%1, %2))", CK_EXACT, CK_ANY_LOCALE, "SQLite's own knows no case of ASCII"},
@@ -67,7 +68,8 @@ static const CkSqlRule rules[] = {
 	MOMENTS("timestamp", "date", "timestamp,date"),
 	MOMENTS("timestamp", "timestamp", "timestamp,timestamp"),
 	/* either side's offset may move its day by one */
-	{"=", "timestamptz,timestamptz", BOTH(FROM("2") " AND " TO("3"), "connkit_timestamptz(%1) = connkit_timestamptz(%2)"), CK_EXACT},
+	{"=", "timestamptz,timestamptz", BOTH(FROM("2") " AND " TO("3"), "connkit_timestamptz(%1) = connkit_timestamptz(%2)"),
+	CK_EXACT},
 	{"< <=", "timestamptz,timestamptz", BOTH(TO("3"), "connkit_timestamptz(%1) %o connkit_timestamptz(%2)"), CK_EXACT},
 	{"> >=", "timestamptz,timestamptz", BOTH(FROM("2"), "connkit_timestamptz(%1) %o connkit_timestamptz(%2)"), CK_EXACT},
 	{"<>", "timestamptz,timestamptz", "(connkit_timestamptz(%1) <> connkit_timestamptz(%2))", CK_EXACT},
@@ -84,7 +86,8 @@ static const CkSqlRule rules[] = {
 	"substr('0000-00-00 00:00:00.000000', length(rtrim(%1, 'Z')) + 1), 1, 26) COLLATE BINARY", CK_EXACT, CK_NO_LOCALE,
 	"all ways to write a moment sort as one"},
 
-	/* grouping. Times and booleans have many ways to be written, and decimals are doubles there: these are grouped and added here */
+	/* grouping. Times and booleans have many ways to be written, and decimals are doubles there: these are grouped and added
+	 * here */
 	{"group", "integer", "connkit_integer(%1)", CK_EXACT},
 	{"group", "text", "connkit_text(%1)", CK_EXACT, CK_ANY_LOCALE, "by bytes"},
 	{"count", "*", "count(%1)%w", CK_EXACT},
