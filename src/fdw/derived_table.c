@@ -330,7 +330,7 @@ plan_sub_query(PlannerInfo *root, RelOptInfo *rel)
 	initStringInfo(&text);
 	scratch = (RemoteSql) {.dialect = inner->table.sql, .root = root, .text = &text};
 	scratch = begin_within(&scratch, rel, derived);
-	if (!write_rows(&scratch, derived) || scratch.failed || scratch.unsure)
+	if (!write_rows(&scratch, derived) || scratch.failed || scratch.unsure || scratch.raises)
 		return;
 
 	plan = palloc0(sizeof(RelPlan));
@@ -350,6 +350,7 @@ plan_sub_query(PlannerInfo *root, RelOptInfo *rel)
 	plan->subselects += inner->subselects;
 	plan->passing = clauselist_selectivity(root, plan->local, 0, JOIN_INNER, NULL);
 	plan->sent_rows = clamp_row_est(rel->rows / Max(plan->passing, 1e-6));
+	plan->unfiltered = Max(rel->tuples, plan->sent_rows);
 	plan->width = rel->reltarget->width;
 	rel->serverid = rows->serverid;
 	rel->userid = rows->userid;

@@ -274,7 +274,7 @@ unfiltered_rows(PlannerInfo *root, Relids relids, const RelPlan *left, const Rel
 			driving = 0;
 			break;
 		}
-		driving = ((RelPlan *) rel->fdw_private)->tuples;
+		driving = ((RelPlan *) rel->fdw_private)->unfiltered;
 	}
 	return Max(driving, rows * (left->unfiltered / left->sent_rows) * (right->unfiltered / right->sent_rows));
 }

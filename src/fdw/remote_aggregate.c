@@ -540,10 +540,16 @@ remote_column_alias(RemoteSql *sql, int number)
 static bool
 is_column(RemoteSql *sql, Node *node, bool key)
 {
+	Var		   *var;
+	Oid			relid;
+
 	while (IsA(node, RelabelType))
 		node = (Node *) ((RelabelType *) node)->arg;
-	return IsA(node, Var) &&
-		(!key || list_member_int(remote_keys(fdw_table(sql->root, ((Var *) node)->varno)->relid), ((Var *) node)->varattno));
+	var = (Var *) node;
+	if (!IsA(var, Var))
+		return false;
+	relid = fdw_table(sql->root, var->varno)->relid;
+	return !key || (OidIsValid(relid) && list_member_int(remote_keys(relid), var->varattno));
 }
 
 /* True where groups may come in the order of an index: their rows are not looked at, or lie in the order of the table's key. */

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/transam.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
@@ -523,16 +524,45 @@ remote_array_operator(RemoteSql *sql, ScalarArrayOpExpr *expr, Place place)
 		remote_template(sql, quantified(rule->remote ? rule->remote : "(%1 %o %2)", quantifier), name, expr->args, NULL);
 }
 
-/* True where the source joins the tables, be it with those of a sub-select, and so may compute conditions for any rows. */
+/* True where a condition has a sub-select, or equates one of these columns with a value or another column. */
 static bool
-is_joined(PlannerInfo *root, Relids relids)
+replaces_walker(Node *node, Bitmapset *columns)
 {
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan))
+		return true;
+	if (IsA(node, OpExpr) && list_length(((OpExpr *) node)->args) == 2 && strcmp(get_opname(((OpExpr *) node)->opno), "=") == 0)
+		for (int i = 0; i < 2; i++)
+		{
+			Var		   *column = list_nth(((OpExpr *) node)->args, i);
+			Node	   *other = list_nth(((OpExpr *) node)->args, 1 - i);
+
+			if (IsA(column, Var) && (IsA(other, Var) || !contain_var_clause(other)) &&
+				bms_is_member(column->varattno - FirstLowInvalidHeapAttributeNumber, columns))
+				return true;
+		}
+	return expression_tree_walker(node, replaces_walker, (void *) columns);
+}
+
+/*
+ * True where the source may compute a condition for values that the table does not have: where it joins tables, be it with those
+ * of a sub-select, or puts a value that a column is equal to in the place of the column.
+ */
+static bool
+may_replace_columns(PlannerInfo *root, Relids relids, Expr *condition)
+{
+	Bitmapset  *columns = NULL;
+	Index		varno = (Index) bms_next_member(relids, -1);
 	ListCell   *lc;
 
 	if (bms_membership(relids) == BMS_MULTIPLE)
 		return true;
-	foreach(lc, find_base_rel(root, bms_singleton_member(relids))->baserestrictinfo)
-		if (contain_subplans((Node *) lfirst_node(RestrictInfo, lc)->clause))
+	pull_varattnos((Node *) condition, varno, &columns);
+	if (replaces_walker((Node *) condition, columns))
+		return true;
+	foreach(lc, find_base_rel(root, (int) varno)->baserestrictinfo)
+		if (replaces_walker((Node *) lfirst_node(RestrictInfo, lc)->clause, columns))
 			return true;
 	return false;
 }
@@ -563,7 +593,7 @@ remote_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condi
 	if (!bms_overlap(relids, varnos) || (contain_subplans((Node *) condition) && !bms_is_subset(varnos, relids)) ||
 		contain_volatile_functions((Node *) condition) || !remote_test(&sql, (Node *) condition, PLACE_FILTER))
 		return PUSHED_NOT;
-	if (sql.raises && is_joined(root, relids))
+	if (sql.raises && may_replace_columns(root, relids, condition))
 		return PUSHED_NOT;
 	return sql.superset ? PUSHED_SUPERSET : PUSHED_EXACT;
 }

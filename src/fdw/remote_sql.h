@@ -193,7 +193,7 @@ typedef struct NumericShape
 } NumericShape;
 /* False where that is not known. */
 extern bool remote_numeric_shape(Node *node, NumericShape *shape);
-/* True where different values may have different numbers of digits behind the point, all of which another source would fill up. */
+/* True where values may have different numbers of digits behind the point, which another source would fill up. */
 extern bool remote_scale_varies(Node *node);
 /* An integer expression: how many digits the value has behind the point, if it is not NULL. Its shape is known. */
 extern Node *remote_scale(Node *node);
