@@ -366,7 +366,7 @@ scan_error_context(void *arg)
 	{
 		const char *column = scan->readers[scan->converting].column;
 
-		if (geterrcode() == ERRCODE_INTERNAL_ERROR)
+		if (geterrcode() == ERRCODE_INTERNAL_ERROR && scan->row.values[scan->converting].type == CK_NATIVE)
 			errcode(ERRCODE_PROTOCOL_VIOLATION);
 		if (scan->relation)
 			errcontext("column \"%s\" of foreign table \"%s\"", column, scan->relation);

@@ -24,13 +24,26 @@
 
 static set_rel_pathlist_hook_type next_hook = NULL;
 
+/* The number that a constant says; -1 for what is no such constant, none for one that is not there. */
+static int64
+constant_count(Node *node, int64 none)
+{
+	Const	   *constant = (Const *) node;
+
+	if (node == NULL || (IsA(node, Const) && constant->constisnull))
+		return none;
+	return IsA(node, Const) ? DatumGetInt64(constant->constvalue) : -1;
+}
+
 /* The relation whose rows are the query's, but for their order and LIMIT; NULL where it is none of a source's. */
 static RelOptInfo *
 find_rows(PlannerInfo *root)
 {
 	Query	   *parse = root->parse;
 
-	/* DISTINCT ON has the order already that a LIMIT would write */
+	/* OFFSET 0 by itself is how users keep a sub-query apart; DISTINCT ON has the order already that a LIMIT would write */
+	if (constant_count(parse->limitOffset, -1) == 0 && constant_count(parse->limitCount, -1) == -1)
+		return NULL;
 	if (parse->commandType != CMD_SELECT || parse->setOperations || parse->hasTargetSRFs || parse->rowMarks ||
 		(parse->hasDistinctOn && (parse->limitCount || parse->limitOffset)) || root->qual_security_level > 0)
 		return NULL;
@@ -64,17 +77,6 @@ is_whole(RelOptInfo *rows)
 	return plan->has_sql && plan->superset == NIL && !plan->rechecked && bms_is_empty(rows->lateral_relids) &&
 		(plan->local == NIL || (plan->window && list_length(plan->local) == list_length(plan->exact))) &&
 		!fdw_has_settings(input_of(rows)->fdw_private);
-}
-
-/* The number that a constant says; -1 for what is no such constant, none for one that is not there. */
-static int64
-constant_count(Node *node, int64 none)
-{
-	Const	   *constant = (Const *) node;
-
-	if (node == NULL || (IsA(node, Const) && constant->constisnull))
-		return none;
-	return IsA(node, Const) ? DatumGetInt64(constant->constvalue) : -1;
 }
 
 /* Appends the order and the LIMIT of a query. False where the source cannot be asked for them. */

@@ -383,7 +383,8 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 	Relids		visible;
 
 	if (left == NULL || right == NULL || !left->has_sql || left->table.sql != right->table.sql || fdw_has_settings(left) ||
-		fdw_has_settings(right) || has_gate(left) || has_gate(right))
+		fdw_has_settings(right) || has_gate(left) || has_gate(right) ||
+		(left->table.sql->derived_alone && (left->derived || right->derived)))
 		return;
 	if (joinrel->fdw_private)
 	{

@@ -178,3 +178,6 @@ SELECT count(*), sum(m.id) FROM t JOIN many AS m ON t.i4 = m.id WHERE (m.id + 1)
 SELECT t.id FROM t LEFT JOIN many AS m ON t.i4 = m.id AND m.id + 1 > 5 WHERE t.id < 100;
 SELECT m.id FROM many AS m WHERE m.id + 1 > 5 AND EXISTS (SELECT FROM t WHERE t.i4 = m.id) AND m.id < 50;
 SELECT m.id FROM many AS m WHERE EXISTS (SELECT FROM t WHERE t.i4 = m.id AND m.id * 2 < 60) OR m.id = 1;
+
+-- a CHAR of a derived table, in whose index MariaDB loses rows
+SELECT a1.id, a3.id FROM (SELECT id, xc, c FROM t ORDER BY id DESC LIMIT 40) AS a1 JOIN t AS a3 ON a3.c = a1.c AND a3.s COLLATE "C" >= a1.xc;

@@ -321,6 +321,8 @@ static const CkTypeRule types[] = {
 
 const CkSql mysql_sql = {
 	.quote = '`',
+	/* how few rows a HAVING leaves is not known there, and the rows around are looked at first */
+	.derived_alone = true,
 	.ordered_join = "STRAIGHT_JOIN",
 	.unindexed = "COALESCE(%1)",
 	.returning = CK_INSERT | CK_DELETE, /* at MariaDB, INSERT from 10.5 on */
