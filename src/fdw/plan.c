@@ -29,6 +29,7 @@
 #include "discover.h"
 #include "fdw.h"
 #include "registry.h"
+#include "scan.h"
 
 /* Costs in the planner's unit: a request and its reply; a row that the source looks at; a row that travels. */
 #define COST_ROUND_TRIP	25.0
@@ -148,6 +149,18 @@ statement_changes(PlannerInfo *root, Oid serverid)
 	return false;
 }
 
+/* What the source may do of a condition. A sync that puts rows aside whose values do not fit has to read them: for it, none may fail
+ * there for one. */
+static Pushed
+judge(PlannerInfo *root, RelOptInfo *rel, const RelPlan *plan, RestrictInfo *info)
+{
+	const CkSql *sql = plan->table.sql;
+
+	if (sql && sql->typed && scan_rejecter && scan_rejecter->table == plan->table.relid)
+		return PUSHED_NOT;
+	return remote_judge(root, rel->relids, sql, info->clause);
+}
+
 List *
 fdw_judge_filters(PlannerInfo *root, RelOptInfo *rel)
 {
@@ -158,7 +171,7 @@ fdw_judge_filters(PlannerInfo *root, RelOptInfo *rel)
 	foreach(lc, rel->baserestrictinfo)
 	{
 		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
-		Pushed		pushed = remote_judge(root, rel->relids, plan->table.sql, info->clause);
+		Pushed		pushed = judge(root, rel, plan, info);
 
 		if (pushed != PUSHED_NOT)
 		{
@@ -324,7 +337,7 @@ static bool
 clause_fits(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan, RestrictInfo *info)
 {
 	return join_clause_is_movable_to(info, rel) &&
-		remote_judge(root, rel->relids, plan->table.sql, info->clause) != PUSHED_NOT;
+		judge(root, rel, plan, info) != PUSHED_NOT;
 }
 
 /* Adds paths that look up rows by values of other tables, so that a join need not pull the whole table. */
@@ -391,7 +404,7 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan)
 		{
 			RestrictInfo *info = lfirst_node(RestrictInfo, inner);
 
-			if (remote_judge(root, rel->relids, plan->table.sql, info->clause) != PUSHED_NOT)
+			if (judge(root, rel, plan, info) != PUSHED_NOT)
 				sent = lappend(sent, info);
 			else
 				checked = lappend(checked, info);
@@ -710,7 +723,7 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 
 		if (info->pseudoconstant)
 			continue;
-		judged = remote_judge(root, rel->relids, plan->table.sql, info->clause);
+		judged = judge(root, rel, plan, info);
 		if (judged != PUSHED_NOT)
 			sent = lappend(sent, info->clause);
 		if (judged == PUSHED_EXACT)

@@ -150,6 +150,7 @@ static const CkTypeRule types[] = {
 const CkSql sqlite_dialect = {
 	.quote = '`',				/* what stands in " is a string, where there is no such column */
 	.nulls_order = true,
+	.typed = true,
 	.ordered_join = "CROSS JOIN",
 	.no_schema = true,
 	.windows = CK_WINDOWS | CK_WINDOW_GROUPS | CK_WINDOW_EXCLUDE | CK_WINDOW_RANGE | CK_WINDOW_AHEAD | CK_WINDOW_EMPTY |
