@@ -149,18 +149,6 @@ statement_changes(PlannerInfo *root, Oid serverid)
 	return false;
 }
 
-/* What the source may do of a condition. A sync that puts rows aside whose values do not fit has to read them: for it, none may fail
- * there for one. */
-static Pushed
-judge(PlannerInfo *root, RelOptInfo *rel, const RelPlan *plan, RestrictInfo *info)
-{
-	const CkSql *sql = plan->table.sql;
-
-	if (sql && sql->typed && scan_rejecter && scan_rejecter->table == plan->table.relid)
-		return PUSHED_NOT;
-	return remote_judge(root, rel->relids, sql, info->clause);
-}
-
 List *
 fdw_judge_filters(PlannerInfo *root, RelOptInfo *rel)
 {
@@ -171,7 +159,7 @@ fdw_judge_filters(PlannerInfo *root, RelOptInfo *rel)
 	foreach(lc, rel->baserestrictinfo)
 	{
 		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
-		Pushed		pushed = judge(root, rel, plan, info);
+		Pushed		pushed = remote_judge(root, rel->relids, plan->table.sql, info->clause);
 
 		if (pushed != PUSHED_NOT)
 		{
@@ -207,6 +195,8 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 
 	rel->fdw_private = plan;
 	remote_table_init(&plan->table, foreigntableid, compat_check_as_user(root, rel, rte));
+	if (plan->table.sql && plan->table.sql->careful && scan_rejecter && scan_rejecter->table == foreigntableid)
+		plan->table.sql = plan->table.sql->careful;
 	plan->connector = registry_connector_of_server(plan->table.serverid);
 	plan->has_sql = plan->table.remote;
 	plan->visible = rel->relids;
@@ -337,7 +327,7 @@ static bool
 clause_fits(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan, RestrictInfo *info)
 {
 	return join_clause_is_movable_to(info, rel) &&
-		judge(root, rel, plan, info) != PUSHED_NOT;
+		remote_judge(root, rel->relids, plan->table.sql, info->clause) != PUSHED_NOT;
 }
 
 /* Adds paths that look up rows by values of other tables, so that a join need not pull the whole table. */
@@ -404,7 +394,7 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan)
 		{
 			RestrictInfo *info = lfirst_node(RestrictInfo, inner);
 
-			if (judge(root, rel, plan, info) != PUSHED_NOT)
+			if (remote_judge(root, rel->relids, plan->table.sql, info->clause) != PUSHED_NOT)
 				sent = lappend(sent, info);
 			else
 				checked = lappend(checked, info);
@@ -723,7 +713,7 @@ fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid, ForeignPath *pa
 
 		if (info->pseudoconstant)
 			continue;
-		judged = judge(root, rel, plan, info);
+		judged = remote_judge(root, rel->relids, plan->table.sql, info->clause);
 		if (judged != PUSHED_NOT)
 			sent = lappend(sent, info->clause);
 		if (judged == PUSHED_EXACT)

@@ -388,7 +388,8 @@ typedef struct CkSql
 	bool		nulls_order;	/* it understands NULLS FIRST and NULLS LAST; else it sorts NULL as the least */
 	bool		full_join;		/* it understands FULL JOIN */
 	uint32_t	windows;		/* CK_WINDOWS and other bits: which window functions it understands; 0: none */
-	bool		typed;			/* a condition fails for a value that is none of the column's type, as reading it does */
+	const struct CkSql *careful;	/* where conditions fail for a value that is none of the column's type: what is sent
+									 * instead for a sync that puts such rows aside; else NULL */
 	bool		derived_alone;	/* a sub-query in FROM is joined with nothing there */
 	const char *ordered_join;	/* an INNER JOIN that reads its left side first: "STRAIGHT_JOIN"; used where the right side's key
 								 * is known to be looked up with. NULL: none, or the source estimates conditions well */

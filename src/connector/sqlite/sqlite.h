@@ -10,6 +10,8 @@
 
 /* dialect.c */
 extern const CkSql sqlite_dialect;
+/* careful.c */
+extern const CkSql sqlite_careful;
 
 /* sqlite.c */
 
