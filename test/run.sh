@@ -6,7 +6,8 @@
 # A suite is a folder test/<suite> with a run.sh that prints TAP ("ok 1 - name", "not ok 2 - name",
 # "ok 3 - name # SKIP reason"), knows the variables that test/lib.sh tells of, and may start servers of its own by
 # its functions. One that fails without saying what, or runs nothing, counts as one failure; "1..0" is an empty suite.
-# bench and versions are commands of their own. CK_KEEP=1 keeps the logs, VERBOSE=1 shows all output.
+# bench and versions are commands of their own. What failed is told again at the end. CK_KEEP=1 keeps the logs,
+# VERBOSE=1 shows all output.
 
 . "$(dirname "$0")/lib.sh"
 : "${CK_SUITE_SECONDS:=1500}"
@@ -34,6 +35,8 @@ trouble()
 }
 
 passed=0 failed=0 skipped=0
+failures=$CK_TMP/failures
+: >"$failures"
 ck_start_all
 
 for suite in "$@"; do
@@ -59,9 +62,12 @@ for suite in "$@"; do
 		not_ok=$((not_ok + 1))
 	fi
 	[ $not_ok -eq 0 ] && [ -z "${VERBOSE:-}" ] || cat "$log"
+	[ $not_ok -eq 0 ] || grep -E '^not ok|^# +Failed test|Dubious|Parse errors|Bailout| line [0-9]+\.$' "$log" | grep -v '# *TODO' |
+		cut -c1-200 | head -n 12 | sed "s/^/$suite: /" >>"$failures"
 	printf '%-12s %5d ok %5d not ok %5d skipped %5d s\n' "$suite" $ok $not_ok $skip $((SECONDS - begin))
 	passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skip))
 done
 
+cat "$failures"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
