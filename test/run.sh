@@ -35,9 +35,9 @@ trouble()
 }
 
 passed=0 failed=0 skipped=0
+ck_start_all
 failures=$CK_TMP/failures
 : >"$failures"
-ck_start_all
 
 for suite in "$@"; do
 	log=$CK_TMP/$suite.tap
@@ -62,8 +62,8 @@ for suite in "$@"; do
 		not_ok=$((not_ok + 1))
 	fi
 	[ $not_ok -eq 0 ] && [ -z "${VERBOSE:-}" ] || cat "$log"
-	[ $not_ok -eq 0 ] || grep -E '^not ok|^# +Failed test|Dubious|Parse errors|Bailout| line [0-9]+\.$' "$log" | grep -v '# *TODO' |
-		cut -c1-200 | head -n 12 | sed "s/^/$suite: /" >>"$failures"
+	[ $not_ok -eq 0 ] || grep -E '^not ok|^# +Failed test|Dubious|Parse errors|Bailout| line [0-9]+\.$' "$log" |
+		grep -v '# *TODO' | cut -c1-200 | head -n 12 | sed "s/^/$suite: /" >>"$failures"
 	printf '%-12s %5d ok %5d not ok %5d skipped %5d s\n' "$suite" $ok $not_ok $skip $((SECONDS - begin))
 	passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skip))
 done
