@@ -531,9 +531,9 @@ void
 remote_column_alias(RemoteSql *sql, int number)
 {
 	if (sql->derived)
-		appendStringInfo(sql->text, "ck_%u_%d", sql->derived, number);
+		appendStringInfo(sql->text, "connkit_%u_%d", sql->derived, number);
 	else
-		appendStringInfo(sql->text, "ck_%d", number);
+		appendStringInfo(sql->text, "connkit_%d", number);
 }
 
 /* True for a column of a table, which may have an index; one of the table's key if that is asked for. */

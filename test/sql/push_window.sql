@@ -73,6 +73,10 @@ SELECT window_plan('SELECT id, rank() OVER (ORDER BY t) FROM a', 'filed');
 SELECT window_plan('SELECT id, lag(n) OVER (ORDER BY id) FROM a', 'filed');
 SELECT window_plan('SELECT id, rank() OVER (ORDER BY x) FROM a WHERE x > 2', 'filed');
 SELECT window_plan('SELECT id, lag(x) OVER w, first_value(x) OVER (w ROWS 1 PRECEDING) FROM a WINDOW w AS (ORDER BY id)', 'filed');
+-- columns that are named as the source might name what it yields
+CREATE FOREIGN TABLE filed.b (ck_1 int, ck_2 int) SERVER window_file OPTIONS (query 'SELECT (7 - id) % 5 AS ck_1, id % 3 AS ck_2 FROM a WHERE id < 9');
+SELECT ck_2, sum(ck_1) FROM filed.b GROUP BY ck_2 ORDER BY ck_2 DESC;
+DROP FOREIGN TABLE filed.b;
 DROP SERVER window_file CASCADE;
 COPY (SELECT '') TO PROGRAM 'rm -f /tmp/regress_connkit_window.db';
 DROP SERVER window_loop CASCADE;
