@@ -110,8 +110,8 @@ extern bool remote_group_column(RemoteSql *sql, GroupPlan *group, int column);
 extern bool remote_group_list(RemoteSql *sql, GroupPlan *group);
 /* Appends GROUP BY, if there are keys. */
 extern bool remote_group_by(RemoteSql *sql, GroupPlan *group);
-/* Appends the name that a column of the request has, where it has one: unlike those of derived tables within, and such as hardly a
- * column of the source has. */
+/* Appends the name that a column of the request has, where it has one: unlike those of derived tables within, and such as
+ * hardly a column of the source has. */
 extern void remote_column_alias(RemoteSql *sql, int number);
 /* Appends a key, an aggregate or GROUPING(), above the grouping. */
 extern bool remote_grouped(RemoteSql *sql, Node *node);
