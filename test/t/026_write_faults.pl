@@ -143,7 +143,8 @@ my %faults = (
 	'cancel at the source' => sub { $_[0]->end_sessions('cancel') },
 	'cancel here' => sub { ask("SELECT pg_cancel_backend($_[1])") },
 	'end of the session here' => sub { ask("SELECT pg_terminate_backend($_[1])") },
-	'kill -9 of the process here' => sub { kill 'KILL', $_[1] },
+	# until the postmaster has seen it, sessions go on that it is to end
+	'kill -9 of the process here' => sub { kill 'KILL', $_[1]; do { sleep 0.01 } while kill 0, $_[1] },
 	statement_timeout => sub { });
 my @names = grep { !$ENV{WRITE_FAULT_ONLY} || /$ENV{WRITE_FAULT_ONLY}/ } sort keys %faults;
 
@@ -157,8 +158,9 @@ sub run_with_fault
 	my $began = time;
 	my $at = $in_commit ? undef : rand(1.3 * $usual);
 
-	$client = connection($role) if !$client || $client->{closed};
-	$client->rows('SET statement_timeout = 0');
+	# a fault that came after the end of what it was for has ended the session unseen, or a ROLLBACK ran out of its time
+	$client = connection($role) if !$client || $client->{closed}
+		|| !eval { $client->rows('ROLLBACK; SET statement_timeout = 0') };
 	unshift @statements, sprintf 'SET statement_timeout = %d', 1 + 1500 * $usual * rand if $fault eq 'statement_timeout';
 	for my $sql (@statements)
 	{
