@@ -662,8 +662,11 @@ query($victim, "SET application_name = 'victim'");
 $victim->print(message('Q', "SELECT connkit_set_secret('w', '" . canary('killed') . "')\0"));
 $victim->flush;
 $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'victim' AND wait_event_type = 'Lock'});
-kill 'KILL', $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE application_name = 'victim'});
+my $killed = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE application_name = 'victim'});
+kill 'KILL', $killed;
 answer($victim);
+# until the postmaster has seen it, sessions begin that it is to end
+select undef, undef, undef, 0.01 while kill 0, $killed;
 $node->poll_query_until('postgres', 'SELECT true');
 like(text_of_files($logs), qr/Failed process was running: SELECT connkit_set_secret\.\.\. \(hidden/, 'a process that is killed');
 close $_ foreach $client, $watcher, $user, $victim;

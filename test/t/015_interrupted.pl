@@ -79,16 +79,14 @@ $node->start;
 whole('crashed', 2, 'a crash of the server');
 
 begin('killed');
-kill 'KILL', pid('killed');
+kill_process($node, pid('killed'));
 whole('killed', 2, 'a crash of its process');
 
 # however often it is tried, it ends
 begin('hopeless', 0);
-kill 'KILL', pid('hopeless');
-$node->poll_query_until('postgres', 'SELECT 1', '1');
+kill_process($node, pid('hopeless'));
 committed('hopeless', 3);
-kill 'KILL', pid('hopeless');
-$node->poll_query_until('postgres', 'SELECT 1', '1');
+kill_process($node, pid('hopeless'));
 eventually($node, 'postgres', "SELECT count(*) = 1 FROM connkit.sync_run WHERE sync_name = 'hopeless' AND state = 'failed'",
 	'a run whose process ends again and again fails');
 is(sql("SELECT sqlstate, message, attempt FROM connkit.sync_run WHERE sync_name = 'hopeless'"),

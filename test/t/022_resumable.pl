@@ -44,6 +44,18 @@ $source->safe_psql('postgres', q{
 	. join '', 'ANALYZE;', map { "ALTER TABLE $_ ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON $_ USING (slowly()); GRANT SELECT ON $_ TO reader;" }
 	qw(plain pair letters loose twice triple));
 make_extension($node, 'postgres');
+# whether a run commits so many parts before long; it looks often, since the run goes on meanwhile
+sql(q{
+	CREATE FUNCTION reaches(run bigint, parts bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+	BEGIN
+		FOR i IN 1 .. 500 LOOP
+			IF EXISTS (SELECT FROM connkit.sync_run WHERE id = run AND state = 'running' AND chunks >= parts) THEN
+				RETURN true;
+			END IF;
+			PERFORM pg_sleep(0.01);
+		END LOOP;
+		RETURN false;
+	END $$});
 sql(qq{
 	CREATE SERVER src FOREIGN DATA WRAPPER connkit_postgres OPTIONS (host '$host', port '$port', dbname 'postgres');
 	CREATE USER MAPPING FOR acme SERVER src OPTIONS (user 'reader', password_required 'false');
@@ -70,9 +82,7 @@ sub parts
 {
 	my ($run, $chunks) = @_;
 
-	$node->poll_query_until('postgres',
-		"SELECT count(*) = 1 FROM connkit.sync_run WHERE id = $run AND state = 'running' AND chunks >= $chunks")
-		or die "run $run does not get on";
+	$node->poll_query_until('postgres', "SELECT reaches($run, $chunks)") or die "run $run does not get on";
 }
 
 sub ended
@@ -85,7 +95,7 @@ sub ended
 }
 
 sub terminate { sql("SELECT pg_terminate_backend(pid) FROM connkit.sync_progress") }
-sub crash { kill 'KILL', sql('SELECT pid FROM connkit.sync_progress'); $node->poll_query_until('postgres', 'SELECT 1', '1') }
+sub crash { kill_process($node, sql('SELECT pid FROM connkit.sync_progress')) }
 sub stop_source { $source->stop('immediate'); $source->start }
 sub restart { $node->stop('immediate'); $node->start }
 sub cancel { sql("SET ROLE acme; SELECT connkit_cancel_run(run) FROM connkit.sync_progress") }

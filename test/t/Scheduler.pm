@@ -7,8 +7,9 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(sleep);
 
-our @EXPORT = qw(scheduler_node make_extension make_sync eventually log_of);
+our @EXPORT = qw(scheduler_node make_extension make_sync eventually kill_process log_of);
 
 # A running cluster with connkit preloaded.
 sub scheduler_node
@@ -66,6 +67,16 @@ sub eventually
 	ok($ok, $name);
 	diag($node->safe_psql($database, 'TABLE connkit.sync_run; TABLE connkit.schedule')) unless $ok;
 	return $ok;
+}
+
+# Kills a process of the cluster, and waits until all has been started again: not before the postmaster has seen it.
+sub kill_process
+{
+	my ($node, $pid) = @_;
+
+	kill 'KILL', $pid or die "no process $pid";
+	sleep 0.01 while kill 0, $pid;
+	$node->poll_query_until('postgres', 'SELECT 1', '1');
 }
 
 sub log_of
