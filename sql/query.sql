@@ -55,7 +55,7 @@ COMMENT ON VIEW connkit.remote_query_log IS
 	'the last requests that took a source longer than connkit.log_remote_min_duration: own ones, and all of own sources';
 COMMENT ON COLUMN connkit.remote_query_log.role IS 'who asked';
 COMMENT ON COLUMN connkit.remote_query_log.request IS
-	'as EXPLAIN (VERBOSE) shows it, without values that were sent beside it; long ones are cut';
+	'as EXPLAIN (VERBOSE) shows it, without values sent beside it; of connkit_execute() without literals; long ones are cut';
 COMMENT ON COLUMN connkit.remote_query_log.milliseconds IS 'that the source was waited for';
 COMMENT ON COLUMN connkit.remote_query_log."rows" IS 'received';
 COMMENT ON COLUMN connkit.remote_query_log.sqlstate IS 'how it failed; NULL: it did not';

@@ -668,6 +668,13 @@ compat_ordering_operator(Oid operator, Oid *family, bool *descends)
 	return true;
 }
 
+/* Whether the transaction has run a statement of a pipeline before the one at hand; before 14.7 nothing tells. */
+#ifdef XACT_FLAGS_PIPELINING
+#define COMPAT_IS_PIPELINE() ((MyXactFlags & XACT_FLAGS_PIPELINING) != 0)
+#else
+#define COMPAT_IS_PIPELINE() false
+#endif
+
 /* Whether a comparison of rows is < or <=. */
 static inline bool
 compat_row_compare_is_less(const RowCompareExpr *expr)

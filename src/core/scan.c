@@ -49,7 +49,7 @@ scan_log_end(SourceScan *scan, int sqlerrcode)
 	request.bytes = scan->pub.bytes - Min(scan->bytes_before, scan->pub.bytes);
 	request.serverid = scan->session->serverid;
 	request.source = scan->session->pub.source;
-	request.request = scan->sql ? scan->sql : scan->pub.table_name ? scan->pub.table_name : "";
+	request.request = scan->sql ? scan->sql : scan->plain_table ? scan->plain_table : "";
 	INSTR_TIME_SUBTRACT(waited, scan->time_before);
 	request.milliseconds = INSTR_TIME_GET_MILLISEC(waited);
 	/* what fails as it begins was not measured */
@@ -210,6 +210,12 @@ scan_make(const CkConnector *connector, const char *remote, int ncolumns, const 
 	return scan;
 }
 
+const char *
+scan_utf8(const char *text)
+{
+	return text ? pg_server_to_any(text, strlen(text), PG_UTF8) : NULL;
+}
+
 SourceScan *
 scan_new(Oid serverid, Oid userid, const SourceOptions *options, const char *remote, int ncolumns, const CkColumn *columns,
 		 const Oid *types, const int32 *typmods, const int *attributes, uint32 flags)
@@ -230,8 +236,9 @@ scan_new(Oid serverid, Oid userid, const SourceOptions *options, const char *rem
 	scan->pub.fetch_size = (uint32) options->common.fetch_size;
 	scan->max_rows = options->max_rows;
 	scan->max_bytes = options->max_bytes;
-	scan->pub.schema_name = options->common.schema_name;
-	scan->pub.table_name = options->common.query ? NULL : options->common.table_name;
+	scan->pub.schema_name = scan_utf8(options->common.schema_name);
+	scan->plain_table = options->common.query ? NULL : options->common.table_name;
+	scan->pub.table_name = scan_utf8(scan->plain_table);
 	MemoryContextSwitchTo(caller);
 	return scan;
 }
@@ -574,9 +581,21 @@ scan_fetch(SourceScan *scan)
 	return false;
 }
 
+/* ERROR where rows were lost, or a change has failed, in a query that may have caught that error. */
+static void
+scan_check_whole(const SourceScan *scan)
+{
+	if (scan->failed)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("rows of a scan were lost when its connection was needed by another query, which failed"),
+				 errhint("Roll back and try the transaction again.")));
+}
+
 bool
 scan_next(SourceScan *scan, Datum *values, bool *isnull)
 {
+	scan_check_whole(scan);
 	if (scan->spool)
 	{
 		/* the slot keeps the tuple, longer than the caller's context may last */
@@ -594,11 +613,6 @@ scan_next(SourceScan *scan, Datum *values, bool *isnull)
 		}
 		return true;
 	}
-	if (scan->failed)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("rows of a scan were lost when its connection was needed by another query, which failed"),
-				 errhint("Roll back and try the transaction again.")));
 	do
 	{
 		if (!scan_fetch(scan))
@@ -647,6 +661,7 @@ scan_spool(SourceScan *scan)
 	ResourceOwner owner = CurrentResourceOwner;
 	Tuplestorestate *spool;
 	bool		whole = !scan->begun;
+	bool		failed = scan->failed;	/* once, and so for ever */
 	Datum	   *values = palloc(sizeof(Datum) * Max(ncolumns, 1));
 	bool	   *isnull = palloc(sizeof(bool) * Max(ncolumns, 1));
 	int		   *places = palloc(sizeof(int) * Max(ncolumns, 1));
@@ -683,7 +698,7 @@ scan_spool(SourceScan *scan)
 	}
 	scan->spool = spool;
 	scan->spooled_whole = whole;
-	scan->failed = false;
+	scan->failed = failed;
 	MemoryContextSwitchTo(caller);
 }
 
@@ -707,6 +722,7 @@ scan_change_begin(SourceScan *scan, const CkValue *args, int nargs)
 int64
 scan_change_end(SourceScan *scan)
 {
+	scan_check_whole(scan);
 	while (scan_fetch(scan))
 		CHECK_FOR_INTERRUPTS();
 	return scan->pub.affected;

@@ -43,6 +43,7 @@ typedef struct SourceScan
 	bool		native;			/* values come in PostgreSQL's binary form */
 	CkRow		row;
 	const char *sql;			/* the request in the server's encoding */
+	const char *plain_table;	/* so the table's name, or NULL */
 	ValueReader *readers;		/* one a column */
 	int		   *attributes;		/* 0-based place of each column in the caller's arrays */
 	uint64		rows;
@@ -81,6 +82,9 @@ typedef struct SourceOptions
 
 /* They live in the current memory context; table_options may be NIL. */
 extern SourceOptions *source_options(Oid serverid, List *table_options);
+
+/* Text of this database as a connector is told it; NULL stays NULL. */
+extern const char *scan_utf8(const char *text);
 
 /*
  * A scan in a memory context of its own below the current one; nothing is sent before the first scan_next().

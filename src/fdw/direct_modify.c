@@ -326,7 +326,7 @@ direct_start(ForeignScanState *node, DirectChange *change)
 	change->scan = scan_new(change->table.serverid, change->table.userid, change->table.source_options, change->sql,
 							list_length(change->returned), columns, types, typmods, places,
 							modify_flags(&change->table, estate->es_sourceText));
-	change->scan->pub.table_name = change->table.table;
+	change->scan->pub.table_name = scan_utf8(change->table.table);
 	change->scan->command = estate->es_output_cid;
 	change->scan->table = RelationGetRelid(relation);
 	change->scan->relation = RelationGetRelationName(relation);

@@ -3,7 +3,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "executor/execdesc.h"
 #include "tcop/pquery.h"
 #include "fmgr.h"
@@ -51,7 +50,7 @@ is_alone(FunctionCallInfo fcinfo)
 	PlannedStmt *statement;
 	Plan	   *plan;
 
-	if (IsTransactionBlock() || IsSubTransaction() || ActivePortal == NULL || ActivePortal->queryDesc == NULL)
+	if (modify_in_larger_transaction() || ActivePortal == NULL || ActivePortal->queryDesc == NULL)
 		return false;
 	statement = ActivePortal->queryDesc->plannedstmt;
 	plan = statement->planTree;
@@ -95,6 +94,8 @@ execute(Request *request, bool best_effort)
 					NULL, NULL, NULL, NULL,
 					CK_SCAN_CHANGE | (best_effort ? CK_SCAN_BEST_EFFORT : 0));
 	scan->own_sql = true;
+	/* for the query log: of passwords and the like there is nothing but stars */
+	scan->sql = request_without_literals(request);
 	scan->command = GetCurrentCommandId(true);
 	affected = scan_change(scan, request->args, request->nargs);
 	scan_end(scan);

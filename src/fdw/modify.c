@@ -11,7 +11,6 @@
 #include "access/table.h"
 #include "executor/executor.h"
 #include "foreign/foreign.h"
-#include "mb/pg_wchar.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -174,7 +173,7 @@ table_scan(TableChange *change, const char *sql, List *attributes, uint32 flags)
 	columns = remote_columns(&change->table, attributes, &types, &typmods, &places);
 	scan = scan_new(change->table.serverid, change->table.userid, change->table.source_options, sql, list_length(attributes),
 					columns, types, typmods, places, flags);
-	scan->pub.table_name = change->table.table;
+	scan->pub.table_name = scan_utf8(change->table.table);
 	scan->table = change->table.relid;
 	scan->relation = change->relation;
 	return scan;
@@ -205,12 +204,6 @@ change_scan(EState *estate, TableChange *change, const char *sql)
 	return scan;
 }
 
-static const char *
-utf8(const char *text)
-{
-	return pg_server_to_any(text, strlen(text), PG_UTF8);
-}
-
 /* What the rows of an INSERT are, for the connector. */
 static CkInsert *
 change_insert(EState *estate, TableChange *change)
@@ -232,12 +225,12 @@ change_insert(EState *estate, TableChange *change)
 		int			i = foreach_current_index(lc);
 		Oid			type = get_atttype(change->table.relid, (AttrNumber) lfirst_int(lc));
 
-		columns[i] = utf8(remote_column_name(change->table.relid, (AttrNumber) lfirst_int(lc)));
+		columns[i] = scan_utf8(remote_column_name(change->table.relid, (AttrNumber) lfirst_int(lc)));
 		if (!modify_as_text(change->table.sql, type))
 			types[i] = getBaseType(type);
 	}
-	insert->relation = utf8(relation.data);
-	insert->column_list = utf8(list.data);
+	insert->relation = scan_utf8(relation.data);
+	insert->column_list = scan_utf8(list.data);
 	insert->ncolumns = list_length(change->stored);
 	insert->columns = columns;
 	insert->types = types;

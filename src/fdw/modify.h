@@ -57,6 +57,8 @@ extern void modify_tell_stored(SourceScan *scan, const RemoteTable *table, List 
 /* Appends RETURNING for the attributes, if there are any. */
 extern void modify_returning(StringInfo text, const RemoteTable *table, List *returned);
 
+/* True where the client's statement at hand is not all of the transaction; of a pipeline, its first is taken to be. */
+extern bool modify_in_larger_transaction(void);
 /* CK_SCAN_* of a change. ERROR where it could not be undone with the larger transaction that it is part of, unless the setting
  * connkit.allow_best_effort_writes allows that. source_text: the query's, NULL for a utility command. */
 extern uint32 modify_flags(const RemoteTable *table, const char *source_text);

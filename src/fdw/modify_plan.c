@@ -21,8 +21,15 @@
 char *
 modify_junk_name(Oid relid, AttrNumber attnum)
 {
-	return attnum < 0 ? psprintf("connkit row %d", -attnum) :
-		psprintf("connkit key %s %u", get_attname(relid, attnum, false), get_atttype(relid, attnum));
+	Oid			type,
+				collation;
+	int32		typmod;
+
+	if (attnum < 0)
+		return psprintf("connkit row %d", -attnum);
+	/* partitions share a column of the plan only where all of this is the same */
+	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
+	return psprintf("connkit key %d %u %d %u", attnum, type, typmod, collation);
 }
 
 /* Attributes or row ids that tell a row of the table from all others; NIL where there are none. */

@@ -160,11 +160,17 @@ modify_returning(StringInfo text, const RemoteTable *table, List *returned)
 
 bool		modify_allow_best_effort = false;
 
+bool
+modify_in_larger_transaction(void)
+{
+	return IsTransactionBlock() || IsSubTransaction() || COMPAT_IS_PIPELINE();
+}
+
 /* True where the local transaction is nothing but this query of the client's. */
 static bool
 is_alone(const char *source_text)
 {
-	if (IsTransactionBlock() || IsSubTransaction() || ActivePortal == NULL)
+	if (modify_in_larger_transaction() || ActivePortal == NULL)
 		return false;
 	/* what a function runs has a text of its own */
 	return source_text ? source_text == ActivePortal->sourceText :

@@ -18,7 +18,7 @@ run_truncate(const RemoteTable *table, const char *sql)
 	SourceScan *scan = scan_new(table->serverid, table->userid, table->source_options, sql, 0, NULL, NULL, NULL, NULL,
 								modify_flags(table, NULL));
 
-	scan->pub.table_name = table->table;
+	scan->pub.table_name = scan_utf8(table->table);
 	scan->command = command;
 	fdw_settle(table->serverid, table->userid, command);
 	(void) scan_change(scan, NULL, 0);

@@ -118,7 +118,7 @@ ck_stmt_cache_put(CkStmtCache *cache, const char *sql, void *stmt)
 bool
 ck_stmt_cache_unpin(CkStmtCache *cache, void *stmt)
 {
-	Entry	   *entry = stmt_cache_find(cache, stmt);
+	Entry	   *entry = cache ? stmt_cache_find(cache, stmt) : NULL;
 
 	if (entry)
 		entry->pinned = false;

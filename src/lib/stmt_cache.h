@@ -22,7 +22,8 @@ extern void *ck_stmt_cache_get(CkStmtCache *cache, const char *sql);
 /* Takes over a new statement, which is in use. false: no room, it stays the caller's. */
 extern bool ck_stmt_cache_put(CkStmtCache *cache, const char *sql, void *stmt);
 
-/* The statement is free for others again. false: it is not in the cache, so the caller has to drop it. */
+/* The statement is free for others again. false: it is not in the cache, which may be NULL, so the caller has to drop
+ * it. */
 extern bool ck_stmt_cache_unpin(CkStmtCache *cache, void *stmt);
 
 /* Drops a statement that has become useless, in use or not. false: it is not in the cache. */

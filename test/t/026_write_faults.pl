@@ -372,6 +372,11 @@ if ($sources{mysql})
 	eval { $session->rows('DO $$ BEGIN INSERT INTO mysql.plain VALUES (2, 2); END $$') };
 	like($@, qr/^0A000 .*engine/, 'and within a function');
 	is($count->(), '1', 'nothing was sent');
+	my $script = "$PostgreSQL::Test::Utils::tmp_check/pipeline";
+	append_to_file($script, "\\startpipeline\nSELECT 1;\nINSERT INTO mysql.plain VALUES (2, 2);\n\\endpipeline\n");
+	my ($out, $err) = run_command([ 'pgbench', '-n', '-M', 'extended', '-t', 1, '-f', $script, $node->connstr('postgres') . " user=$role" ]);
+	like($err, qr/engine has no transactions/, 'nor in a pipeline, behind another statement');
+	is($count->(), '1', 'nothing was sent there either');
 	$session->rows('SET connkit.allow_best_effort_writes = on');
 	$session->rows("BEGIN; INSERT INTO mysql.account VALUES (-5, 1, 'x'); INSERT INTO mysql.plain VALUES (2, 2); ROLLBACK");
 	is($count->(), '2', 'unless that is allowed');

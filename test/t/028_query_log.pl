@@ -54,6 +54,9 @@ $node->psql('postgres', "$all SELECT i FROM far");
 is(logged(q{rows || ' ' || sqlstate}), '11 54000', 'one that ends at a limit');
 $node->safe_psql('postgres', 'ALTER SERVER self OPTIONS (DROP max_rows)');
 
+$node->psql('postgres', "$all SELECT connkit_execute('self', 'ALTER ROLE reader PASSWORD ''geheim''')");
+is(logged('request'), "ALTER ROLE reader PASSWORD '***'", 'a statement of a user, without its literals');
+
 # Who sees what
 $node->safe_psql('postgres', "$all SET ROLE reader; SELECT count(*) FROM far");
 is(logged('role', 'reader'), 'reader', 'one sees what one has asked');

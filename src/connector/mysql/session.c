@@ -116,6 +116,7 @@ session_kill(CkSession *session)
 	/* another server of the same name would have another statement by that number */
 	snprintf(helper.address, sizeof(helper.address), "%s", state->address);
 	snprintf(sql, sizeof(sql), "KILL QUERY %lu", mysql_thread_id(state->mysql));
+	/* where the process ends meanwhile, what is open is closed by this one, without a word */
 	session->state = &helper;
 	status = mysql_connect(session, helper.mysql, false);
 	if (status == CK_OK)

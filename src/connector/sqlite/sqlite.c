@@ -362,6 +362,9 @@ sqlite_start(CkScan *scan)
 
 	if (status != CK_OK)
 		return status;
+	if (sqlite3_bind_parameter_count(scan->state) != (int) scan->nargs)
+		return ck_fail(scan->session, CK_ERR_QUERY, "the query has %d placeholders for %u values",
+					   sqlite3_bind_parameter_count(scan->state), scan->nargs);
 	rc = sqlite_bind(scan, scan->state);
 	scan->round_trips++;
 	scan->affected = 0;
