@@ -719,6 +719,24 @@ scan_change_begin(SourceScan *scan, const CkValue *args, int nargs)
 		scan_open(scan);
 }
 
+bool
+scan_change_more(SourceScan *scan, const CkValue *args, int nargs)
+{
+	Session    *session = scan->session;
+	CkStatus	status;
+
+	if (!scan->open || scan->ended || session == NULL || session->busy != scan || session->broken ||
+		session->pub.connector->scan_more == NULL || session->level < GetCurrentTransactionNestLevel())
+		return false;
+	scan->pub.args = args;
+	scan->pub.nargs = nargs;
+	session->progress_ms = 0;
+	status = session->pub.connector->scan_more(&scan->pub);
+	if (status != CK_OK && status != CK_END)
+		scan_fail(scan, status);
+	return status == CK_OK;
+}
+
 int64
 scan_change_end(SourceScan *scan)
 {

@@ -119,6 +119,8 @@ extern int64 scan_change(SourceScan *scan, const CkValue *args, int nargs);
 
 /* The same in two: the source works at the change that was begun, while the caller does something else; args may go. */
 extern void scan_change_begin(SourceScan *scan, const CkValue *args, int nargs);
+/* Adds rows to an INSERT that was begun; false: it takes no more, and is to be ended. */
+extern bool scan_change_more(SourceScan *scan, const CkValue *args, int nargs);
 extern int64 scan_change_end(SourceScan *scan);
 
 /* Reads a scan to its end, and forgets its rows; false where the source has no connection left for it, or does not give it the

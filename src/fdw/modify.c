@@ -522,6 +522,11 @@ fdw_insert_batch(EState *estate, ResultRelInfo *info, TupleTableSlot **slots, Tu
 	CkValue    *args = change_all_args(change, slots, NULL, *count, &nargs);
 	SourceScan **scan = *count == change->batch_rows ? &change->batch : &change->scan;
 
+	if (change->running && change->running == *scan && scan_change_more(*scan, args, nargs))
+	{
+		change->running_rows += *count;
+		return slots;
+	}
 	change_finish(change);
 	if (scan == &change->scan && change->scan && change->scan_rows != *count)
 	{

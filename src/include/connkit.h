@@ -25,7 +25,7 @@ extern "C"
 #endif
 
 /* Must match exactly between a module and the core; grows with every change of this file. */
-#define CK_ABI 5
+#define CK_ABI 6
 
 #if defined(__GNUC__)
 #define CK_EXPORT __attribute__((visibility("default")))
@@ -529,6 +529,9 @@ struct CkConnector
 	/* Optional. From the first row again, with the scan's new args; the scan was read to its end or cancelled. Absent:
 	 * close and open. */
 	CkStatus	(*scan_rescan) (CkScan *scan);
+	/* Optional, for scans with CkScan.insert. Adds the rows of the new args to those of the change that was begun and is not read
+	 * to its end: CK_OK; CK_END where that takes no more, and args are left alone. Looks at args no more once it has returned. */
+	CkStatus	(*scan_more) (CkScan *scan);
 	/* Required with CK_READ. Always called, also after a failed scan_open, and before session_close; does not wait. */
 	void		(*scan_close) (CkScan *scan);
 

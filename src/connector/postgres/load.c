@@ -4,6 +4,9 @@
  * COPY passes rules by, stores into columns GENERATED ALWAYS AS IDENTITY, is refused by row security, and in binary form wants
  * values of the columns' own types. So the first rows of a statement go by INSERT, whose lock keeps the table from being altered
  * until the transaction ends; then the source is asked, once, whether there is any of that.
+ *
+ * A COPY goes on over several batches of rows, for to begin and to end one costs the source as much as hundreds of rows. It does
+ * not where the source's statement_timeout would count the time that these rows take here.
  */
 #include "postgres.h"
 
@@ -19,6 +22,9 @@ typedef struct PgLoadStream
 	char	   *chunk;			/* of CHUNK bytes */
 	int			used;
 } PgLoadStream;
+
+/* Values that one COPY is given: what is wrong with a row is told when it ends. */
+#define LOAD_LIMIT 500000
 
 /* Appends "name" as a literal of SQL behind used bytes; the new length, or size where it does not fit. */
 static size_t
@@ -51,7 +57,8 @@ postgres_load_question(PGconn *conn, const CkInsert *insert)
 	text = malloc(size);
 	if (!text)
 		return NULL;
-	used = (size_t) snprintf(text, size, "SELECT 1 FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p') AND NOT c.relhasrules"
+	used = (size_t) snprintf(text, size, "SELECT pg_catalog.current_setting('statement_timeout')"
+							 " FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p') AND NOT c.relhasrules"
 							 " AND NOT pg_catalog.row_security_active(c.oid) AND NOT EXISTS (SELECT FROM (VALUES ");
 	for (uint32_t i = 0; i < insert->ncolumns && used < size; i++)
 	{
@@ -100,6 +107,7 @@ postgres_load_judge(CkScan *scan)
 	status = postgres_ask(scan->session, question, &answer);
 	free(question);
 	s->load = status == CK_OK && PQntuples(answer) == 1 ? PG_LOAD_FITS : PG_LOAD_NOT;
+	s->lasts = s->load == PG_LOAD_FITS && strcmp(PQgetvalue(answer, 0, 0), "0") == 0;
 	PQclear(answer);
 	pg->broken |= status != CK_OK;
 	scan->round_trips++;
@@ -163,12 +171,12 @@ postgres_load_number(PgLoadStream *stream, uint32_t number, int size)
 	return postgres_load_add(stream, bytes, (size_t) size);
 }
 
-/* Sends the arguments as rows in COPY's binary form. */
+/* Sends the arguments as rows in COPY's binary form, the first behind its header. */
 static CkStatus
-postgres_load_rows(PgLoadStream *stream)
+postgres_load_rows(PgLoadStream *stream, bool first)
 {
 	const CkScan *scan = stream->scan;
-	CkStatus	status = postgres_load_add(stream, "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0", 19);
+	CkStatus	status = first ? postgres_load_add(stream, "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0", 19) : CK_OK;
 
 	for (uint32_t i = 0; i < scan->nargs && status == CK_OK; i++)
 	{
@@ -181,8 +189,7 @@ postgres_load_rows(PgLoadStream *stream)
 		if (status == CK_OK && arg->type != CK_NULL)
 			status = postgres_load_add(stream, arg->u.p, arg->size);
 	}
-	if (status == CK_OK)
-		status = postgres_load_number(stream, UINT16_MAX, 2);
+	((PgScan *) scan->state)->loaded += scan->nargs;
 	return status == CK_OK ? postgres_load_put(stream->scan, stream->chunk, (size_t) stream->used) : status;
 }
 
@@ -246,16 +253,55 @@ postgres_load_send(CkScan *scan)
 		status = postgres_load_begin(scan);
 	if (status == CK_OK)
 	{
-		status = postgres_load_rows(&stream);
-		if (status == CK_OK && PQputCopyEnd(pg->conn, NULL) < 0)
-			status = postgres_lost(scan->session);
+		pg->loading = true;
+		s->loaded = 0;
+		status = postgres_load_rows(&stream, true);
 		/* the source waits for the rest of the rows */
 		pg->broken |= status != CK_OK;
+		if (status == CK_OK && !s->lasts)
+			status = postgres_load_end(scan->session);
 	}
-	while (status == CK_OK && PQflush(pg->conn) > 0)
-		status = postgres_wait(scan->session);
 	free(stream.chunk);
 	free(copy);
 	free(text);
+	return status;
+}
+
+CkStatus
+postgres_load_more(CkScan *scan)
+{
+	PgScan	   *s = scan->state;
+	PgSession  *pg = postgres_session(scan->session);
+	PgLoadStream stream = {.scan = scan};
+	CkStatus	status;
+
+	if (pg->scan != scan || !pg->loading || pg->broken || s->loaded >= LOAD_LIMIT)
+		return CK_END;
+	stream.chunk = malloc(CHUNK);
+	if (!stream.chunk)
+		return CK_END;
+	status = postgres_load_rows(&stream, false);
+	pg->broken |= status != CK_OK;
+	free(stream.chunk);
+	return status;
+}
+
+CkStatus
+postgres_load_end(CkSession *session)
+{
+	PgSession  *pg = postgres_session(session);
+	CkStatus	status = CK_OK;
+	int			unsent = 0;
+
+	if (!pg->loading)
+		return CK_OK;
+	pg->loading = false;
+	if (PQputCopyData(pg->conn, "\377\377", 2) < 0 || PQputCopyEnd(pg->conn, NULL) < 0)
+		status = postgres_lost(session);
+	while (status == CK_OK && (unsent = PQflush(pg->conn)) > 0)
+		status = postgres_wait(session);
+	if (status == CK_OK && unsent < 0)
+		status = postgres_lost(session);
+	pg->broken |= status != CK_OK;
 	return status;
 }

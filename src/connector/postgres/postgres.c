@@ -64,6 +64,7 @@ static const CkConnector postgres_connector = {
 	.scan_next = postgres_scan_next,
 	.scan_pending = postgres_scan_pending,
 	.scan_rescan = postgres_scan_rescan,
+	.scan_more = postgres_load_more,
 	.scan_close = postgres_scan_close,
 };
 

@@ -91,6 +91,7 @@ typedef struct PgSession
 	bool		busy;			/* a statement's results have not been read to their end */
 	bool		guarded;		/* that statement stands behind the savepoint PG_GUARD */
 	bool		undone;			/* which will be rolled back to, whatever becomes of the statement */
+	bool		loading;		/* it is a COPY whose rows may go on: postgres_load_end() */
 	bool		changing;		/* that statement changes or locks rows: who stops it gives the transaction up */
 	CkScan	   *scan;			/* whose statement that is; NULL once nobody wants its rows */
 	char		snapshot[64];	/* exported or joined by the transaction; "" none */
@@ -116,6 +117,8 @@ typedef struct PgScan
 {
 	PgStatement *statement;		/* NULL: COPY */
 	PgLoad		load;
+	bool		lasts;			/* COPY may wait for rows as long as these need */
+	uint64_t	loaded;			/* values that the COPY at hand was given */
 	bool		started;		/* its statement's own results are being read */
 	bool		stale;			/* its statement turned out to be of no more use */
 	uint64_t	rows;			/* of this execution */
@@ -207,6 +210,9 @@ extern CkStatus postgres_ask(CkSession *session, const char *sql, PGresult **row
 /* load.c */
 extern CkStatus postgres_load_judge(CkScan *scan);
 extern CkStatus postgres_load_send(CkScan *scan);
+extern CkStatus postgres_load_more(CkScan *scan);
+/* Tells the source that it has all rows of its COPY, if there is one that waits for more. */
+extern CkStatus postgres_load_end(CkSession *session);
 
 /* dialect.c */
 extern const CkSql postgres_sql;

@@ -451,8 +451,10 @@ postgres_scan_wait(CkScan *scan)
 static CkStatus
 postgres_scan_start(CkScan *scan)
 {
-	CkStatus	status = postgres_scan_wait(scan);
+	CkStatus	status = postgres_load_end(scan->session);
 
+	if (status == CK_OK)
+		status = postgres_scan_wait(scan);
 	if (status != CK_ERR_LOST)
 		return status;
 	status = postgres_scan_reopen(scan);

@@ -436,7 +436,7 @@ postgres_session_reopen(CkSession *session)
 
 	PQfinish(pg->conn);
 	pg->conn = NULL;
-	pg->proven = pg->broken = pg->owed = pg->busy = pg->guarded = false;
+	pg->proven = pg->broken = pg->owed = pg->busy = pg->loading = pg->guarded = false;
 	pg->scan = NULL;
 	status = postgres_connect(session);
 	if (status != CK_OK)

@@ -275,6 +275,10 @@ postgres_stop(CkSession *session, bool transaction_ends)
 	if (!pg->busy)
 		return CK_OK;
 	pg->scan = NULL;
+	/* what waits for rows hears of nothing else */
+	if (pg->loading)
+		(void) PQputCopyEnd(pg->conn, "the rows are given up");
+	pg->loading = false;
 	status = postgres_finish(session, false);
 	if (status == CK_END)
 	{
