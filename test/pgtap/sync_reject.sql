@@ -185,4 +185,37 @@ SELECT is(run('back'), 'succeeded 5 2 0', 'without a lookback too');
 SELECT is(waiting('back'), '0 0', 'and then waits no more');
 SELECT is((SELECT string_agg(id::text, ',' ORDER BY id) FROM back), '1,2,3,4,5,6,7,8,9,10,11,12,14,16,18', 'each is there once');
 
+-- conditions on columns some of whose values fit no type: what fits is judged as anywhere, what does not fit elsewhere is rejected
+\! sqlite3 $CK_FILES/rejects.db "CREATE TABLE j (id INTEGER PRIMARY KEY, n BIGINT, f DOUBLE, m DECIMAL(20,4), v TEXT, day DATE, at TIMESTAMP, z TIMESTAMPTZ); INSERT INTO j VALUES (1, 7, 0.1, 0.1, 'abc', '2024-02-29', '2024-02-29 12:00:00', '2024-02-29 23:30:00-01:00'), (2, -1, -1e300, 999999999999.125, 'ABC', '2024-03-01', '2024-02-29T12:00:00.5', '2024-03-01 00:30:00Z'), (3, 9007199254740993, 1e22, -0.1, 'abc ', '0044-02-29', '2024-02-29', '2024-03-01T00:00:00+14:00'), (4, 0, 0, 0, '', '2024-02-28', '2024-03-01 00:00:00', '2024-02-29'), (5, NULL, NULL, NULL, NULL, NULL, NULL, NULL), (6, 7, 0.5, 0.1, '10', '2024-02-29', '2024-02-29 12:00', '2024-02-29 00:00:00Z')"
+\! sqlite3 $CK_FILES/rejects.db "INSERT INTO j (id, n) VALUES (10, 'many'); INSERT INTO j (id, n) VALUES (11, 7.5); INSERT INTO j (id, f) VALUES (20, 'x'); INSERT INTO j (id, f) VALUES (21, x'00'); INSERT INTO j (id, m) VALUES (30, 'none'); INSERT INTO j (id, m) VALUES (31, x'31'); INSERT INTO j (id, v) VALUES (40, x'616263'); INSERT INTO j (id, day) VALUES (50, 'now'); INSERT INTO j (id, day) VALUES (51, 20240229); INSERT INTO j (id, at) VALUES (60, '29.2.2024'); INSERT INTO j (id, at) VALUES (61, 1.5); INSERT INTO j (id, z) VALUES (70, 'noon'); INSERT INTO j (id, z) VALUES (71, x'ff'); UPDATE j SET n = coalesce(n, 7), f = coalesce(f, 0.1), m = coalesce(m, 0.1), v = coalesce(v, 'abc'), day = coalesce(day, '2024-02-29'), at = coalesce(at, '2024-02-29 12:00:00'), z = coalesce(z, '2024-03-01 00:30:00Z') WHERE id >= 10"
+CREATE TABLE judge (id bigint, misfit text, n bigint, f float8, m numeric, v text, day date, at timestamp, z timestamptz);
+INSERT INTO judge VALUES (1, NULL, 7, 0.1, 0.1, 'abc', '2024-02-29', '2024-02-29 12:00:00', '2024-02-29 23:30:00-01:00'),
+	(2, NULL, -1, -1e300, 999999999999.125, 'ABC', '2024-03-01', '2024-02-29T12:00:00.5', '2024-03-01 00:30:00Z'),
+	(3, NULL, 9007199254740993, 1e22, -0.1, 'abc ', '0044-02-29', '2024-02-29', '2024-03-01T00:00:00+14:00'),
+	(4, NULL, 0, 0, 0, '', '2024-02-28', '2024-03-01', '2024-02-29 00:00:00Z'), (5, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), (6, NULL, 7, 0.5, 0.1, '10', '2024-02-29', '2024-02-29 12:00', '2024-02-29 00:00:00Z');
+INSERT INTO judge SELECT i, substr('nfmvdaz', i / 10, 1), 7, 0.1, 0.1, 'abc', '2024-02-29', '2024-02-29 12:00', '2024-03-01 00:30:00Z'
+	FROM unnest('{10,11,20,21,30,31,40,50,51,60,61,70,71}'::int[]) AS i;
+SELECT connkit_create_sync('lite', 'j', 'j', name => 'j', settings => '{"max_rejected": 20}') IS NULL AS ready \gset
+-- runs the sync with a condition; what differs from the judge's rows
+CREATE FUNCTION judged(condition text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	this record;
+	rows text;
+BEGIN
+	PERFORM connkit_alter_sync('j', jsonb_build_object('filter', condition));
+	SELECT * INTO this FROM connkit_sync('j');
+	EXECUTE format('SELECT concat_ws(E''\n'', (SELECT string_agg(''lacks '' || id, '' '') FROM (SELECT id FROM judge WHERE misfit IS NULL AND (%1$s) EXCEPT SELECT id FROM j) AS l),
+		(SELECT string_agg(''has '' || id, '' '') FROM (SELECT id FROM j EXCEPT SELECT id FROM judge WHERE misfit IS NULL AND (%1$s)) AS l),
+		(SELECT string_agg(''lost '' || id, '' '') FROM (SELECT id FROM judge WHERE misfit <> %3$L AND (%1$s)
+			EXCEPT SELECT (source_row ->> ''id'')::int FROM connkit.rejected_row WHERE run = %2$L) AS l))', condition, this.run, left(condition, 1)) INTO rows;
+	RETURN condition || ': ' || nullif(concat_ws(' ', nullif(this.outcome, 'succeeded'), this.message, nullif(rows, '')), '');
+END $$;
+SET timezone = 'UTC';
+SELECT is((SELECT string_agg(judged(format(shape, c.name, operator)), E'\n')
+	FROM (VALUES ('n', '{7,-1,9007199254740993,0}'), ('f', '{0.1,1e22,0}'), ('m', '{0.1,0.10000000000000001,999999999999.125,-0.1}'),
+		('v', '{''abc'',''10'',''''}'), ('day', '{''2024-02-29'',''0044-02-29''}'), ('at', '{''2024-02-29'',''2024-02-29 12:00:00.5''}'),
+		('z', '{''2024-03-01 00:30Z'',''2024-02-29 10:00Z''}')) AS c (name, list), unnest(list::text[]) AS value,
+		unnest('{=,<,<=,>,>=,<>}'::text[]) AS operator, LATERAL (SELECT '%1$s %2$s ' || value AS shape) AS s),
+	NULL, 'conditions lose nothing beside values that fit no type');
+
 SELECT * FROM finish();
