@@ -23,6 +23,8 @@
 /* What finding a row by its key takes, in rows that are looked at one after the other; and by an index that may be there. */
 #define ROWS_FOR_KEY 10.0
 #define ROWS_FOR_MATCH 6.0
+/* What comparing two rows takes, by values that the source finds no rows by. */
+#define ROWS_FOR_PAIR 10.0
 
 /* Whether the side of a join is filtered by anything. */
 static bool
@@ -279,20 +281,60 @@ unfiltered_rows(PlannerInfo *root, Relids relids, const RelPlan *left, const Rel
 	return Max(driving, rows * (left->unfiltered / left->sent_rows) * (right->unfiltered / right->sent_rows));
 }
 
+/* True for a column that its table's declared key begins with. */
+static bool
+is_key_column(PlannerInfo *root, Node *node)
+{
+	Var		   *var = (Var *) node;
+	RelPlan    *plan;
+
+	while (IsA(var, RelabelType))
+		var = (Var *) ((RelabelType *) var)->arg;
+	if (!IsA(var, Var))
+		return false;
+	plan = find_base_rel(root, var->varno)->fdw_private;
+	return plan->keys != NIL && linitial_int(plan->keys) == var->varattno;
+}
+
+/*
+ * True where the sides of a join are equated, but by no integers and no declared key. Another source than PostgreSQL may compare
+ * each row of one side with each one of the other then; here they are hashed.
+ */
+static bool
+compares_pairs(PlannerInfo *root, const CkSql *dialect, List *restrictions)
+{
+	bool		equated = false;
+	ListCell   *lc;
+
+	foreach(lc, restrictions)
+	{
+		OpExpr	   *op = (OpExpr *) lfirst_node(RestrictInfo, lc)->clause;
+
+		if (!OidIsValid(lfirst_node(RestrictInfo, lc)->hashjoinoperator) || !IsA(op, OpExpr))
+			continue;
+		if ((is_integer(exprType(linitial(op->args))) && is_integer(exprType(lsecond(op->args)))) ||
+			is_key_column(root, linitial(op->args)) || is_key_column(root, lsecond(op->args)))
+			return false;
+		equated = true;
+	}
+	return equated && !dialect->native;
+}
+
 /*
  * Rows that the source looks at for a join: all of both sides, or of one side those that it finds by keys of the other. That
  * it takes the better way is relied on with PostgreSQL alone: others know little of how many rows a condition lets through, and
  * may join first what they filter then.
  */
 static double
-rows_looked_at(const RelPlan *left, const RelPlan *right, double rows, double unfiltered)
+rows_looked_at(const RelPlan *left, const RelPlan *right, double rows, double unfiltered, bool pairs)
 {
 	/* a derived table has no keys: it is made once, from all that it is made of */
 	double		found_right = right->derived ? right->tuples : Min(right->tuples, ROWS_FOR_KEY * (left->sent_rows + rows));
 	double		found_left = left->derived ? left->tuples : Min(left->tuples, ROWS_FOR_KEY * (right->sent_rows + rows));
 
 	if (!left->table.sql->native)
-		return left->tuples + right->tuples + ROWS_FOR_MATCH * unfiltered;
+		return left->tuples + right->tuples + ROWS_FOR_MATCH * unfiltered +
+			(pairs ? ROWS_FOR_PAIR * left->sent_rows * right->sent_rows : 0);
 	return Min(left->tuples + found_right, right->tuples + found_left);
 }
 
@@ -381,16 +423,19 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 	RelPlan    *right = side_plan(root, inner);
 	RelPlan    *plan;
 	Relids		visible;
+	bool		pairs;
 
 	if (left == NULL || right == NULL || !left->has_sql || left->table.sql != right->table.sql || fdw_has_settings(left) ||
 		fdw_has_settings(right) || has_gate(left) || has_gate(right) ||
 		(left->table.sql->derived_alone && (left->derived || right->derived)))
 		return;
+	pairs = compares_pairs(root, left->table.sql, extra->restrictlist);
 	if (joinrel->fdw_private)
 	{
 		/* it is written as it was found first; the source may find this way to do it */
 		double		looked_at = rows_looked_at(left, right, joinrel->rows,
-											   unfiltered_rows(root, joinrel->relids, left, right, joinrel->rows));
+											   unfiltered_rows(root, joinrel->relids, left, right, joinrel->rows),
+											   pairs);
 
 		plan = joinrel->fdw_private;
 		if (looked_at < plan->tuples)
@@ -452,7 +497,7 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 	if (plan->ordered)
 		plan->unfiltered *= left->sent_rows / left->unfiltered;
 	plan->tuples = plan->ordered ? left->tuples + Min(right->tuples, ROWS_FOR_KEY * left->sent_rows) :
-		rows_looked_at(left, right, joinrel->rows, plan->unfiltered);
+		rows_looked_at(left, right, joinrel->rows, plan->unfiltered, pairs);
 	plan->width = joinrel->reltarget->width;
 	fdw_add_paths(root, joinrel);
 }

@@ -73,6 +73,20 @@ SELECT window_plan('SELECT id, rank() OVER (ORDER BY t) FROM a', 'filed');
 SELECT window_plan('SELECT id, lag(n) OVER (ORDER BY id) FROM a', 'filed');
 SELECT window_plan('SELECT id, rank() OVER (ORDER BY x) FROM a WHERE x > 2', 'filed');
 SELECT window_plan('SELECT id, lag(x) OVER w, first_value(x) OVER (w ROWS 1 PRECEDING) FROM a WINDOW w AS (ORDER BY id)', 'filed');
+-- texts that SQLite would compare pair by pair are joined here, integers there
+DO $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXPLAIN (COSTS OFF) SELECT a.id FROM filed.a JOIN filed.a AS b ON a.t = b.t LOOP
+		ASSERT line !~ 'Relations', 'texts';
+	END LOOP;
+	FOR line IN EXPLAIN (COSTS OFF) SELECT a.id FROM filed.a JOIN filed.a AS b ON a.id = b.x LOOP
+		IF line ~ 'Relations' THEN
+			RAISE NOTICE '%', btrim(line);
+		END IF;
+	END LOOP;
+END $$;
 -- columns that are named as the source might name what it yields
 CREATE FOREIGN TABLE filed.b (ck_1 int, ck_2 int) SERVER window_file OPTIONS (query 'SELECT (7 - id) % 5 AS ck_1, id % 3 AS ck_2 FROM a WHERE id < 9');
 SELECT ck_2, sum(ck_1) FROM filed.b GROUP BY ck_2 ORDER BY ck_2 DESC;
