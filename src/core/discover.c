@@ -624,7 +624,9 @@ discover_estimate(Oid serverid, Oid userid, const char *schema, const char *tabl
 		}
 		estimate->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), keep_ms);
 	}
+	if (!estimate->known)
+		return false;
 	*rows = estimate->rows;
 	*bytes = estimate->bytes;
-	return estimate->known;
+	return true;
 }

@@ -114,6 +114,23 @@ postgres_load_judge(CkScan *scan)
 	return status;
 }
 
+/* Waits until the source has taken all that libpq has. It says nothing before the end of the rows, but an error. */
+static CkStatus
+postgres_load_flush(CkSession *session)
+{
+	PGconn	   *conn = postgres_session(session)->conn;
+	CkStatus	status = CK_OK;
+	int			unsent;
+
+	while ((unsent = PQflush(conn)) > 0 && status == CK_OK)
+	{
+		status = ck_wait(session, PQsocket(conn), CK_READABLE | CK_WRITABLE);
+		if (status == CK_OK && !PQconsumeInput(conn))
+			return postgres_lost(session);
+	}
+	return unsent < 0 ? postgres_lost(session) : status;
+}
+
 /* Hands bytes to libpq and waits until the source takes them. */
 static CkStatus
 postgres_load_put(CkScan *scan, const char *bytes, size_t size)
@@ -133,10 +150,7 @@ postgres_load_put(CkScan *scan, const char *bytes, size_t size)
 			bytes += part;
 			size -= part;
 		}
-		while (status == CK_OK && (put = PQflush(conn)) > 0)
-			status = postgres_wait(scan->session);
-		if (put < 0)
-			return postgres_lost(scan->session);
+		status = postgres_load_flush(scan->session);
 	}
 	return status;
 }
@@ -290,18 +304,15 @@ CkStatus
 postgres_load_end(CkSession *session)
 {
 	PgSession  *pg = postgres_session(session);
-	CkStatus	status = CK_OK;
-	int			unsent = 0;
+	CkStatus	status;
 
 	if (!pg->loading)
 		return CK_OK;
 	pg->loading = false;
 	if (PQputCopyData(pg->conn, "\377\377", 2) < 0 || PQputCopyEnd(pg->conn, NULL) < 0)
 		status = postgres_lost(session);
-	while (status == CK_OK && (unsent = PQflush(pg->conn)) > 0)
-		status = postgres_wait(session);
-	if (status == CK_OK && unsent < 0)
-		status = postgres_lost(session);
+	else
+		status = postgres_load_flush(session);
 	pg->broken |= status != CK_OK;
 	return status;
 }
