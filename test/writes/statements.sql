@@ -31,6 +31,10 @@ UPDATE w SET j = j || '{"b": 2}' WHERE id IN (1, 42)
 UPDATE w SET y = y || '\x2700' WHERE y IS NOT NULL
 UPDATE w SET i = o.x FROM o WHERE o.id = w.id
 UPDATE w SET i = (SELECT count(*) FROM o)
+INSERT INTO o VALUES (90, 1), (90, 2), (91, 1)
+UPDATE o SET x = o.x + 10 FROM (VALUES (90), (90), (91)) d (id) WHERE d.id = o.id
+DELETE FROM o USING (VALUES (90, 11), (91, 11), (91, 11)) d (id, x) WHERE d.id = o.id AND d.x <= o.x
+SELECT * FROM o WHERE id < 100
 UPDATE w SET id = id + 5000 WHERE id > 1100
 fails: UPDATE w SET id = 1 WHERE id = 2
 UPDATE w SET i = id, id = -id WHERE id = 50
