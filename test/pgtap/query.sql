@@ -41,8 +41,8 @@ SELECT results_eq($$SELECT * FROM connkit_describe_query('writer', 'SELECT id, p
 	$$VALUES (1, 'id', 'integer', 'integer'), (2, 'price', 'numeric(8,2)', 'numeric(8,2)'), (3, 'tags', 'text[]', 'text[]'),
 		(4, 'n', 'bigint', 'bigint'), (5, '?column?', 'numeric', 'numeric')$$, 'the source tells the columns of a query');
 SELECT results_eq($$SELECT name, source_type, local_type FROM connkit_describe_query('shop',
-	'SELECT CAST(1.5 AS DECIMAL(5,2)) AS d, CAST(1 AS UNSIGNED) AS u, CAST(''a'' AS CHAR(3)) AS c, CAST(''2024-01-01'' AS DATETIME(3)) AS t')$$,
-	$$VALUES ('d', 'decimal(5,2)', 'numeric(5,2)'), ('u', 'int unsigned', 'bigint'), ('c', 'varchar(3)', 'character varying(3)'),
+	'SELECT CAST(1.5 AS DECIMAL(5,2)) AS d, CAST(10000000000 AS UNSIGNED) AS u, CAST(''a'' AS CHAR(3)) AS c, CAST(''2024-01-01'' AS DATETIME(3)) AS t')$$,
+	$$VALUES ('d', 'decimal(5,2)', 'numeric(5,2)'), ('u', 'bigint unsigned', 'numeric(20,0)'), ('c', 'varchar(3)', 'character varying(3)'),
 		('t', 'datetime(3)', 'timestamp(3) without time zone')$$, 'MySQL as well');
 
 -- one snapshot, and a session that lives on
@@ -210,7 +210,7 @@ CREATE FOREIGN TABLE own.big (id int, v text) SERVER words OPTIONS (use_remote_e
 	UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8) b');
 SELECT throws_like('SELECT length(string_agg(v, '','' ORDER BY id)) FROM own.big', '%the source has cut a value of string_agg() at %',
 	'MySQL cuts what is too long, which is seen');
-SELECT throws_like('SELECT id % 2, length(string_agg(v, '','' ORDER BY id)) FROM own.big GROUP BY id % 2 LIMIT 1', '%the source has cut%',
+SELECT throws_like('SELECT id - id % 70, length(string_agg(v, '','' ORDER BY id)) FROM own.big GROUP BY id - id % 70 LIMIT 1', '%the source has cut%',
 	'before the end too');
 SELECT results_eq('SELECT length(string_agg(v, '','' ORDER BY id)) FROM own.big WHERE id < 3', 'VALUES (3000002)', 'the rest goes on');
 
