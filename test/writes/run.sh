@@ -93,7 +93,8 @@ for source in $CK_WRITES; do
 		${user:+CREATE USER MAPPING FOR CURRENT_USER SERVER writes OPTIONS ($user);}
 		CREATE FOREIGN TABLE far.w (${columns/int NOT NULL/int OPTIONS (key \'true\') NOT NULL})
 			SERVER writes OPTIONS (schema_name '$schema', table_name '$table', batch_size '3');
-		CREATE FOREIGN TABLE far.o (id int OPTIONS (key 'true'), x int OPTIONS (key 'true')) SERVER writes OPTIONS (schema_name '$schema', table_name '$other');
+		CREATE FOREIGN TABLE far.o (id int OPTIONS (key 'true'), x int OPTIONS (key 'true'))
+			SERVER writes OPTIONS (schema_name '$schema', table_name '$other');
 	END
 	sed -E "/^-- ([a-z]+ )*not ([a-z]+ )*$source( [a-z]+)*: /d; s/^-- not [a-z ]*: //; /^--/d" \
 		"$here/statements.sql" >"$work/$source.txt"
