@@ -173,6 +173,11 @@ SELECT t.id, q.id, q.x FROM t LEFT JOIN ((SELECT * FROM u WHERE now() < '2000-01
 SELECT t.id, q.id, q.x FROM t LEFT JOIN ((SELECT * FROM u WHERE now() > '2000-01-01') AS v JOIN (SELECT id AS x FROM t) AS w ON w.x = v.t_id) AS q ON q.t_id = t.id WHERE t.id < 60;
 SELECT t.id, q.t_id FROM t LEFT JOIN ((SELECT t_id, count(*) FROM u GROUP BY t_id HAVING now() < '2000-01-01') AS v JOIN (SELECT id AS x FROM t) AS w ON w.x = v.t_id) AS q ON q.t_id = t.id WHERE t.id < 60;
 -- what may raise an error is not computed for rows that the join does not have
+SELECT count(*), sum(u.id) FROM t JOIN u ON t.i4 = u.id WHERE u.id * 2000 > 10 AND t.id < 100;
+SELECT count(*), sum(u.id) FROM t JOIN u ON t.i4 = u.id WHERE (u.id * 2000 + 1) % 5 <> 0 AND t.id < 100;
+SELECT t.id FROM t LEFT JOIN u ON t.i4 = u.id AND u.id * 2000 > 5 WHERE t.id < 100;
+SELECT t.id FROM t WHERE EXISTS (SELECT FROM u WHERE t.i4 = u.id AND u.id * 2000 > 5) AND t.id < 100;
+SELECT t.id FROM t WHERE t.id < 100 AND t.i4 IN (SELECT u.id FROM u WHERE u.id * 2000 > 5);
 SELECT count(*), sum(m.id) FROM t JOIN many AS m ON t.i4 = m.id WHERE m.id * 2 > 10;
 SELECT count(*), sum(m.id) FROM t JOIN many AS m ON t.i4 = m.id WHERE (m.id + 1) % 5 <> 0 AND 100 / m.id < 50;
 SELECT t.id FROM t LEFT JOIN many AS m ON t.i4 = m.id AND m.id + 1 > 5 WHERE t.id < 100;
