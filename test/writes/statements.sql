@@ -1,6 +1,8 @@
 -- Each line is a statement; "-- not sqlite mysql: statement" is left out at these sources; "fails: statement" is an error.
 INSERT INTO w VALUES (1, 1, 1, 1.5, 0.5, 1.5, true, 'one', 'eins', '\x00ff', '2026-01-02', '2026-01-02 03:04:05.678901', '2026-01-02 03:04:05.678901+02', '03:04:05.678901', '{"a": [1, 2, null]}')
 INSERT INTO w (id) VALUES (2)
+INSERT INTO w (id, i) VALUES (0, 5) RETURNING id
+DELETE FROM w WHERE id = 0
 INSERT INTO w (id, i, s, f, r) VALUES (3, 9223372036854775807, 32767, 1.7976931348623157e308, 3.4e38), (4, -9223372036854775808, -32768, 5e-324, 1e-37), (5, 0, 0, -0.1, 16777216)
 INSERT INTO w (id, n) VALUES (6, 123456789.123), (7, -0.001), (8, 0), (9, 999999999.999)
 INSERT INTO w (id, t, v) VALUES (10, '', ''), (11, 'it''s "quoted" \ and %', 'a\b'), (12, 'äöü €𝄞', 'ß'), (13, E'line\nbreak\ttab', ' blanks ')

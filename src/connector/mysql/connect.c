@@ -22,9 +22,10 @@
  * code to MariaDB and to MySQL respectively, whose variables have different names. A slow reader is not cut off. MariaDB's
  * cache of subqueries takes arguments for the same that its collation takes for equal, though the subquery does not. Conditions
  * checked within the index that it makes on a CHAR of a view or another derived table lose rows (10.11). It would
- * cut fractions of seconds, which MySQL and PostgreSQL round. GROUP_CONCAT() is to cut nothing; see concat.c.
+ * cut fractions of seconds, which MySQL and PostgreSQL round. GROUP_CONCAT() is to cut nothing; see concat.c. A 0 that
+ * is inserted stays a 0, also where the column counts by itself.
  */
-#define SQL_MODE "NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+#define SQL_MODE "NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
 static const char settings[] =
 	"SET sql_mode='" SQL_MODE "',"
 	" time_zone='+00:00', autocommit=0, sql_auto_is_null=0, sql_select_limit=18446744073709551615,"
