@@ -33,7 +33,8 @@ make_postgres()
 
 make_mysql()
 {
-	ck_mysql source -e "DROP TABLE IF EXISTS writes_w, writes_o; CREATE TABLE writes_w (id int AUTO_INCREMENT PRIMARY KEY, i bigint, s smallint,
+	ck_mysql source -e "DROP TABLE IF EXISTS writes_w, writes_o; CREATE TABLE writes_w (id int AUTO_INCREMENT PRIMARY KEY,
+		i bigint, s smallint,
 		f double, r float, n decimal(12,3), b boolean, t longtext, v varchar(20), y longblob, d date, ts datetime(6),
 		tz timestamp(6) NULL, ti time(6), j json) COLLATE utf8mb4_bin; CREATE TABLE writes_o (id int, x int);"
 	options="host '127.0.0.1', port '$CK_MYSQL_PORT', dbname 'source'" schema=source
