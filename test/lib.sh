@@ -431,6 +431,30 @@ ck_mysql_source_start()
 	END
 }
 
+# Starts the double of an HTTP API (test/http/api.py) by this name (default api); further words go to it as they are. Leaves
+# its addresses in CK_API, CK_API_OTHER (a second port), CK_API_TLS, and a client's certificate for it in CK_TMP/tls/client.*.
+ck_api_start()
+{
+	local name=${1:-api} folder=$CK_TMP/${1:-api} tls=$CK_TMP/tls process
+
+	[ $# -eq 0 ] || shift
+	mkdir -p "$folder"
+	rm -f "$folder/ports"
+	if [ ! -e "$tls/client.crt" ]; then
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=client \
+			-keyout "$tls/client.key" 2>/dev/null | openssl x509 -req -CA "$CK_CA" -CAkey "$tls/ca.key" \
+			-CAcreateserial -days 7 -out "$tls/client.crt" 2>/dev/null || return 1
+	fi
+	setsid python3 "$CK_TOP/test/http/api.py" "$folder/" --tls "$tls/server.crt" "$tls/server.key" "$CK_CA" "$@" \
+		</dev/null >>"$folder/log" 2>&1 &
+	process=$!
+	echo $process >"$folder/pid"
+	disown $process
+	ck_wait "$CK_START_SECONDS" $process [ -e "$folder/ports" ] || { tail -n 20 "$folder/log"; return 1; }
+	read -r CK_API CK_API_OTHER CK_API_TLS <"$folder/ports"
+	export CK_API=http://localhost:$CK_API CK_API_OTHER=http://localhost:$CK_API_OTHER CK_API_TLS=https://localhost:$CK_API_TLS
+}
+
 # All of it: folder, private PostgreSQL, certificates, the three servers. connkit is installed from CK_TOP.
 ck_start_all()
 {
