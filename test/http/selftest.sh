@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# selftest.sh: what test/http/api.py says it does, asked by curl; TAP. Needs no PostgreSQL.
+# selftest.sh: what test/http/api.py says it does, asked by curl, and that the servers of servers.sh start; TAP. Needs no
+# PostgreSQL.
+#
+# usage: test/http/selftest.sh [servers]
 
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/servers.sh"
 export no_proxy=localhost,127.0.0.1
 
 ck_begin
@@ -277,5 +281,59 @@ alive()
 	py '[d["requests"], d["connections"], d["most"]]' /control/stats
 }
 ck_ok "control: kept alive" is "[2, 2, 1]" alive
-ck_ok "the log tells of nothing that failed in it" eval '! grep . $CK_TMP/api/log'
+ck_ok "the double's log is empty" eval '! grep . $CK_TMP/api/log'
+[ "${1:-}" = servers ] || { ck_done; exit; }
+
+# Starts a server, and asks it something: a name, the words that start it, then a command that succeeds.
+server()
+{
+	local name=$1 start=$2
+
+	shift 2
+	if $start >"$CK_TMP/server.log" 2>&1; then
+		ck_ok "server: $name" "$@"
+	elif [ -n "$CK_MISSING" ]; then
+		ck_skip "server: $name" "$CK_MISSING"
+	else
+		ck_ok "server: $name" eval "cat $CK_TMP/server.log; false"
+	fi
+}
+
+prometheus_ask()
+{
+	curl -s -g "$CK_PROMETHEUS/api/v1/query_range?query=ck_degrees{city='Brno'}&start=1767225600&end=1767225630&step=15" |
+		grep -F '[[1767225600,"0"],[1767225615,"1"],[1767225630,"2"]]'
+}
+
+# One document, found by a point in time: the server's address, the path that opens one.
+search_ask()
+{
+	local address=$1 open=$2 id
+
+	curl -s "$address/items/_doc/1?refresh=true" -X PUT -H 'Content-Type: application/json' -d '{"id": 7}' || return 1
+	id=$(curl -s "$address/items/$open?keep_alive=1m" -X POST | sed -n 's/.*id":"\([^"]*\)".*/\1/p')
+	curl -s "$address/_search" -H 'Content-Type: application/json' -d "{\"pit\": {\"id\": \"$id\"}, \"sort\": [\"id\"]}" |
+		grep -F '"_source":{"id": 7}'
+}
+
+github_ask()
+{
+	curl -s "$CK_EMULATE/user" -H 'Authorization: Bearer test_token_admin' | grep '"login":"admin"'
+}
+
+{
+	echo '# TYPE ck_degrees gauge'
+	for i in 0 1 2 3; do
+		echo "ck_degrees{city=\"Brno\"} $i $((1767225600 + i * 15))"
+	done
+	echo '# EOF'
+} >"$CK_TMP/samples"
+echo '{"items": [{"id": 1}, {"id": 2}]}' >"$CK_TMP/items.json"
+server Prometheus "prometheus_start $CK_TMP/samples" prometheus_ask
+server OpenSearch opensearch_start eval 'search_ask "$CK_OPENSEARCH" _search/point_in_time'
+server Elasticsearch elasticsearch_start eval 'search_ask "$CK_ELASTICSEARCH" _pit'
+server "GitHub, emulated" "emulate_start github" github_ask
+server json-server "json_server_start $CK_TMP/items.json" eval 'curl -s "$CK_JSON_SERVER/items/2" | grep "\"id\": 2"'
+server nginx "nginx_start $CK_API" is "2 200" eval \
+	'curl -s --cacert "$CK_CA" "$CK_NGINX/items" -o /dev/null -w "%{http_version} %{http_code}"'
 ck_done
