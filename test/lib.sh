@@ -432,7 +432,8 @@ ck_mysql_source_start()
 }
 
 # Starts the double of an HTTP API (test/http/api.py) by this name (default api); further words go to it as they are. Leaves
-# its addresses in CK_API, CK_API_OTHER (a second port), CK_API_TLS, and a client's certificate for it in CK_TMP/tls/client.*.
+# its addresses in CK_API, CK_API_OTHER (a second port), CK_API_DEAF (never accepts a connection), CK_API_TLS, and a client's
+# certificate for it in CK_TMP/tls/client.crt and .key.
 ck_api_start()
 {
 	local name=${1:-api} folder=$CK_TMP/${1:-api} tls=$CK_TMP/tls process
@@ -451,8 +452,9 @@ ck_api_start()
 	echo $process >"$folder/pid"
 	disown $process
 	ck_wait "$CK_START_SECONDS" $process [ -e "$folder/ports" ] || { tail -n 20 "$folder/log"; return 1; }
-	read -r CK_API CK_API_OTHER CK_API_TLS <"$folder/ports"
-	export CK_API=http://localhost:$CK_API CK_API_OTHER=http://localhost:$CK_API_OTHER CK_API_TLS=https://localhost:$CK_API_TLS
+	read -r CK_API CK_API_OTHER CK_API_DEAF CK_API_TLS <"$folder/ports"
+	export CK_API=http://localhost:$CK_API CK_API_OTHER=http://localhost:$CK_API_OTHER
+	export CK_API_DEAF=http://localhost:$CK_API_DEAF CK_API_TLS=https://localhost:$CK_API_TLS
 }
 
 # All of it: folder, private PostgreSQL, certificates, the three servers. connkit is installed from CK_TOP.

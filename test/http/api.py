@@ -3,9 +3,9 @@
 
 usage: api.py FOLDER/ [--items N] [--tls CERTIFICATE KEY AUTHORITY]
 
-It listens on ports of 127.0.0.1 that the system chooses and writes them to FOLDER/ports: HTTP, a second one for HTTP, and with
---tls HTTPS (a client's certificate may be given). It speaks HTTP/1.1 with keep-alive, and is an HTTP proxy too (CONNECT to
-itself, and absolute addresses, which it answers itself).
+It listens on ports of 127.0.0.1 that the system chooses and writes them to FOLDER/ports: HTTP, a second one for HTTP, one that
+never accepts a connection, and with --tls HTTPS (a client's certificate may be given). It speaks HTTP/1.1 with keep-alive, and is
+an HTTP proxy too (CONNECT to itself, and absolute addresses, which it answers itself).
 
 Records
 	Record 1 to N (1000, --items, or ?n=) are made by rule: id, name, state (open, closed, waiting by id % 3), project (P0 to P9
@@ -72,8 +72,8 @@ Faults
 	A rule is an object: fault (several with commas between), with its settings, and optionally path (of which the request's
 	begins so), method, query (an object: the request has these), skip (so many requests pass first) and times (so many are hit).
 	In place of a rule: query parameters with _ before (?_fault=status&_status=503&_times=2), or a header
-	X-Fault: fault=status&status=503; skip and times are then counted by key, and without that by the whole request. The request is carried
-	out before the fault but for status and redirect; done=0 and done=1 choose.
+	X-Fault: fault=status&status=503; skip and times are then counted by key, and without that by the whole request. The request
+	is carried out before the fault, but not for status and redirect; done=0 and done=1 choose.
 	status              status=503 body=json|html|text|empty retry_after=SECONDS|date:SECONDS remaining= limit= reset=SECONDS
 	limit               limit=5 requests in window=1 s, of all that fit the rule or have the key; then 429 with Retry-After;
 	                    X-RateLimit-Limit, -Remaining, -Reset always
@@ -86,7 +86,9 @@ Faults
 	slow                bytes=100 of the body every ms=100
 	length_long, length_short                   Content-Length is by=10 more or less than the body, then closes
 	chunked, chunk_broken, chunk_garbage        a good one of pieces of bytes=1000; breaks off before the end; a bad size
-	http10              body until the connection's end;  close: Connection: close;  early: 103 Early Hints first
+	endless             an array of records without an end, in chunks
+	http10              body until the connection's end;  early: 103 Early Hints first
+	close               with Connection: close;  close_unsaid: after a reply that does not say so
 	garbage             no HTTP;  headers_huge: one of bytes=1000000;  headers_many: count=10000
 	gzip, deflate, deflate_raw, gzip_broken, gzip_cut, gzip_lie (is none), encoding_unknown
 	gzip_bomb           JSON of mb=1024
@@ -101,6 +103,7 @@ import collections
 import json
 import os
 import re
+import socket
 import ssl
 import sys
 import time
@@ -122,9 +125,8 @@ FILTERS = ("n", "since", "until", "ids", "state", "project", "min", "max", "sort
 
 class Api:
 	"""What the server keeps, and its routes."""
-	def __init__(self, folder, items):
-		self.folder, self.items = folder, items
-		self.ports = {}
+	def __init__(self, items):
+		self.items, self.ports = items, {}
 		self.begin = time.monotonic()
 		self.cache, self.cached = collections.OrderedDict(), 0
 		self.running = 0
@@ -274,6 +276,9 @@ class Api:
 
 	def route(self, request, path):
 		"""The reply to a request without faults."""
+		if request.method == "CONNECT":
+			host, _, port = request.target.rpartition(":")
+			return Reply(200 if host in ("localhost", "127.0.0.1") and port in map(str, self.ports.values()) else 403)
 		head, *rest = [urllib.parse.unquote(part) for part in path.split("/")[1:]]
 		if head == "auth" and len(rest) > 1:
 			self.allowed(request, rest[0])
@@ -505,14 +510,28 @@ class Api:
 		return entry
 
 
+def deaf():
+	"""A port whose queue of connections is full, and what keeps it so."""
+	listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+	held = [listener]
+	for _ in range(3):
+		held.append(socket.socket())
+		held[-1].setblocking(False)
+		held[-1].connect_ex(listener.getsockname())
+	return listener.getsockname()[1], held
+
+
 async def serve(options):
-	api, secured = Api(options.folder, options.items), None
+	api, secured, held = Api(options.items), None, None
 	if options.tls:
 		secured = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 		secured.load_cert_chain(options.tls[0], options.tls[1])
 		secured.load_verify_locations(options.tls[2])
 		secured.verify_mode = ssl.CERT_OPTIONAL
-	for name in ("http", "other") + (("https",) if secured else ()):
+	for name in ("http", "other", "deaf") + (("https",) if secured else ()):
+		if name == "deaf":
+			api.ports[name], held = deaf()
+			continue
 		server = await asyncio.start_server(lambda reader, writer, name=name: Connection(api, name, reader, writer).run(),
 			"127.0.0.1", 0, limit=1 << 20, backlog=512, ssl=secured if name == "https" else None)
 		api.ports[name] = server.sockets[0].getsockname()[1]

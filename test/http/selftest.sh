@@ -172,7 +172,8 @@ for kind in RS256 ES256; do
 	T=$(jwt $kind)
 	ck_ok "auth: JWT, $kind" is "200 0 401 0" auth jwt -H "Authorization: Bearer $T"
 done
-ck_ok "auth: JWT, changed" is "401 0" code /auth/jwt/items -H "Authorization: Bearer ${T}AA"
+other=$(printf '{"iss":"other","aud":"double","exp":%d}' $(($(date +%s) + 60)) | base64url)
+ck_ok "auth: JWT, changed" is "401 0" code /auth/jwt/items -H "Authorization: Bearer ${T%%.*}.$other.${T##*.}"
 ck_ok "auth: JWT, for a token" is "200 0" code /token --data-urlencode "assertion=$T" \
 	-d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer
 
@@ -186,6 +187,15 @@ ck_ok "TLS" is "200 0" tls /items
 ck_ok "TLS: no client's certificate" is "401 0" tls /auth/mtls/items
 ck_ok "TLS: a client's certificate" is "200 0" tls /auth/mtls/items --cert "$CK_TMP/tls/client.crt" --key "$CK_TMP/tls/client.key"
 ck_ok "TLS: by a proxy" is "200 0" tls /items --noproxy "" -x "$CK_API"
+ck_ok "TLS: redirected to HTTP" is "200 0" tls "/items?_fault=redirect&_to=http" -L
+get /control -d '{"method": "CONNECT", "fault": "status", "status": 407, "times": 1}'
+ck_ok "TLS: by a proxy that refuses" is "000 56" tls /items --noproxy "" -x "$CK_API"
+deaf()
+{
+	curl -s --connect-timeout 0.3 "$CK_API_DEAF/items"
+	echo $?
+}
+ck_ok "a port that never accepts" is 28 deaf
 ck_ok "a proxy" is "200 0" code /items --noproxy "" -x "$CK_API_OTHER"
 
 # Faults: what curl says (status and its own code), the fault with its settings, further arguments of curl.
@@ -211,6 +221,8 @@ done <<-'END'
 	200 56 chunk_garbage&_bytes=10
 	200 0 http10
 	200 0 close
+	200 0 close_unsaid
+	200 28 endless --max-time 0.3
 	200 0 early
 	000 1 garbage
 	200 0 gzip --compressed

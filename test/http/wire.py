@@ -1,5 +1,6 @@
 """wire.py: HTTP/1.1 of the double: requests, replies, connections, and the faults of the sending."""
 import asyncio
+import itertools
 import json
 import re
 import socket
@@ -9,9 +10,11 @@ import sys
 import traceback
 import urllib.parse
 
+from records import record
+
 BODY_LIMIT = 200 * 1024 * 1024
 WIRE = set("""drop_before drop_headers drop_body stall_before stall_headers stall_body delay slow length_long length_short chunked
-	chunk_broken chunk_garbage http10 close early garbage headers_huge headers_many""".split())
+	chunk_broken chunk_garbage http10 close close_unsaid early endless garbage headers_huge headers_many""".split())
 PHRASES = {200: "OK", 201: "Created", 204: "No Content", 301: "Moved Permanently", 302: "Found", 400: "Bad Request",
 	401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests", 500: "Internal Server Error",
 	503: "Service Unavailable"}
@@ -154,15 +157,13 @@ class Connection:
 			return Reply(500, {"error": {"code": 500, "message": "the double failed on %s" % request.target}}), {}
 
 	async def tunnel(self, request):
-		"""A proxy's CONNECT, to this server only."""
-		host, _, port = request.target.rpartition(":")
-		allowed = host in ("localhost", "127.0.0.1") and int(port) in self.api.ports.values()
-		reply = Reply(200 if allowed else 403)
+		"""A proxy's CONNECT."""
 		self.api.requests += 1
-		self.api.note(request, reply, {}, self.number)
-		if not allowed:
-			return await self.send(request, reply, {})
-		reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+		reply, rule = self.made(request, lambda: self.api.answer(request))
+		self.entry = self.api.note(request, reply, rule, self.number)
+		if reply.status != 200:
+			return await self.send(request, reply, rule)
+		reader, writer = await asyncio.open_connection("127.0.0.1", int(request.target.rpartition(":")[2]))
 		self.writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
 
 		async def pump(source, sink):
@@ -224,6 +225,8 @@ class Connection:
 					self.drop(reset)
 				await self.stall(rule)
 				head, body = (head + body)[at:], b""
+		if "endless" in faults:
+			await self.endless(head)
 		if "slow" in faults:
 			step = int(rule.get("bytes", 100))
 			await self.write(head)
@@ -235,7 +238,15 @@ class Connection:
 		else:
 			self.writer.write(head)
 			await self.write(body)
-		return goes_on
+		return goes_on and "close_unsaid" not in faults
+
+	async def endless(self, head):
+		"""An array of records that does not end."""
+		await self.write(head + b"1\r\n[\r\n")
+		for first in itertools.count(1, 1000):
+			piece = "".join(record(i) + "," for i in range(first, first + 1000)).encode()
+			self.api.sent += len(piece)
+			await self.write(b"%x\r\n%s\r\n" % (len(piece), piece))
 
 	def frame(self, request, reply, rule, faults):
 		"""The bytes of headers and body, and whether the connection is kept."""
@@ -252,7 +263,7 @@ class Connection:
 			goes_on = False
 		if "http10" in faults:
 			version = "HTTP/1.0"
-		elif faults & {"chunked", "chunk_broken", "chunk_garbage"}:
+		elif faults & {"chunked", "chunk_broken", "chunk_garbage", "endless"}:
 			headers.append(("Transfer-Encoding", "chunked"))
 			body = chunked(body, int(rule.get("bytes", 1000)), faults)
 		elif reply.status not in (204, 304):
