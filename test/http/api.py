@@ -60,12 +60,16 @@ Records
                         Basic), urn:ietf:params:oauth:grant-type:jwt-bearer. expires= seconds (3600); rotate=1: a refresh token
                         serves once. The first refresh token is refresh-1
 
-/control                POST a rule or an array of rules; DELETE forgets rules, log, tokens, collections, keys
+/control                POST a rule or an array of rules; DELETE forgets rules, log, tokens, collections, keys,
+                        recordings
 /control/log            GET the last requests, the oldest first: number, at (seconds), connection, port, proxied, method, target,
                         path, query, headers, body, status, fault, and gone where the client left in a stall. DELETE
 /control/log.txt        GET: a line each, "STATUS METHOD TARGET"
 /control/stats          GET requests, connections, most (requests under way at a time), bytes (of bodies sent)
 /control/revoke         POST: no access token serves any more
+/control/recording      POST an array of {"method", "path" with its query, "status", "response", and where there are "scope" (the
+                        real address, for which this one stands in the reply), "headers" or "rawHeaders", "body"}: replies to
+                        requests of these, before any route. That is how nock records
 /control/key            PUT a public key (PEM) for JWT
 
 Faults
@@ -114,6 +118,7 @@ sys.dont_write_bytecode = True
 import auth
 import faults
 import records
+from recording import Recordings
 from wire import Connection, Refused, Reply
 
 CACHE_LIMIT = 512 * 1024 * 1024
@@ -135,7 +140,7 @@ class Api:
 	def forget(self):
 		self.rules, self.counters, self.windows = [], collections.Counter(), {}
 		self.store, self.once, self.keys = {}, {}, []
-		self.tokens, self.refresh = {}, {"refresh-1"}
+		self.tokens, self.refresh, self.recordings = {}, {"refresh-1"}, Recordings()
 		self.log = collections.deque(maxlen=LOG_LIMIT)
 		self.forget_log()
 
@@ -279,6 +284,9 @@ class Api:
 		if request.method == "CONNECT":
 			host, _, port = request.target.rpartition(":")
 			return Reply(200 if host in ("localhost", "127.0.0.1") and port in map(str, self.ports.values()) else 403)
+		recorded = self.recordings.reply(request, path, self.target(request, "absolute", ""))
+		if recorded:
+			return recorded
 		head, *rest = [urllib.parse.unquote(part) for part in path.split("/")[1:]]
 		if head == "auth" and len(rest) > 1:
 			self.allowed(request, rest[0])
@@ -462,6 +470,8 @@ class Api:
 			return Reply(200, {"requests": self.requests, "connections": self.connections, "most": self.most, "bytes": self.sent})
 		elif way == "POST /control/revoke":
 			self.tokens.clear()
+		elif way == "POST /control/recording":
+			self.recordings.add(request.json)
 		elif way == "PUT /control/key":
 			self.keys.append(request.body)
 		else:

@@ -286,6 +286,18 @@ limit()
 	code /paged/page
 }
 ck_ok "control: a limit" is $'200 0\n200 0\n429 0' limit
+recording()
+{
+	get /control/recording -d '[{"scope": "https://api.example.com:443", "method": "get", "path": "/r/issues?state=all",
+		"status": 200, "response": [{"url": "https://api.example.com/r/1"}],
+		"headers": {"link": "<https://api.example.com/r?p=2>; rel=\"next\""}},
+		{"method": "POST", "path": "/r/search", "body": {"b": 1, "a": 2}, "status": 201, "response": "made"}]'
+	get "/r/issues?state=all" -i | sed -n "s,$CK_API,,; /^link\|url/p"
+	echo
+	code /r/search -d '{"a": 2, "b": 1}'
+	code /r/search -d '{"a": 2, "b": 2}'
+}
+ck_ok "control: recordings" is $'link: </r?p=2>; rel="next"\r\n[{"url": "/r/1"}]\n201 0\n405 0' recording
 get /control -X DELETE
 alive()
 {
