@@ -358,6 +358,19 @@ server OpenSearch opensearch_start eval 'search_ask "$CK_OPENSEARCH" _search/poi
 server Elasticsearch elasticsearch_start eval 'search_ask "$CK_ELASTICSEARCH" _pit'
 server "GitHub, emulated" "emulate_start github" github_ask
 server json-server "json_server_start $CK_TMP/items.json" eval 'curl -s "$CK_JSON_SERVER/items/2" | grep "\"id\": 2"'
+
+# All issues of a recording of GitHub, by the double.
+recorded()
+{
+	local address=/repos/octokit-fixture-org/paginate-issues/issues?per_page=3 head=$CK_TMP/head
+
+	get /control/recording --data-binary "@$CK_FETCHED/scenarios/api.github.com/paginate-issues/normalized-fixture.json"
+	while [ -n "$address" ]; do
+		get "$address" -D "$head" | grep -o '"number": [0-9]*'
+		address=$(sed -n 's/^link: .*<http:..[^/]*\([^>]*\)>; rel="next".*/\1/p' "$head")
+	done | sort -u | wc -l
+}
+server "recordings of GitHub" "npm_fetch @octokit/fixtures 23.1.2" is 13 recorded
 server nginx "nginx_start $CK_API" is "2 200" eval \
 	'curl -s --cacert "$CK_CA" "$CK_NGINX/items" -o /dev/null -w "%{http_version} %{http_code}"'
 ck_done

@@ -150,6 +150,15 @@ emulate_start()
 	export CK_EMULATE=$CK_ADDRESS
 }
 
+# A package of npm without what it depends on, fetched once: name, version. Its folder is left in CK_FETCHED.
+# @octokit/fixtures 23.1.2 has recordings of GitHub's own API for the double (scenarios/api.github.com/*/*-fixture.json),
+# @octokit/webhooks-examples 7.6.1 what GitHub's webhooks bring.
+npm_fetch()
+{
+	server_needs npm || return 1
+	server_fetch "${1//\//-}-$2" sh -c 'npm pack "$0" >/dev/null && tar xzf *.tgz --strip-components=1' "$1@$2"
+}
+
 # REST over a JSON file of arrays, which is given, in CK_JSON_SERVER.
 json_server_start()
 {
