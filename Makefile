@@ -19,6 +19,9 @@ CONNECTOR_DIRS = $(sort $(wildcard src/connector/*/connector.mk))
 ALL_CONNECTORS = $(patsubst src/connector/%/connector.mk,%,$(CONNECTOR_DIRS))
 CONNECTORS ?= $(ALL_CONNECTORS)
 
+# the files of src/lib that a connector needs to speak HTTP
+HTTP_LIB = background http http_error http_stream http_target http_transfer http_unpack resolve
+
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 HEADERS_connkit = src/include/connkit.h
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))

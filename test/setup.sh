@@ -6,7 +6,7 @@
 set -euo pipefail
 
 build="gcc make pkg-config postgresql-15 postgresql-server-dev-15 libpq-dev libsqlite3-dev libmariadb-dev
-	libmariadb-dev-compat libsodium-dev libcurl4-openssl-dev libjansson-dev libicu-dev"
+	libmariadb-dev-compat libsodium-dev libcurl4-openssl-dev libjansson-dev zlib1g-dev libicu-dev"
 servers="mariadb-server sqlite3 openssl perl"
 packages=
 
@@ -16,7 +16,8 @@ for purpose in "${@:-build test}"; do
 			build) packages+=" $build" ;;
 			demo) packages+=" $build $servers" ;;
 			test) packages+=" $build $servers g++ curl pgtap postgresql-15-pgtap postgresql-15-cron
-				libtap-parser-sourcehandler-pgtap-perl libipc-run-perl python3 python3-venv prometheus nginx-light" ;;
+				libtap-parser-sourcehandler-pgtap-perl libipc-run-perl python3 python3-venv prometheus nginx-light
+				nghttp2-server" ;;
 			bench) packages+=" $build $servers postgresql-15-mysql-fdw pgloader python3-venv" ;;
 			valgrind) packages+=" valgrind libc6-dbg" ;;
 			versions) packages+=" debootstrap maven python3-pip" ;;

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# run.sh: the HTTP client's streams (src/lib/http*.c), by themselves, against a server that sends good and bad.
+#
+# With CK_COPT and CK_PG_WRAP, as test/sanitize.sh sets them, the client is what is checked.
+
+. "$(dirname "$0")/../lib.sh"
+
+folder=$CK_TMP/http
+port=$(ck_spare_port) tls_port=$(ck_spare_port) http2_port=0
+checker=()
+mkdir -p "$folder/files"
+trap 'kill $(jobs -p) 2>/dev/null' EXIT
+
+case ${CK_PG_WRAP:-} in
+	valgrind*) checker=(${CK_PG_WRAP/errors-for-leak-kinds=none/errors-for-leak-kinds=definite} --error-exitcode=9) ;;
+esac
+[ -z "${CK_PG_WRAP:-}" ] || export CK_CHECKER=1
+
+python3 "$CK_TOP/test/http/server.py" $port $tls_port "$CK_TMP/tls/server.crt" "$CK_TMP/tls/server.key" \
+	>"$folder/ready" 2>"$folder/log" &
+ck_wait 20 $! grep -q ready "$folder/ready" || { cat "$folder/log"; exit 1; }
+if command -v nghttpd >/dev/null; then
+	http2_port=$(ck_spare_port)
+	python3 - "$folder/files" <<-'END'
+		import sys
+		for name, size in ("small", 1000), ("large", 20000000):
+		    open(sys.argv[1] + "/" + name, "wb").write((bytes(range(251)) * 80000)[:size])
+	END
+	nghttpd -d "$folder/files" -a 127.0.0.1 $http2_port "$CK_TMP/tls/server.key" "$CK_TMP/tls/server.crt" >"$folder/log2" 2>&1 &
+	ck_wait 20 $! eval "exec 3<>/dev/tcp/127.0.0.1/$http2_port" || { cat "$folder/log2"; exit 1; }
+else
+	echo "ok - HTTP/2 # SKIP no nghttpd"
+fi
+
+${CC:-gcc} -std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror ${CK_COPT:-} -I"$CK_TOP/src/include" -I"$CK_TOP/src/lib" \
+	-o "$folder/stream" "$CK_TOP/test/http/stream.c" "$CK_TOP"/src/lib/{http*,resolve,background}.c \
+	$(pkg-config --cflags --libs libcurl zlib) || exit 1
+"${checker[@]}" "$folder/stream" $port $tls_port "$CK_CA" $http2_port
