@@ -103,6 +103,20 @@ ck_http_close(CkHttpStream *stream)
 	free(stream);
 }
 
+/* No more is read; the first reason stays. */
+static void
+stream_break(CkHttpStream *stream, CURLcode code)
+{
+	http_transfer_end(stream, code);
+	stream->begun = stream->told;
+	stream->redirects = false;
+	stream->piece_size = 0;
+	stream->ahead.size = 0;
+	stream->taken = stream->given.size;
+	http_unpack_free(stream->unpack);
+	stream->unpack = NULL;
+}
+
 /* Waits for something to happen, and lets it happen. until_ms is of who calls; the session's own deadline precedes it. */
 static CkStatus
 stream_wait(CkHttpStream *stream, int64_t until_ms)
@@ -182,6 +196,8 @@ ck_http_reply(CkHttpStream *stream, const CkHttpReply **reply)
 			status = stream_turn(stream);
 			if (status == CK_OK)
 				status = http_transfer_start(stream);
+			if (status != CK_OK)
+				stream_break(stream, CURLE_TOO_MANY_REDIRECTS);
 		}
 		else if (status == CK_OK)
 		{
@@ -215,18 +231,6 @@ stream_take(CkHttpStream *stream)
 	code = curl_easy_pause(stream->easy, CURLPAUSE_CONT);
 	if (code != CURLE_OK)
 		http_transfer_end(stream, code);
-}
-
-/* No more is read; the first reason stays. */
-static void
-stream_break(CkHttpStream *stream, CURLcode code)
-{
-	http_transfer_end(stream, code);
-	stream->piece_size = 0;
-	stream->ahead.size = 0;
-	stream->taken = stream->given.size;
-	http_unpack_free(stream->unpack);
-	stream->unpack = NULL;
 }
 
 /* Makes the next piece of the body from what has come. false: there is none yet; true, and no piece: the end. */

@@ -329,10 +329,15 @@ http_transfer_start(CkHttpStream *stream)
 	const HttpTarget *target = &stream->target;
 	const CkHttpRequest *request = stream->request;
 	char		where[sizeof(target->host) + 16];
-	CkStatus	status = http_target_find(stream);
+	CkStatus	status;
 	int			running;
 
 	http_transfer_forget(stream);
+	stream->begun = stream->redirects = false;
+	stream->header_bytes = 0;
+	stream->total = 0;
+	stream->refused[0] = stream->message[0] = '\0';
+	status = http_target_find(stream);
 	if (status == CK_OK)
 		status = transfer_add_headers(stream, own);
 	if (status == CK_OK)
@@ -341,10 +346,6 @@ http_transfer_start(CkHttpStream *stream)
 		status = transfer_add_headers(stream, request->secret_headers);
 	if (status != CK_OK)
 		return status;
-	stream->begun = stream->redirects = false;
-	stream->header_bytes = 0;
-	stream->total = 0;
-	stream->refused[0] = stream->message[0] = '\0';
 	snprintf(where, sizeof(where), "%s, port %d", target->host, target->port);
 	ck_stage(stream->session, CK_STAGE_CONNECT, where);
 	transfer_set(stream);

@@ -33,6 +33,6 @@ else
 fi
 
 ${CC:-gcc} -std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror ${CK_COPT:-} -I"$CK_TOP/src/include" -I"$CK_TOP/src/lib" \
-	-o "$folder/stream" "$CK_TOP/test/http/stream.c" "$CK_TOP"/src/lib/{http*,resolve,background}.c \
+	-o "$folder/stream" "$CK_TOP/test/http/stream.c" "$CK_TOP"/src/lib/http*.c \
 	$(pkg-config --cflags --libs libcurl zlib) || exit 1
 "${checker[@]}" "$folder/stream" $port $tls_port "$CK_CA" $http2_port

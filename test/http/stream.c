@@ -4,9 +4,11 @@
  * usage: stream PORT TLS_PORT AUTHORITY HTTP2_PORT      (HTTP2_PORT 0: none)
  */
 #include "http.h"
+#include "resolve.h"
 
 #include <dirent.h>
 #include <fnmatch.h>
+#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@ static int	tls_port;
 static int	http2_port;
 static int	number;
 static int	failures;
+static int	lookups;
 static int64_t cancel_ms;		/* when the user cancels; 0: never */
 static char told[2048];
 static CkSession session;
@@ -99,6 +102,31 @@ host_reachable(CkSession *pub, const char *host, int host_port, const char *addr
 {
 	if ((address && strcmp(address, "127.0.0.2") == 0) || strcmp(host, "forbidden") == 0)
 		return ck_fail(pub, CK_ERR_PRIVILEGE, "forbidden: %s, %d", host, host_port);
+	return CK_OK;
+}
+
+/* Names that nobody else knows, so that nobody else can have looked them up. */
+CkStatus
+ck_resolve(CkSession *pub, const char *name, int host_port, char *address, size_t size)
+{
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST};
+	struct addrinfo *found;
+
+	if (getaddrinfo(name, NULL, &hints, &found) == 0)
+	{
+		getnameinfo(found->ai_addr, found->ai_addrlen, address, (socklen_t) size, NULL, 0, NI_NUMERICHOST);
+		freeaddrinfo(found);
+		return host_reachable(pub, name, host_port, address);
+	}
+	lookups++;
+	if (strcmp(name, "localhost") == 0 || strcmp(name, "one.test") == 0 || strcmp(name, "other.test") == 0)
+		snprintf(address, size, "127.0.0.1");
+	else if (strcmp(name, "both.test") == 0)
+		snprintf(address, size, "127.0.0.2,127.0.0.1");
+	else if (host_reachable(pub, name, host_port, NULL) == CK_OK)
+		return ck_fail(pub, CK_ERR_RESOLVE, "unknown: %s", name);
+	else
+		return CK_ERR_PRIVILEGE;
 	return CK_OK;
 }
 
@@ -203,7 +231,18 @@ finish(CkHttpStream *stream, bool any)
 		return "not begun";
 	status = ck_http_reply(stream, &reply);
 	if (status != CK_OK)
+	{
 		snprintf(text, sizeof(text), "%s", names[status]);
+		if (status != CK_ERR_TIMEOUT && status != CK_ERR_CANCELLED)
+		{
+			char		first[sizeof(told)];
+
+			memcpy(first, told, sizeof(first));
+			if (ck_http_read(stream, &data, &size) <= CK_END)
+				snprintf(text, sizeof(text), "changes its mind");
+			memcpy(told, first, sizeof(first));
+		}
+	}
 	else
 	{
 		int			code = reply->status;
@@ -292,7 +331,11 @@ static const char *const replies[][2] = {
 	{"/continue", "200 1000 END"},
 	{"/error", "503 1000 END"},
 	{"/old", "200 1000 END"},
-	{"/to/http/localhost/PORT/bytes/1000", "200 1000 END"},
+	{"/to/http/other.test/PORT/bytes/1000", "200 1000 END"},
+	{"http://one.test:PORT/bytes/1000", "200 1000 END"},
+	{"http://both.test:PORT/bytes/1000", "200 1000 END"},
+	{"http://[::ffff:127.0.0.1]:PORT/bytes/1000", "200 1000 END"},
+	{"http://unknown.test/", "not begun"},
 	{"/nowhere", "302 1000 END"},
 	/* never an end */
 	{"/short", "200 500 LOST"},
@@ -362,7 +405,7 @@ test_requests(void)
 	check("a large body goes without a question", "PUT 3000000, with secret, without proxy, None", text_of(&large, "/echo"));
 	snprintf(path, sizeof(path), "/to/http/127.0.0.1/%d/echo", port);
 	check("the same host gets the secret", "GET 0, with secret, without proxy, None", text_of(&plain, path));
-	snprintf(path, sizeof(path), "/to/http/localhost/%d/echo", port);
+	snprintf(path, sizeof(path), "/to/http/other.test/%d/echo", port);
 	check("another does not", "GET 0, without secret, without proxy, None", text_of(&plain, path));
 	check("nor a body", "PROTOCOL", text_of(&post, path));
 	check("a body of the limit", "200 1000 END", finish(begin(&limited, "/bytes/1000"), false));
@@ -521,6 +564,7 @@ test_connections(void)
 	CkHttpRequest request = {0};
 	CkHttpStream *stream;
 	const CkHttpReply *reply;
+	char		path[64];
 	int64_t		before;
 
 	restart();
@@ -528,6 +572,14 @@ test_connections(void)
 	for (int i = 0; i < 5; i++)
 		get(i % 2 ? "/gzip" : "/chunked");
 	check("one connection for all", "0", served("connections"));
+	lookups = 0;
+	for (int i = 0; i < 6; i++)
+	{
+		snprintf(path, sizeof(path), "http://%s:%d/bytes/1000", i % 2 ? "one.test" : "other.test", port);
+		get(path);
+	}
+	check_true("one lookup for each name", lookups == 2);
+	check("and one connection", "2", served("connections"));
 	for (int i = 0; i < 3; i++)
 		finish(begin(&once, "/bytes/1000"), false);
 	check("one for each that is not sent again", "3", served("connections"));
