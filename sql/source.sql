@@ -70,3 +70,16 @@ CREATE EVENT TRIGGER connkit_source_renamed ON ddl_command_end WHEN TAG IN ('ALT
 	EXECUTE FUNCTION connkit.source_renamed();
 COMMENT ON EVENT TRIGGER connkit_check_sources IS 'refuses a source too many';
 COMMENT ON EVENT TRIGGER connkit_source_renamed IS 'keeps what belongs to a source that is renamed';
+
+-- Connectors that are a manifest.
+
+CREATE FUNCTION connkit_register_connector(manifest jsonb) RETURNS name
+	AS 'MODULE_PATHNAME', 'connkit_register_connector' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION connkit_register_connector(jsonb) IS
+	'makes the foreign-data wrapper connkit_<name> of a manifest that describes an API over HTTP, or replaces its manifest; '
+	'for roles that may use connkit_http';
+
+CREATE FUNCTION connkit_unregister_connector(name text) RETURNS void
+	AS 'MODULE_PATHNAME', 'connkit_unregister_connector' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION connkit_unregister_connector(text) IS
+	'removes a connector that is a manifest and has no sources; for the role that registered it';

@@ -190,7 +190,7 @@ connkit_connector_rules(PG_FUNCTION_ARGS)
 	if (sql == NULL)
 		return (Datum) 0;
 	if (connector->dialect)
-		sql = connector->dialect(options_parse(connector, NIL, &common, false));
+		sql = connector->dialect(connector, options_parse(connector, NIL, &common, false), NULL, NULL);
 	for (const CkSqlRule *rule = sql->overrides; rule && rule->what; rule++)
 		rule_row(rsinfo, rule, ++number, true);
 	for (const CkSqlRule *rule = sql->rules; rule->what; rule++)

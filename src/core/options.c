@@ -725,11 +725,15 @@ connkit_validator(PG_FUNCTION_ARGS)
 
 	if (catalog == ForeignDataWrapperRelationId)
 	{
-		if (options != NIL)
+		char	   *manifest = options_get(options, MANIFEST_OPTION);
+
+		if (list_length(options) > (manifest ? 1 : 0))
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
-					 errmsg("connkit's foreign-data wrappers take no options"),
+					 errmsg("connkit's foreign-data wrappers take no options but %s", MANIFEST_OPTION),
 					 errhint("Set options on servers, user mappings and foreign tables.")));
+		if (manifest && name)
+			registry_check_manifest(name, manifest);
 		PG_RETURN_VOID();
 	}
 	if (name == NULL)

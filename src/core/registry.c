@@ -3,8 +3,10 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -12,12 +14,19 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "options.h"
 #include "registry.h"
 
+/* The module that makes connectors of manifests. */
+#define MANIFEST_MODULE "http"
+
+/* What a connector was made of is never freed: sessions and plans may have it still. */
 typedef struct Registered
 {
 	struct Registered *next;
 	const CkConnector *connector;
+	char	   *manifest;		/* that it was made of; NULL: it is a module */
+	bool		current;		/* the wrapper had that manifest, and has not changed since */
 	char		name[NAMEDATALEN];
 } Registered;
 
@@ -48,6 +57,8 @@ connector_fault(const CkConnector *c, const char *name)
 		return "it declares REMOTE but has no SQL dialect";
 	if ((c->caps & CK_REMOTE) && !(c->caps & CK_READ))
 		return "it declares REMOTE but not READ";
+	if ((c->caps & CK_FILTERS) && (c->dialect == NULL || !(c->caps & CK_READ)))
+		return "it declares FILTERS but has no dialect, or not READ";
 	if ((c->caps & CK_WRITE) && (c->sql == NULL || c->sql->rules == NULL || !(c->caps & CK_READ)))
 		return "it declares WRITE but has no SQL dialect, or not READ";
 	if ((c->caps & CK_DISCOVER) && c->discover == NULL &&
@@ -98,20 +109,85 @@ module_load(const char *name, char **reason)
 	return entry();
 }
 
+/* Some wrapper changed, maybe its manifest. */
+static void
+forget_manifests(Datum arg, int cacheid, uint32 hash)
+{
+	for (Registered *r = registered; r; r = r->next)
+		r->current = r->manifest == NULL;
+}
+
+/* The manifest of the connector's wrapper, where it has one; else NULL. */
+static char *
+wrapper_manifest(const char *name)
+{
+	static bool listening = false;
+	Oid			wrapper;
+
+	if (!listening)
+		CacheRegisterSyscacheCallback(FOREIGNDATAWRAPPEROID, forget_manifests, (Datum) 0);
+	listening = true;
+	if (!IsTransactionState())
+		return NULL;
+	wrapper = get_foreign_data_wrapper_oid(psprintf("connkit_%s", name), true);
+	return OidIsValid(wrapper) ? options_get(GetForeignDataWrapper(wrapper)->options, MANIFEST_OPTION) : NULL;
+}
+
+/* The connector that a manifest describes, or NULL, and why. */
+static const CkConnector *
+manifest_connector(const char *name, const char *manifest, char **fault)
+{
+	const CkConnector *maker = registry_connector(MANIFEST_MODULE, fault);
+	const CkConnector *connector;
+	char		error[1024] = "";
+	char	   *text = pg_server_to_any(manifest, strlen(manifest), PG_UTF8);
+
+	if (maker == NULL)
+		return NULL;
+	connector = maker->from_manifest(text, strlen(text), error, sizeof(error));
+	if (connector == NULL)
+		*fault = pg_any_to_server(error, strlen(error), PG_UTF8);
+	else
+		*fault = (char *) connector_fault(connector, name);
+	return *fault ? NULL : connector;
+}
+
+void
+registry_check_manifest(const char *name, const char *manifest)
+{
+	char	   *fault = NULL;
+
+	if (manifest_connector(name, manifest, &fault) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the manifest of connector \"%s\" is not valid: %s", name, fault),
+				 errhint("docs/manifest.md says what a manifest holds.")));
+}
+
 const CkConnector *
 registry_connector(const char *name, char **reason)
 {
 	Registered *r;
 	const CkConnector *connector = NULL;
 	char	   *fault = NULL;
+	char	   *manifest;
 
 	for (r = registered; r; r = r->next)
-		if (strcmp(r->name, name) == 0)
+		if (r->current && strcmp(r->name, name) == 0)
 			return r->connector;
+	manifest = strcmp(name, MANIFEST_MODULE) == 0 ? NULL : wrapper_manifest(name);
+	for (r = registered; manifest && r; r = r->next)
+		if (r->manifest && strcmp(r->name, name) == 0 && strcmp(r->manifest, manifest) == 0)
+		{
+			r->current = true;
+			return r->connector;
+		}
 
 	if (name[0] == '\0' || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name) ||
 		strlen(name) > NAMEDATALEN - 20)
 		fault = "its name is not made of the letters a-z, digits and underscores";
+	else if (manifest)
+		connector = manifest_connector(name, manifest, &fault);
 	else
 	{
 		connector = module_load(name, &fault);
@@ -133,6 +209,8 @@ registry_connector(const char *name, char **reason)
 	r = MemoryContextAllocZero(TopMemoryContext, sizeof(Registered));
 	strlcpy(r->name, name, NAMEDATALEN);
 	r->connector = connector;
+	r->manifest = manifest ? MemoryContextStrdup(TopMemoryContext, manifest) : NULL;
+	r->current = true;
 	r->next = registered;
 	registered = r;
 	return connector;

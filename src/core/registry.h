@@ -26,4 +26,10 @@ extern const CkConnector *registry_connector_of_server(Oid serverid);
 /* Name of the connector of a foreign-data wrapper, NULL if it is not one of connkit's. */
 extern char *registry_name_of_wrapper(Oid fdwid);
 
+/* Option of a foreign-data wrapper: the manifest (JSON) of its connector, which then needs no module of its own. */
+#define MANIFEST_OPTION "manifest"
+
+/* ERROR where the text is no manifest of a connector of that name. */
+extern void registry_check_manifest(const char *name, const char *manifest);
+
 #endif							/* CONNKIT_REGISTRY_H */

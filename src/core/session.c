@@ -207,7 +207,7 @@ session_user_options(const CkConnector *connector, Oid serverid, Oid userid, Oid
 
 	*mapping = InvalidOid;
 	for (const CkOption *o = connector->options; o->name; o++)
-		needs_mapping |= (o->where & CK_ON_USER) != 0;
+		needs_mapping |= (o->where & CK_ON_USER) && (o->where & (CK_REQUIRED | CK_CREDENTIAL));
 	tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid), ObjectIdGetDatum(serverid));
 	own_mapping = HeapTupleIsValid(tuple);
 	if (!own_mapping)
@@ -863,7 +863,7 @@ sessions_invalidate(Datum arg, int cacheid, uint32 hash)
 	{
 		Session    *session = dlist_container(Session, node, iter.cur);
 
-		if (hash == 0 || (cacheid == FOREIGNSERVEROID && session->server_hash == hash) ||
+		if (hash == 0 || cacheid == FOREIGNDATAWRAPPEROID || (cacheid == FOREIGNSERVEROID && session->server_hash == hash) ||
 			(cacheid == USERMAPPINGOID && (session->mapping_hash == hash || session->mapping_hash == 0)))
 			session->invalid = true;
 	}
@@ -899,4 +899,5 @@ session_init(void)
 	RegisterSubXactCallback(sessions_subxact_callback, NULL);
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, sessions_invalidate, (Datum) 0);
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, sessions_invalidate, (Datum) 0);
+	CacheRegisterSyscacheCallback(FOREIGNDATAWRAPPEROID, sessions_invalidate, (Datum) 0);
 }

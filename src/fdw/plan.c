@@ -37,6 +37,8 @@
 #define COST_TRANSFER	0.05
 /* A sub-select for one row, in rows that the source looks at. A condition with one is taken to let through a third. */
 #define COST_SUBSELECT	10.0
+/* A request that the source would refuse, since it lacks a condition that is required; it is planned where there is no other. */
+#define COST_REFUSED	1.0e10
 /* Rows of a table of which nothing is known. */
 #define DEFAULT_TUPLES	1000.0
 
@@ -256,6 +258,17 @@ fdw_whole_path(PlannerInfo *root, RelOptInfo *rel)
 	return make_path(root, rel, plan, rel->rows, plan->sent_rows, false, NIL, NULL, false);
 }
 
+/* Lets a path that lacks a required condition be the last that is chosen. */
+static void
+charge_incomplete(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan, List *sent, Expr *key, Path *path)
+{
+	if (plan->outer == NULL && !remote_filter_complete(root, rel, plan->table.sql, sent, key))
+	{
+		path->startup_cost += COST_REFUSED;
+		path->total_cost += COST_REFUSED;
+	}
+}
+
 /* Adds paths that give the rows in an order that the query can use. */
 static void
 add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan)
@@ -404,6 +417,7 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan)
 		cost_qual_eval(&cost, checked, root);
 		path->startup_cost += cost.startup;
 		path->total_cost += cost.startup + sent_rows * cost.per_tuple;
+		charge_incomplete(root, rel, plan, sent, NULL, path);
 		add_path(rel, path);
 	}
 }
@@ -415,13 +429,16 @@ fdw_add_paths(PlannerInfo *root, RelOptInfo *rel)
 	bool		limited;
 	double		rows = rel->rows,
 				sent = plan->sent_rows;
+	Path	   *path;
 
 	plan->single = plan->has_sql && query_is_single(root, rel) && plan->superset == NIL && plan->local == NIL;
 	limited = plan->single && root->query_pathkeys == NIL;
 	if (limited && root->limit_tuples > 0)
 		sent = rows = Min(rows, clamp_row_est(root->limit_tuples));
-	add_path(rel, (Path *) make_path(root, rel, plan, rows, sent, limited && root->limit_tuples > 0, NIL,
-									 rel->lateral_relids, limited));
+	path = (Path *) make_path(root, rel, plan, rows, sent, limited && root->limit_tuples > 0, NIL, rel->lateral_relids,
+							  limited);
+	charge_incomplete(root, rel, plan, list_concat_copy(plan->exact, plan->superset), NULL, path);
+	add_path(rel, path);
 	if (plan->has_sql && bms_is_empty(rel->lateral_relids))
 		add_ordered_paths(root, rel, plan);
 }
@@ -451,6 +468,7 @@ fdw_list_path(PlannerInfo *root, RelOptInfo *rel, Expr *inner_key, Oid operator,
 	ForeignPath *path = make_path(root, rel, plan, rows, rows, true, NIL, NULL, false);
 
 	path->path.total_cost += (requests - 1) * COST_ROUND_TRIP;
+	charge_incomplete(root, rel, plan, list_concat_copy(plan->exact, plan->superset), inner_key, &path->path);
 	path->fdw_private = lappend(path->fdw_private, list_make4(inner_key, makeInteger((int) operator),
 															  makeInteger((int) key_type),
 															  makeInteger((int) collation)));

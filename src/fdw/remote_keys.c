@@ -79,6 +79,8 @@ remote_judge_list(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *
 	StringInfoData scratch;
 	RemoteSql	sql = {.dialect = dialect, .root = root, .relids = relids, .text = &scratch};
 
+	if (dialect && dialect->filter)
+		return remote_filter_judge_list(root, relids, dialect, key, operator, key_type, collation);
 	initStringInfo(&scratch);
 	return dialect && !contain_subplans((Node *) key) && sql_keys(&sql, key, operator, key_type, collation) ?
 		PUSHED_SUPERSET : PUSHED_NOT;
@@ -87,7 +89,9 @@ remote_judge_list(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *
 void
 remote_list_condition(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, Oid collation)
 {
-	if (!sql_keys(sql, key, operator, key_type, collation))
+	if (sql->dialect->filter)
+		remote_filter_write_list(sql, key, operator, key_type, collation);
+	else if (!sql_keys(sql, key, operator, key_type, collation))
 		elog(ERROR, "a list of keys that was judged fit cannot be written");
 }
 

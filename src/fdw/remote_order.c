@@ -131,6 +131,8 @@ remote_order(RemoteSql *sql, List *pathkeys)
 {
 	ListCell   *lc;
 
+	if (sql->dialect->filter)
+		return pathkeys == NIL;
 	foreach(lc, pathkeys)
 	{
 		PathKey    *key = lfirst_node(PathKey, lc);

@@ -573,6 +573,8 @@ remote_may_raise(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *c
 	StringInfoData scratch;
 	RemoteSql	sql = {.dialect = dialect, .root = root, .relids = relids, .text = &scratch};
 
+	if (dialect->filter)
+		return false;
 	initStringInfo(&scratch);
 	(void) remote_test(&sql, (Node *) condition, PLACE_FILTER);
 	return sql.raises;
@@ -587,6 +589,8 @@ remote_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condi
 
 	if (dialect == NULL)
 		return PUSHED_NOT;
+	if (dialect->filter)
+		return remote_filter_judge(root, relids, dialect, condition);
 	initStringInfo(&scratch);
 	varnos = pull_varnos(root, (Node *) condition);
 	/* a sub-select is not asked for values of tables elsewhere: it would have to be here as well, for rows checked again */
@@ -601,6 +605,11 @@ remote_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condi
 void
 remote_condition(RemoteSql *sql, Expr *condition)
 {
+	if (sql->dialect->filter)
+	{
+		remote_filter_write(sql, condition);
+		return;
+	}
 	if (remote_test(sql, (Node *) condition, PLACE_FILTER))
 		return;
 	sql->failed = true;

@@ -142,6 +142,16 @@ extern WindowClause *remote_window_clause(PlannerInfo *root, WindowFunc *functio
 /* True where the result depends on the order of rows that the window's order takes for equal. */
 extern bool remote_window_sees_order(WindowFunc *function, WindowClause *clause);
 
+/* Conditions on single columns, for a dialect that has a filter: in remote_filter.c, called by the functions above. */
+extern Pushed remote_filter_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condition);
+extern void remote_filter_write(RemoteSql *sql, Expr *condition);
+extern Pushed remote_filter_judge_list(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *key, Oid operator,
+									   Oid key_type, Oid collation);
+extern void remote_filter_write_list(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, Oid collation);
+/* False where the source wants to be told a value of a column that these conditions (RestrictInfos), and the key of a list or
+ * NULL, do not give. */
+extern bool remote_filter_complete(PlannerInfo *root, RelOptInfo *rel, const CkSql *dialect, List *conditions, Expr *key);
+
 /* For the files that write SQL: each appends, and is false where the source would not answer as PostgreSQL does. */
 
 /* An expression as a value. What it holds is exact, since nothing checks a value again. */

@@ -73,14 +73,15 @@ remote_table_read(RemoteTable *table, Oid relid)
 	table->options = foreign->options;
 	table->source_options = options = source_options(foreign->serverid, foreign->options);
 	table->common = options->common;
-	table->remote = (connector->caps & CK_REMOTE) != 0;
-	if (connector->caps & (CK_REMOTE | CK_WRITE))
-		table->sql = connector->dialect ? connector->dialect(options->parsed) : connector->sql;
 	table->updatable = table->common.query == NULL &&
 		options_updatable(connector, options->server, foreign->options);
 	table->schema = table->common.schema_name;
 	table->query = table->common.query;
 	table->table = table->common.table_name ? table->common.table_name : get_rel_name(relid);
+	table->remote = (connector->caps & (CK_REMOTE | CK_FILTERS)) != 0;
+	if (connector->caps & (CK_REMOTE | CK_WRITE | CK_FILTERS))
+		table->sql = connector->dialect ?
+			connector->dialect(connector, options->parsed, table->schema, table->query ? NULL : table->table) : connector->sql;
 }
 
 void

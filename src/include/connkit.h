@@ -374,6 +374,22 @@ typedef struct CkTypeRule
 	const char *note;			/* behaviour worth telling, for docs; or NULL */
 } CkTypeRule;
 
+/* A condition on one column of a table: column op value. */
+typedef struct CkFilter
+{
+	const char *column;			/* its name at the source */
+	const char *op;				/* "=", "<>", "<", "<=", ">", ">=", or "in": it is equal to one of several values */
+	CkType		type;			/* of the values: CK_BOOL, CK_INT64, CK_FLOAT64, CK_NUMERIC, CK_TEXT, CK_DATE, CK_TIMESTAMP … */
+} CkFilter;
+
+/* What becomes of it. */
+typedef enum CkPushed
+{
+	CK_NOT_PUSHED = 0,
+	CK_PUSHED,					/* the source lets through all the right rows and maybe more: checked again here */
+	CK_PUSHED_EXACT				/* just the right rows */
+} CkPushed;
+
 /*
  * Catalog queries yield these columns, in this order, as text unless another type is told. In their text
  * "{schema}" and "{table}" behind an expression are replaced by a condition on it: = '…', IN (…), NOT IN (…)
@@ -381,6 +397,14 @@ typedef struct CkTypeRule
  */
 typedef struct CkSql
 {
+	/* For a source that is asked in another language than SQL, by conditions on single columns and a LIMIT: says what becomes of
+	 * a condition. The request text is SELECT list FROM "table" [WHERE "column" op ? AND "column" IN (?, ?) …] [LIMIT n or ?],
+	 * with quotes doubled within names, a scan's columns are what the list names, and of the other members only quote, limits and
+	 * required mean something. NULL: it speaks SQL, and rules say what it understands */
+	CkPushed	(*filter) (const struct CkSql *sql, const CkFilter *filter);
+	const char *const *required;	/* with filter: columns, up to a NULL, of which the source must be told the value, or several
+									 * (=, in), or it cannot be read; or NULL */
+
 	char		quote;			/* of identifiers, doubled within */
 	bool		numbered;		/* placeholders are $1, $2, … ; else ? */
 	bool		native;			/* the source is PostgreSQL: arguments are CK_NATIVE and written $1::type; what is
@@ -450,6 +474,7 @@ typedef struct CkSql
 #define CK_SECRETS	0x10u		/* keeps secrets that options of other sources refer to; needs secret_get */
 #define CK_HTTP		0x20u		/* speaks HTTP: addresses of the setting connkit.denied_addresses are refused */
 #define CK_WRITE	0x40u		/* changes rows; needs sql, and scan_open to take CK_SCAN_CHANGE */
+#define CK_FILTERS	0x100u		/* takes conditions on columns; needs a dialect() whose tables have filter */
 #define CK_AUTOCOMMIT	0x80u	/* a scan that comes without CK_BEGIN is a transaction of its own */
 
 /* CkSql.returning */
@@ -488,8 +513,12 @@ struct CkConnector
 	const CkSql *sql;			/* required with CK_REMOTE */
 	CkAtomicity atomicity;		/* of changes, with CK_WRITE */
 
-	/* Optional. The dialect to be used with a server's options, where these change what may be sent; a static table. */
-	const CkSql *(*dialect) (const void *options);
+	/* Optional. The dialect to be used with the options of a server and a table, where these change what may be sent: a table that
+	 * stays for good. table_name is NULL where it is for no table, or one that is a query. */
+	const CkSql *(*dialect) (const CkConnector *connector, const void *options, const char *schema_name, const char *table_name);
+	/* Optional. A connector that a manifest (JSON text) describes, which stays for good; or NULL and, in error, what is wrong
+	 * with it and where. */
+	const CkConnector *(*from_manifest) (const char *manifest, size_t size, char *error, size_t error_size);
 
 	/* Required. Connects and authenticates within session->deadline_ms, telling ck_stage() as it goes. */
 	CkStatus	(*session_open) (CkSession *session);

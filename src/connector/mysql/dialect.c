@@ -376,13 +376,16 @@ const CkSql mysql_sql = {
 };
 
 const CkSql *
-mysql_dialect(const void *parsed)
+mysql_dialect(const CkConnector *connector, const void *parsed, const char *schema_name, const char *table_name)
 {
 	static CkSql variants[2][2];
 	const MysqlOptions *options = parsed;
 	bool		zero_dates = strcmp(options->zero_date, "null") == 0;
 	CkSql	   *variant = &variants[zero_dates][options->window_functions];
 
+	(void) connector;
+	(void) schema_name;
+	(void) table_name;
 	if (variant->rules == NULL)
 	{
 		*variant = mysql_sql;

@@ -78,7 +78,8 @@ typedef struct MysqlSession
 extern const CkSql mysql_sql;
 
 /* The dialect as the server's options want it. */
-extern const CkSql *mysql_dialect(const void *options);
+extern const CkSql *mysql_dialect(const CkConnector *connector, const void *options, const char *schema_name,
+								  const char *table_name);
 
 /* connect.c: a connection by the session's options; the caller closes mysql. Without stages nothing is told of them. */
 extern CkStatus mysql_connect(CkSession *session, MYSQL *mysql, bool stages);

@@ -1,0 +1,198 @@
+/*
+ * filter.c: what of a query's conditions a table's filters take, and what a request text asks for.
+ */
+#include "http_source.h"
+
+#include <stdlib.h>
+
+static const struct
+{
+	const char *name;
+	uint32_t	op;
+}			operators[] = {
+	{"=", FILTER_EQUAL}, {"<>", FILTER_NOT_EQUAL}, {"<", FILTER_LESS}, {"<=", FILTER_LESS_EQUAL}, {">", FILTER_GREATER},
+	{">=", FILTER_GREATER_EQUAL}, {"in", FILTER_IN}, {"IN", FILTER_IN}
+};
+
+uint32_t
+http_operator(const char *op)
+{
+	for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
+		if (strcmp(operators[i].name, op) == 0)
+			return operators[i].op;
+	return 0;
+}
+
+const HttpFilter *
+http_find_filter(const HttpTable *table, const char *column, uint32_t op)
+{
+	for (size_t i = 0; i < table->nfilters; i++)
+		if ((table->filters[i].ops & op) && strcmp(table->filters[i].column, column) == 0)
+			return &table->filters[i];
+	return NULL;
+}
+
+/*
+ * Where several conditions would go into one parameter only one is sent, "=" before others: so no other can be exact.
+ */
+CkPushed
+http_filter(const CkSql *sql, const CkFilter *filter)
+{
+	uint32_t	op = http_operator(filter->op);
+	const HttpFilter *found = http_find_filter((const HttpTable *) sql, filter->column, op);
+
+	/* a day, or a second, stands for all its moments */
+	return !found ? CK_NOT_PUSHED : found->exact && op == FILTER_EQUAL && found->format == FORMAT_PLAIN ? CK_PUSHED_EXACT :
+		CK_PUSHED;
+}
+
+/* A word of the request text: a name in quotes, a placeholder, a number, an operator or a keyword; false at its end. */
+static bool
+next_word(const char **text, char *word, size_t room, bool *quoted)
+{
+	size_t		size = 0;
+	const char *c = *text + strspn(*text, " ,()");
+
+	*quoted = *c == '"';
+	if (*quoted)
+		for (c++; *c; c++)
+		{
+			if (*c == '"' && *++c != '"')
+				break;
+			if (size + 1 < room)
+				word[size++] = *c;
+		}
+	else
+		for (; *c && !strchr(" ,()", *c); c++)
+			if (size + 1 < room)
+				word[size++] = *c;
+	word[size] = '\0';
+	*text = c;
+	return size > 0 || *quoted;
+}
+
+/* True where two filters go into the same place of the request. */
+static bool
+same_place(const HttpFilter *a, const HttpFilter *b)
+{
+	return a->param && b->param ? strcmp(a->param, b->param) == 0 : !a->param && !b->param && strcmp(a->column, b->column) == 0;
+}
+
+static bool
+same_value(const CkValue *a, const CkValue *b)
+{
+	HttpText	left = {0},
+				right = {0};
+	bool		same = http_write_value(&left, a, FORMAT_PLAIN, false) && http_write_value(&right, b, FORMAT_PLAIN, false) &&
+		left.data && right.data && strcmp(left.data, right.data) == 0;
+
+	text_free(&left);
+	text_free(&right);
+	return same;
+}
+
+/* Adds a condition of the text. */
+static CkStatus
+add_condition(CkScan *scan, const char *column, const char *op, const CkValue *args, uint32_t nargs)
+{
+	HttpScan   *http = scan->state;
+	HttpCondition condition = {.op = http_operator(op), .args = args, .nargs = nargs};
+	uint32_t	nulls = 0;
+
+	condition.filter = http_find_filter(http->table, column, condition.op);
+	if (!condition.filter || http->nconditions == HTTP_CONDITIONS)
+		return ck_fail(scan->session, CK_ERR_INTERNAL, "the request has a condition on \"%s\" that there is no filter for",
+					   column);
+	for (uint32_t i = 0; i < nargs; i++)
+		nulls += args[i].type == CK_NULL;
+	/* nothing is equal to NULL, nor less */
+	http->nothing |= nulls == nargs;
+	for (uint32_t i = 0; i < http->nconditions; i++)
+	{
+		HttpCondition *other = &http->conditions[i];
+
+		if (!same_place(other->filter, condition.filter))
+			continue;
+		if (condition.op == FILTER_EQUAL && other->op == FILTER_EQUAL)
+			http->nothing |= !same_value(args, other->args);
+		else if (condition.op == FILTER_EQUAL)
+			*other = condition;
+		return CK_OK;
+	}
+	http->conditions[http->nconditions++] = condition;
+	return CK_OK;
+}
+
+/* Sees that what must be told is. */
+static CkStatus
+check_required(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+
+	for (const char *const *required = http->table->sql.required; required && *required; required++)
+	{
+		bool		found = false;
+
+		for (uint32_t i = 0; i < http->nconditions; i++)
+			found |= strcmp(http->conditions[i].filter->column, *required) == 0;
+		if (found)
+			continue;
+		ck_fail(scan->session, CK_ERR_QUERY, "table \"%s\" can only be asked for given values of \"%s\"", scan->table_name,
+				*required);
+		ck_hint(scan->session, "Add a condition column = value on it, or join it with a table that has the values.");
+		return CK_ERR_QUERY;
+	}
+	return CK_OK;
+}
+
+CkStatus
+http_read_request(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	const char *text = scan->remote;
+	char		word[256],
+				column[256];
+	char		op[8] = "";
+	bool		quoted;
+	uint32_t	arg = 0,
+				first = 0;
+	CkStatus	status = CK_OK;
+	enum
+	{
+		IN_LIST, IN_FROM, IN_CONDITIONS, IN_LIMIT
+	}			part = IN_LIST;
+
+	http->limit = INT64_MAX;
+	column[0] = '\0';
+	while (text && status == CK_OK && next_word(&text, word, sizeof(word), &quoted))
+	{
+		if (part == IN_LIST || part == IN_FROM)
+		{
+			if (!quoted && strcmp(word, "FROM") == 0)
+				part = IN_FROM;
+			else if (!quoted && part == IN_FROM && (strcmp(word, "WHERE") == 0 || strcmp(word, "LIMIT") == 0))
+				part = word[0] == 'W' ? IN_CONDITIONS : IN_LIMIT;
+			continue;
+		}
+		if (part == IN_LIMIT)
+			http->limit = word[0] == '?' && arg < scan->nargs ? scan->args[arg].u.i : atoll(word);
+		else if (quoted || strcmp(word, "AND") == 0 || strcmp(word, "LIMIT") == 0)
+		{
+			if (column[0] && arg > first)
+				status = add_condition(scan, column, op, scan->args + first, arg - first);
+			first = arg;
+			column[0] = '\0';
+			if (quoted)
+				memcpy(column, word, sizeof(column));
+			else if (word[0] == 'L')
+				part = IN_LIMIT;
+		}
+		else if (word[0] == '?')
+			arg += arg < scan->nargs;
+		else
+			memcpy(op, word, sizeof(op) - 1);
+	}
+	if (status == CK_OK && part == IN_CONDITIONS && column[0] && arg > first)
+		status = add_condition(scan, column, op, scan->args + first, arg - first);
+	return status == CK_OK ? check_required(scan) : status;
+}

@@ -1,0 +1,351 @@
+/*
+ * http_source.c: the connector for APIs over HTTP: its options, sessions, scans and catalog.
+ */
+#include "http_source.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEXT(name, where, field, initial, help) \
+	{name, CK_OPT_STRING, where, offsetof(HttpOptions, field), initial, 0, 0, NULL, help, NULL}
+
+#define COMMON_OPTIONS \
+	CK_HTTP_TLS_OPTIONS(HttpOptions, tls), \
+	{"max_record_size", CK_OPT_INTEGER, CK_ON_SERVER | CK_ON_TABLE, offsetof(HttpOptions, max_record_size), "67108864", 1, \
+	1 << 30, NULL, "bytes that one record of a reply may have", NULL}, \
+	{"max_reply_size", CK_OPT_INTEGER, CK_ON_SERVER | CK_ON_TABLE, offsetof(HttpOptions, max_reply_size), "17179869184", 1, \
+	INT64_C(1) << 50, NULL, "bytes that one reply may have, unpacked", NULL}
+
+const CkOption http_common_options[] = {
+	COMMON_OPTIONS,
+	{NULL}
+};
+
+static const CkOption ad_hoc_options[] = {
+	COMMON_OPTIONS,
+	TEXT("base_url", CK_ON_SERVER | CK_REQUIRED, base_url, NULL, "https://host/path that the tables' paths follow"),
+	{"auth", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, auth), "none", 0, 0, "none|basic|bearer|api_key",
+	"how requests prove whose they are", NULL},
+	TEXT("api_key_name", CK_ON_SERVER, api_key_name, "X-API-Key", "header or parameter that has the API key"),
+	{"api_key_in", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, api_key_in), "header", 0, 0, "header|query",
+	"where the API key stands", NULL},
+	TEXT("headers", CK_ON_SERVER, headers, NULL, "headers of all requests, as a JSON object of texts"),
+	TEXT("user", CK_ON_USER, user, NULL, "user, with auth \"basic\""),
+	TEXT("password", CK_ON_USER | CK_SECRET, password, NULL, "password, with auth \"basic\""),
+	TEXT("token", CK_ON_USER | CK_SECRET, token, NULL, "token, with auth \"bearer\""),
+	TEXT("api_key", CK_ON_USER | CK_SECRET, api_key, NULL, "key, with auth \"api_key\""),
+	{"method", CK_OPT_CHOICE, CK_ON_TABLE, offsetof(HttpOptions, method), NULL, 0, 0, "GET|POST",
+	"default: GET, or POST where there is a body", NULL},
+	TEXT("path", CK_ON_TABLE, path, NULL, "what follows base_url"),
+	TEXT("params", CK_ON_TABLE, params, NULL, "parameters of the URL, as a JSON object of texts"),
+	TEXT("request_headers", CK_ON_TABLE, table_headers, NULL, "headers of the table's requests, as a JSON object of texts"),
+	TEXT("body", CK_ON_TABLE, body, NULL, "JSON that is sent with the request"),
+	{"format", CK_OPT_CHOICE, CK_ON_TABLE, offsetof(HttpOptions, format), "json", 0, 0, "json|json_lines",
+	"form of the reply", NULL},
+	TEXT("records", CK_ON_TABLE, records, NULL, "path of the list of records in the reply; default: all of it"),
+	TEXT("unnest", CK_ON_TABLE, unnest, NULL, "path of a list within a record, each element of which makes a row"),
+	TEXT("paging", CK_ON_TABLE, paging, NULL, "how the next page is asked for: link_header, or a JSON object"),
+	TEXT("filters", CK_ON_TABLE, filters, NULL, "what conditions on columns become in the request, as a JSON object"),
+	TEXT("errors", CK_ON_TABLE, errors, NULL, "statuses that stand for no rows: {\"404\": \"empty\"}"),
+	{NULL}
+};
+
+HttpAuthRule
+http_auth_rule(const HttpManifest *manifest, const HttpOptions *options)
+{
+	static const char *const words[] = {"none", "basic", "bearer", "api_key"};
+	HttpAuthRule rule = {.user = "{user}", .password = "{password}", .name = options->api_key_name, .in = options->api_key_in};
+
+	if (!manifest->ad_hoc)
+		return manifest->auth;
+	while (strcmp(words[rule.type], options->auth) != 0)
+		rule.type++;
+	rule.token = rule.type == AUTH_API_KEY ? "{api_key}" : "{token}";
+	return rule;
+}
+
+/* The headers of all requests: of the manifest, or of the server. The caller gives json back, which holds their texts. */
+static CkStatus
+session_headers(CkSession *session)
+{
+	const HttpManifest *manifest = (const HttpManifest *) session->connector;
+	const HttpOptions *o = session->options;
+	HttpSession *state = session->state;
+	size_t		n = 0;
+	const char *name;
+	json_t	   *value;
+
+	state->headers = manifest->headers;
+	if (!manifest->ad_hoc || !o->headers)
+		return CK_OK;
+	state->header_json = json_loads(o->headers, JSON_REJECT_DUPLICATES, NULL);
+	state->own_headers = calloc(json_object_size(state->header_json) + 1, sizeof(HttpPair));
+	if (!state->own_headers)
+		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
+	json_object_foreach(state->header_json, name, value)
+		state->own_headers[n++] = (HttpPair) {.name = name, .text = json_string_value(value)};
+	for (size_t i = 0; i < n; i++)
+		if (!state->own_headers[i].text)
+			n = 0;
+	state->headers = state->own_headers;
+	if (n > 0)
+		return CK_OK;
+	ck_fail(session, CK_ERR_OPTION, "the option headers is no JSON object of texts");
+	ck_hint(session, "Write it as {\"Accept\": \"application/json\"}.");
+	return CK_ERR_OPTION;
+}
+
+static CkStatus
+http_session_open(CkSession *session)
+{
+	const HttpOptions *o = session->options;
+	HttpSession *state = session->state;
+
+	state->http = ck_http_new(&o->tls);
+	if (!state->http)
+		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
+	return session_headers(session);
+}
+
+static void
+http_session_close(CkSession *session)
+{
+	HttpSession *state = session->state;
+
+	ck_http_free(state->http);
+	free(state->own_headers);
+	json_decref(state->header_json);
+	memset(state, 0, sizeof(*state));
+}
+
+/* Finds the columns that the scan has to deliver. */
+static CkStatus
+find_columns(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+
+	http->columns = calloc(scan->ncolumns + 1, sizeof(*http->columns));
+	http->paths = calloc(scan->ncolumns + 1, sizeof(*http->paths));
+	http->names = calloc(scan->ncolumns + 1, sizeof(*http->names));
+	if (!http->columns || !http->paths || !http->names)
+		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+	for (uint32_t i = 0; i < scan->ncolumns; i++)
+	{
+		const char *name = scan->columns[i].name;
+
+		http->columns[i] = http_column(http->table, name);
+		if (http->columns[i])
+			http->paths[i] = http->columns[i]->path;
+		else if (http->table->columns)
+		{
+			ck_fail(scan->session, CK_ERR_NOT_FOUND, "table \"%s\" has no column \"%s\"", scan->table_name, name);
+			ck_hint(scan->session, "connkit_discover() lists its columns; the column's option column_name says which it is.");
+			return CK_ERR_NOT_FOUND;
+		}
+		else
+		{
+			http->names[i] = json_split_path(name);
+			if (!http->names[i])
+				return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+			http->paths[i] = (JsonPath) http->names[i];
+		}
+	}
+	return CK_OK;
+}
+
+static CkStatus
+http_scan_open(CkScan *scan)
+{
+	HttpSession *session = scan->session->state;
+	HttpScan   *http = scan->state;
+	char		error[512] = "";
+	CkStatus	status;
+
+	http->manifest = (const HttpManifest *) scan->session->connector;
+	http->options = scan->options;
+	http->server_headers = session->headers;
+	http->table = http_table(&http->manifest->pub, http->options, scan->table_name, error, sizeof(error));
+	if (!http->table)
+	{
+		ck_fail(scan->session, CK_ERR_OPTION, "foreign table \"%s\": %s", scan->table_name, error);
+		ck_hint(scan->session, "docs/manifest.md says what a table's options hold.");
+		return CK_ERR_OPTION;
+	}
+	status = find_columns(scan);
+	if (status == CK_OK)
+		status = http_read_request(scan);
+	if (status != CK_OK || http->nothing)
+		return status;
+	return http_begin_page(scan);
+}
+
+/* Goes to the next row of the record at hand, or of the next; CK_END where there is none on this page. */
+static CkStatus
+next_row(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	JsonPath	unnest = http->table->unnest;
+	CkStatus	status;
+
+	if (http->record && http->element)
+	{
+		http->element = http->record->nodes[http->element].next;
+		if (http->element)
+			return CK_OK;
+	}
+	for (;;)
+	{
+		uint32_t	list;
+
+		status = http_next_record(scan);
+		if (status != CK_OK || !unnest)
+			return status;
+		list = json_find(http->record, 1, unnest);
+		http->element = list && http->record->nodes[list].kind == JSON_KIND_LIST ? http->record->nodes[list].first : 0;
+		if (http->element)
+			return CK_OK;
+	}
+}
+
+static CkStatus
+http_scan_next(CkScan *scan, CkRow *row)
+{
+	HttpScan   *http = scan->state;
+	CkStatus	status;
+
+	if (http->nothing || http->limit <= 0)
+		return CK_END;
+	while ((status = next_row(scan)) == CK_END)
+	{
+		status = http_next_page(scan);
+		if (status != CK_OK)
+			return status;
+	}
+	http->limit--;
+	for (uint32_t i = 0; i < scan->ncolumns && status == CK_OK; i++)
+		status = http_put(scan, row, i);
+	return status;
+}
+
+static void
+http_scan_close(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+
+	http_end_page(http);
+	http_request_free(http);
+	for (uint32_t i = 0; http->names && i < scan->ncolumns; i++)
+		free(http->names[i]);
+	free(http->names);
+	free(http->paths);
+	free(http->columns);
+	free(http->next);
+	memset(http, 0, sizeof(*http));
+}
+
+static CkStatus
+http_discover(CkSession *session, CkCatalog *catalog)
+{
+	const HttpManifest *manifest = (const HttpManifest *) session->connector;
+	CkStatus	status = CK_OK;
+
+	for (size_t i = 0; i < manifest->ntables && status == CK_OK; i++)
+	{
+		const HttpTable *table = &manifest->tables[i];
+
+		status = ck_table(session, catalog, "api", table->name, "table", table->comment, -1, -1);
+		for (size_t j = 0; j < table->ncolumns && status == CK_OK; j++)
+		{
+			const HttpColumn *c = &table->columns[j];
+
+			status = ck_column(session, catalog, c->name, c->type, c->type, c->not_null, NULL, c->comment);
+		}
+		for (const char **key = table->key; *key && status == CK_OK; key++)
+			status = ck_key(session, catalog, "key", 'p', *key);
+	}
+	return status;
+}
+
+/* Asks for a record of the table that the manifest names, or for what is at the base URL. */
+static CkStatus
+http_session_check(CkSession *session)
+{
+	const HttpManifest *manifest = (const HttpManifest *) session->connector;
+	HttpSession *state = session->state;
+	static const char *const all[] = {NULL};
+	static const HttpTable root = {.name = "", .method = "GET", .path = "", .records = all};
+	HttpScan	http = {
+		.manifest = manifest, .options = session->options, .server_headers = state->headers, .limit = 1,
+		.table = manifest->check ? manifest->check : &root
+	};
+	CkScan		scan = {.session = session, .options = session->options, .table_name = http.table->name, .state = &http};
+	const CkHttpReply *reply;
+	char		text[64];
+	CkStatus	status;
+
+	ck_stage(session, CK_STAGE_QUERY, NULL);
+	status = manifest->check ? http_read_request(&scan) : CK_OK;
+	if (status == CK_OK)
+		status = http_begin_page(&scan);
+	if (status == CK_OK && manifest->check)
+	{
+		status = http_next_record(&scan);
+		status = status == CK_END ? CK_OK : status;
+	}
+	else if (status == CK_OK)
+	{
+		status = ck_http_reply(http.stream, &reply);
+		if (status == CK_OK && (reply->status == 401 || reply->status == 403 || reply->status >= 500))
+			status = ck_http_fail(session, reply);
+		if (status == CK_OK)
+		{
+			snprintf(text, sizeof(text), "base_url answers with status %d", reply->status);
+			ck_stage(session, CK_STAGE_QUERY, text);
+		}
+	}
+	http_scan_close(&scan);
+	return status;
+}
+
+static const CkSql *
+http_dialect(const CkConnector *connector, const void *options, const char *schema_name, const char *table_name)
+{
+	static const HttpTable unknown = {.sql = {.filter = http_filter, .quote = '"'}};
+	char		error[512];
+	const HttpTable *table = table_name ? http_table(connector, options, table_name, error, sizeof(error)) : NULL;
+
+	(void) schema_name;
+	/* what is wrong with it is told when it is read */
+	return table ? &table->sql : &unknown.sql;
+}
+
+const HttpManifest http_ad_hoc = {
+	.pub = {
+		.abi = CK_ABI,
+		.caps = CK_READ | CK_FILTERS | CK_MULTI | CK_HTTP,
+		.name = "http",
+		.title = "APIs over HTTP",
+		.version = "0.1 (libcurl " LIBCURL_VERSION ")",
+		.options = ad_hoc_options,
+		.options_size = sizeof(HttpOptions),
+		.session_size = sizeof(HttpSession),
+		.scan_size = sizeof(HttpScan),
+		.dialect = http_dialect,
+		.from_manifest = http_from_manifest,
+		.session_open = http_session_open,
+		.session_close = http_session_close,
+		.session_check = http_session_check,
+		.discover = http_discover,
+		.scan_open = http_scan_open,
+		.scan_next = http_scan_next,
+		.scan_close = http_scan_close,
+	},
+	.ad_hoc = true,
+};
+
+const CkConnector *
+connkit_connector(void)
+{
+	return &http_ad_hoc.pub;
+}

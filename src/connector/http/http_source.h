@@ -1,0 +1,119 @@
+/*
+ * http_source.h: what the files of the http connector know of each other.
+ */
+#ifndef CK_HTTP_SOURCE_H
+#define CK_HTTP_SOURCE_H
+
+#include "connkit.h"
+#include "http.h"
+#include "json.h"
+#include "manifest.h"
+
+typedef struct HttpSession
+{
+	CkHttp	   *http;
+	const HttpPair *headers;	/* of all requests */
+	HttpPair   *own_headers;	/* those of the server's option, or NULL */
+	json_t	   *header_json;	/* which holds their texts */
+} HttpSession;
+
+/* A text that grows; data is NULL once memory was out. */
+typedef struct HttpText
+{
+	char	   *data;
+	size_t		size;
+	size_t		room;
+	bool		failed;
+} HttpText;
+
+/* text.c */
+extern void text_append(HttpText *text, const char *data, size_t size);
+extern void text_string(HttpText *text, const char *string);
+/* With what is no letter, digit, '-', '.', '_' or '~' as %XX. */
+extern void text_encoded(HttpText *text, const char *data, size_t size);
+/* As the inside of a JSON string. */
+extern void text_escaped(HttpText *text, const char *data, size_t size);
+extern void text_base64(HttpText *text, const char *data, size_t size);
+/* Overwrites and frees it. */
+extern void text_free(HttpText *text);
+
+/* A condition of a request: which filter it is for, and its values. */
+typedef struct HttpCondition
+{
+	const HttpFilter *filter;
+	uint32_t	op;				/* FILTER_* */
+	const CkValue *args;
+	uint32_t	nargs;
+} HttpCondition;
+
+#define HTTP_CONDITIONS 64
+
+/* Bytes that are taken apart at once: the records in them are kept until they are put. */
+#define HTTP_SLICE (16 * 1024)
+
+typedef struct HttpScan
+{
+	const HttpManifest *manifest;
+	const HttpOptions *options;
+	const HttpTable *table;
+	HttpCondition conditions[HTTP_CONDITIONS];
+	uint32_t	nconditions;
+	bool		nothing;		/* a condition that no row meets */
+	int64_t		limit;			/* rows that are wanted; INT64_MAX: all */
+
+	const HttpPair *server_headers;
+	JsonWanted	wanted[3];		/* next, last */
+	int			attempts;		/* that the request was sent */
+
+	/* the page at hand */
+	int64_t		page;			/* its number, from 0 */
+	char	   *next;			/* cursor, or URL of the page; NULL for the first */
+	CkHttpRequest request;
+	HttpText	url;
+	HttpText	headers[32];
+	const char *header_list[33];
+	HttpText	secrets[4];
+	const char *secret_list[5];
+	HttpText	body;
+	CkHttpStream *stream;
+	JsonReader *reader;
+	bool		begun;			/* the reply's headers are there */
+	char	   *link;			/* the next page's URL in the reply's headers, or NULL */
+	const char *data;			/* of what came, the rest that is not read */
+	size_t		size;
+	bool		whole;			/* the reply has ended */
+	int64_t		records;		/* of this page */
+	int64_t		seen;			/* of all pages before */
+
+	/* the record at hand */
+	const JsonRecord *record;
+	uint32_t	element;		/* of what is unnested, 0: none is left */
+	const HttpColumn **columns; /* of each of the scan's; NULL: its name is the path */
+	JsonPath   *paths;
+	char	 ***names;			/* those paths that the scan has made, or NULL */
+} HttpScan;
+
+/* Options of every source over HTTP, up to one without a name. */
+extern const CkOption http_common_options[];
+
+/* filter.c: what the request text asks for. */
+extern CkStatus http_read_request(CkScan *scan);
+
+/* request.c: makes the request of the page at hand. */
+extern CkStatus http_make_request(CkScan *scan);
+extern void http_request_free(HttpScan *http);
+
+/* page.c: begins a page, and looks for the next when one has ended: CK_OK, CK_END where it was the last. */
+extern CkStatus http_begin_page(CkScan *scan);
+extern CkStatus http_next_page(CkScan *scan);
+/* The next record of the page at hand: CK_OK; CK_END where there is none. */
+extern CkStatus http_next_record(CkScan *scan);
+extern void http_end_page(HttpScan *http);
+
+/* value.c: puts a column of the record at hand. */
+extern CkStatus http_put(CkScan *scan, CkRow *row, uint32_t column);
+/* Writes a value as it stands in a request; a moment between two that the format has is the later one with up. false: it has no
+ * such form. */
+extern bool http_write_value(HttpText *text, const CkValue *value, HttpFormat format, bool up);
+
+#endif							/* CK_HTTP_SOURCE_H */

@@ -1,0 +1,586 @@
+/*
+ * json.c: records out of a JSON text that comes in pieces, on libyajl.
+ */
+#include "json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yajl/yajl_parse.h>
+
+/* Values within each other. */
+#define DEPTH_LIMIT 500
+/* Of these, those around the records whose names are kept. */
+#define PATH_LIMIT 32
+
+/* Around the records: an object or a list that was entered. */
+typedef struct Level
+{
+	char	   *name;			/* of the member at hand; NULL in a list */
+	bool		list;
+} Level;
+
+struct JsonReader
+{
+	yajl_handle parser;
+	JsonPath	path;
+	size_t		path_size;
+	size_t		record_limit;
+	JsonWanted *wanted;
+	bool		found;			/* something is at the path */
+	bool		lines;
+	bool		no_memory;
+	char		error[256];
+
+	Level		levels[DEPTH_LIMIT + 1];
+	int			depth;			/* levels around what comes next, outside of records */
+	bool		in_list;		/* what comes next in the level at hand is a record */
+
+	JsonRecord *record;			/* being made, or NULL */
+	uint32_t	open[DEPTH_LIMIT + 1];	/* its objects and lists that have not ended */
+	uint32_t	last[DEPTH_LIMIT + 1];	/* their last members, 0 none */
+	int			nopen;
+	size_t		name;			/* of the member that comes next */
+	size_t		name_size;
+
+	JsonRecord *whole;			/* records to be given away, the oldest first */
+	JsonRecord *whole_last;
+	JsonRecord *given;			/* the last one given away */
+	JsonRecord *spare;			/* to be used again */
+};
+
+static bool
+fail(JsonReader *reader, const char *message)
+{
+	snprintf(reader->error, sizeof(reader->error), "%s", message);
+	return false;
+}
+
+static bool
+fail_memory(JsonReader *reader)
+{
+	reader->no_memory = true;
+	return fail(reader, "out of memory");
+}
+
+/* Makes room for so many more elements of a buffer. */
+static bool
+make_room(JsonReader *reader, void **buffer, size_t *room, size_t size, size_t more, size_t width)
+{
+	size_t		wanted = *room ? *room : 64;
+	void	   *larger;
+
+	if (*room && size + more <= *room)
+		return true;
+	while (wanted < size + more)
+		wanted *= 2;
+	larger = realloc(*buffer, wanted * width);
+	if (!larger)
+		return fail_memory(reader);
+	*buffer = larger;
+	*room = wanted;
+	return true;
+}
+
+/* Appends to the record's JSON. */
+static bool
+put_json(JsonReader *reader, const char *data, size_t size)
+{
+	JsonRecord *r = reader->record;
+
+	if (size > reader->record_limit || r->json_size > reader->record_limit - size)
+		return fail(reader, "a record is larger than the option max_record_size allows");
+	if (!make_room(reader, (void **) &r->json, &r->json_room, r->json_size, size, 1))
+		return false;
+	memcpy(r->json + r->json_size, data, size);
+	r->json_size += size;
+	return true;
+}
+
+/* The same of a string, in quotes and with escapes. */
+static bool
+put_json_string(JsonReader *reader, const char *text, size_t size)
+{
+	size_t		begin = 0;
+
+	if (!put_json(reader, "\"", 1))
+		return false;
+	for (size_t i = 0; i < size; i++)
+	{
+		unsigned char c = (unsigned char) text[i];
+		char		escape[8];
+
+		if (c >= ' ' && c != '"' && c != '\\')
+			continue;
+		if (c < ' ')
+			snprintf(escape, sizeof(escape), "\\u%04x", c);
+		else
+			snprintf(escape, sizeof(escape), "\\%c", c);
+		if (!put_json(reader, text + begin, i - begin) || !put_json(reader, escape, strlen(escape)))
+			return false;
+		begin = i + 1;
+	}
+	return put_json(reader, text + begin, size - begin) && put_json(reader, "\"", 1);
+}
+
+/* Appends to the record's texts. */
+static bool
+put_text(JsonReader *reader, const char *text, size_t size, size_t *place)
+{
+	JsonRecord *r = reader->record;
+
+	if (!make_room(reader, (void **) &r->bytes, &r->bytes_room, r->size, size, 1))
+		return false;
+	*place = r->size;
+	memcpy(r->bytes + r->size, text, size);
+	r->size += size;
+	return true;
+}
+
+/* A new record, empty. */
+static bool
+begin_record(JsonReader *reader)
+{
+	JsonRecord *r = reader->spare;
+
+	if (r)
+		reader->spare = r->following;
+	else
+		r = calloc(1, sizeof(*r));
+	if (!r)
+		return fail_memory(reader);
+	r->count = 1;				/* no node has the number 0 */
+	r->size = r->json_size = 0;
+	r->following = NULL;
+	reader->record = r;
+	reader->nopen = 0;
+	reader->name_size = 0;
+	return true;
+}
+
+static void
+end_record(JsonReader *reader)
+{
+	if (reader->whole)
+		reader->whole_last->following = reader->record;
+	else
+		reader->whole = reader->record;
+	reader->whole_last = reader->record;
+	reader->record = NULL;
+}
+
+/* Adds a node to the record, as a member of what is open; *number is its own. */
+static bool
+add_node(JsonReader *reader, JsonKind kind, uint32_t *number)
+{
+	JsonRecord *r = reader->record;
+	size_t		room = r->room;
+	JsonNode   *node;
+
+	if (!make_room(reader, (void **) &r->nodes, &room, r->count, 1, sizeof(JsonNode)))
+		return false;
+	r->room = (uint32_t) room;
+	*number = r->count++;
+	node = &r->nodes[*number];
+	memset(node, 0, sizeof(*node));
+	node->kind = kind;
+	if (reader->nopen > 0)
+	{
+		uint32_t	parent = reader->open[reader->nopen - 1];
+		uint32_t	before = reader->last[reader->nopen - 1];
+
+		if (before)
+			r->nodes[before].next = *number;
+		else
+			r->nodes[parent].first = *number;
+		/* in an object the comma stands before the name */
+		if (before && r->nodes[parent].kind == JSON_KIND_LIST && !put_json(reader, ",", 1))
+			return false;
+		reader->last[reader->nopen - 1] = *number;
+		node = &r->nodes[*number];
+		if (r->nodes[parent].kind == JSON_KIND_OBJECT)
+		{
+			node->name = reader->name;
+			node->name_size = reader->name_size;
+		}
+	}
+	r->nodes[*number].begin = r->json_size;
+	return true;
+}
+
+/* A value of a record that holds no others. */
+static bool
+add_scalar(JsonReader *reader, JsonKind kind, const char *text, size_t size)
+{
+	uint32_t	number;
+	JsonNode   *node;
+	size_t		place = 0;
+
+	if (!add_node(reader, kind, &number) ||
+		!(kind == JSON_KIND_STRING ? put_json_string(reader, text, size) : put_json(reader, text, size)) ||
+		!put_text(reader, text, size, &place))
+		return false;
+	node = &reader->record->nodes[number];
+	node->text = place;
+	node->text_size = size;
+	node->end = reader->record->json_size;
+	if (reader->nopen == 0)
+		end_record(reader);
+	return true;
+}
+
+/* True where the names around what comes next are those of the path. */
+static bool
+at_path(const JsonReader *reader, JsonPath path)
+{
+	int			i = 0;
+
+	for (; path[i]; i++)
+		if (i >= reader->depth || reader->levels[i].list || !reader->levels[i].name ||
+			strcmp(reader->levels[i].name, path[i]) != 0)
+			return false;
+	return i == reader->depth;
+}
+
+/* Notes a value around the records that is wanted. */
+static bool
+note_wanted(JsonReader *reader, const char *text, size_t size)
+{
+	for (JsonWanted *w = reader->wanted; w && w->path; w++)
+	{
+		if (!at_path(reader, w->path))
+			continue;
+		free(w->text);
+		w->text = text ? strndup(text, size) : NULL;
+		if (text && !w->text)
+			return fail_memory(reader);
+	}
+	return true;
+}
+
+/* A value that holds no others has come; text NULL: null. */
+static bool
+take_scalar(JsonReader *reader, JsonKind kind, const char *text, size_t size)
+{
+	if (!reader->record && reader->in_list && !begin_record(reader))
+		return false;
+	if (reader->record)
+		return add_scalar(reader, kind, text ? text : "null", text ? size : 4);
+	if (at_path(reader, reader->path))
+	{
+		/* null stands for no records; anything else is no list */
+		if (text)
+			return fail(reader, "what should be a list of records is none");
+		reader->found = true;
+	}
+	return note_wanted(reader, text, size);
+}
+
+static int
+on_null(void *arg)
+{
+	return take_scalar(arg, JSON_KIND_NULL, NULL, 0);
+}
+
+static int
+on_boolean(void *arg, int value)
+{
+	return take_scalar(arg, value ? JSON_KIND_TRUE : JSON_KIND_FALSE, value ? "true" : "false", value ? 4 : 5);
+}
+
+static int
+on_number(void *arg, const char *text, size_t size)
+{
+	return take_scalar(arg, JSON_KIND_NUMBER, text, size);
+}
+
+static int
+on_string(void *arg, const unsigned char *text, size_t size)
+{
+	return take_scalar(arg, JSON_KIND_STRING, (const char *) text, size);
+}
+
+/* An object or a list begins. */
+static int
+take_begin(JsonReader *reader, bool list)
+{
+	uint32_t	number;
+
+	if (reader->depth + reader->nopen >= DEPTH_LIMIT)
+		return fail(reader, "values are nested too deeply");
+	if (!reader->record && !reader->in_list && at_path(reader, reader->path))
+	{
+		reader->found = true;
+		if (list)
+		{
+			reader->levels[reader->depth++] = (Level) {.list = true};
+			reader->in_list = true;
+			return true;
+		}
+		if (!begin_record(reader))
+			return false;
+	}
+	else if (!reader->record && reader->in_list && !begin_record(reader))
+		return false;
+	if (!reader->record)
+	{
+		reader->levels[reader->depth++] = (Level) {.list = list};
+		return true;
+	}
+	if (!add_node(reader, list ? JSON_KIND_LIST : JSON_KIND_OBJECT, &number) || !put_json(reader, list ? "[" : "{", 1))
+		return false;
+	reader->open[reader->nopen] = number;
+	reader->last[reader->nopen++] = 0;
+	return true;
+}
+
+/* One ends. */
+static int
+take_end(JsonReader *reader, bool list)
+{
+	if (!reader->record)
+	{
+		Level	   *level = &reader->levels[--reader->depth];
+
+		free(level->name);
+		level->name = NULL;
+		reader->in_list = false;
+		return true;
+	}
+	if (!put_json(reader, list ? "]" : "}", 1))
+		return false;
+	reader->record->nodes[reader->open[--reader->nopen]].end = reader->record->json_size;
+	if (reader->nopen == 0)
+		end_record(reader);
+	return true;
+}
+
+static int
+on_begin_object(void *arg)
+{
+	return take_begin(arg, false);
+}
+
+static int
+on_end_object(void *arg)
+{
+	return take_end(arg, false);
+}
+
+static int
+on_begin_list(void *arg)
+{
+	return take_begin(arg, true);
+}
+
+static int
+on_end_list(void *arg)
+{
+	return take_end(arg, true);
+}
+
+static int
+on_name(void *arg, const unsigned char *text, size_t size)
+{
+	JsonReader *reader = arg;
+	Level	   *level;
+
+	if (reader->record)
+	{
+		reader->name_size = size;
+		return (reader->last[reader->nopen - 1] == 0 || put_json(reader, ",", 1)) &&
+			put_json_string(reader, (const char *) text, size) && put_json(reader, ":", 1) &&
+			put_text(reader, (const char *) text, size, &reader->name);
+	}
+	level = &reader->levels[reader->depth - 1];
+	free(level->name);
+	level->name = NULL;
+	if (reader->depth > PATH_LIMIT)
+		return true;
+	level->name = strndup((const char *) text, size);
+	return level->name || fail_memory(reader);
+}
+
+static const yajl_callbacks callbacks = {
+	.yajl_null = on_null,
+	.yajl_boolean = on_boolean,
+	.yajl_number = on_number,
+	.yajl_string = on_string,
+	.yajl_start_map = on_begin_object,
+	.yajl_map_key = on_name,
+	.yajl_end_map = on_end_object,
+	.yajl_start_array = on_begin_list,
+	.yajl_end_array = on_end_list,
+};
+
+JsonReader *
+json_reader_new(JsonPath records, bool lines, size_t record_limit, JsonWanted *wanted)
+{
+	JsonReader *reader = calloc(1, sizeof(*reader));
+
+	if (!reader)
+		return NULL;
+	reader->path = records;
+	reader->record_limit = record_limit;
+	reader->wanted = wanted;
+	reader->lines = lines;
+	reader->parser = yajl_alloc(&callbacks, NULL, reader);
+	if (!reader->parser)
+	{
+		free(reader);
+		return NULL;
+	}
+	if (lines)
+		yajl_config(reader->parser, yajl_allow_multiple_values, 1);
+	return reader;
+}
+
+/* Notes what the library says of a text, where no callback has said what is wrong. */
+static bool
+take_status(JsonReader *reader, yajl_status status)
+{
+	if (status == yajl_status_ok)
+		return true;
+	if (!reader->error[0])
+		fail(reader, "it is not valid JSON");
+	return false;
+}
+
+bool
+json_reader_feed(JsonReader *reader, const char *data, size_t size)
+{
+	return take_status(reader, yajl_parse(reader->parser, (const unsigned char *) data, size));
+}
+
+bool
+json_reader_end(JsonReader *reader)
+{
+	yajl_status status = yajl_complete_parse(reader->parser);
+
+	if (status != yajl_status_ok && !reader->error[0])
+		return fail(reader, "it ends in the middle of its JSON");
+	if (!take_status(reader, status))
+		return false;
+	return reader->found || reader->lines || fail(reader, "it has nothing where its records should be");
+}
+
+const JsonRecord *
+json_reader_next(JsonReader *reader)
+{
+	if (reader->given)
+	{
+		reader->given->following = reader->spare;
+		reader->spare = reader->given;
+	}
+	reader->given = reader->whole;
+	if (reader->whole)
+		reader->whole = reader->whole->following;
+	return reader->given;
+}
+
+const char *
+json_reader_error(const JsonReader *reader)
+{
+	return reader->error;
+}
+
+bool
+json_reader_out_of_memory(const JsonReader *reader)
+{
+	return reader->no_memory;
+}
+
+static void
+free_records(JsonRecord *r)
+{
+	while (r)
+	{
+		JsonRecord *following = r->following;
+
+		free(r->nodes);
+		free(r->bytes);
+		free(r->json);
+		free(r);
+		r = following;
+	}
+}
+
+void
+json_reader_free(JsonReader *reader)
+{
+	if (!reader)
+		return;
+	if (reader->given)
+		reader->given->following = NULL;
+	free_records(reader->given);
+	free_records(reader->whole);
+	free_records(reader->spare);
+	free_records(reader->record);
+	while (reader->depth > 0)
+		free(reader->levels[--reader->depth].name);
+	for (JsonWanted *w = reader->wanted; w && w->path; w++)
+	{
+		free(w->text);
+		w->text = NULL;
+	}
+	yajl_free(reader->parser);
+	free(reader);
+}
+
+/* The member of an object of that name, or the element of a list of that number; 0: none. */
+static uint32_t
+find_member(const JsonRecord *record, const JsonNode *node, const char *name)
+{
+	uint32_t	found = 0;
+	size_t		size = strlen(name);
+	char	   *end;
+	unsigned long index = 0;
+
+	if (node->kind == JSON_KIND_LIST)
+	{
+		index = strtoul(name, &end, 10);
+		if (*end || !size || name[0] < '0' || name[0] > '9')
+			return 0;
+		for (found = node->first; found && index > 0; index--)
+			found = record->nodes[found].next;
+		return found;
+	}
+	for (uint32_t i = node->kind == JSON_KIND_OBJECT ? node->first : 0; i; i = record->nodes[i].next)
+		if (record->nodes[i].name_size == size && memcmp(record->bytes + record->nodes[i].name, name, size) == 0)
+			found = i;
+	return found;
+}
+
+uint32_t
+json_find(const JsonRecord *record, uint32_t node, JsonPath path)
+{
+	for (; node && *path; path++)
+		node = find_member(record, &record->nodes[node], *path);
+	return node;
+}
+
+char **
+json_split_path(const char *names)
+{
+	size_t		size = strlen(names) + 1,
+				count = 2,
+				n = 0;
+	char	  **path;
+	char	   *copy;
+
+	for (const char *c = names; *c; c++)
+		count += *c == '.';
+	path = calloc(1, count * sizeof(char *) + size);
+	if (!path)
+		return NULL;
+	copy = (char *) (path + count);
+	memcpy(copy, names, size);
+	while (*copy)
+	{
+		path[n++] = copy;
+		copy += strcspn(copy, ".");
+		if (*copy)
+			*copy++ = '\0';
+	}
+	return path;
+}

@@ -1,0 +1,207 @@
+/*
+ * manifest.h: what a manifest says of a source, its tables and how they are asked for.
+ *
+ * A manifest that was read stays for good, and so do its strings.
+ */
+#ifndef CK_HTTP_MANIFEST_H
+#define CK_HTTP_MANIFEST_H
+
+#include "connkit.h"
+#include "http.h"
+
+/* Its json_object() cannot be called: PostgreSQL has a function of that name, which would be taken for it. */
+#include <jansson.h>
+
+#include "json.h"
+
+/* Bytes of a value's name in {braces}. */
+#define HTTP_NAME_LIMIT 64
+
+typedef struct HttpOptions
+{
+	CkHttpTls	tls;
+	const char *proxy;
+	int64_t		max_record_size;	/* bytes */
+	int64_t		max_reply_size;
+
+	/* of the wrapper connkit_http, which has no manifest */
+	const char *base_url;
+	const char *auth;
+	const char *api_key_name;
+	const char *api_key_in;
+	const char *user;
+	const char *password;
+	const char *token;
+	const char *api_key;
+	const char *headers;		/* of the server */
+	const char *method;			/* what follows is of the table */
+	const char *path;
+	const char *params;
+	const char *table_headers;
+	const char *body;
+	const char *format;
+	const char *records;
+	const char *unnest;
+	const char *paging;
+	const char *filters;
+	const char *errors;
+
+	const char *values[];		/* of the manifest's own options, in its order */
+} HttpOptions;
+
+/* A name and a text with values in {braces}. */
+typedef struct HttpPair
+{
+	const char *name;			/* NULL ends a list */
+	const char *text;
+} HttpPair;
+
+typedef enum HttpPagingType
+{
+	PAGING_NONE,
+	PAGING_PAGE,				/* the number of the page */
+	PAGING_OFFSET,				/* the number of records before it */
+	PAGING_CURSOR,				/* what the reply says stands for the next page */
+	PAGING_NEXT_LINK,			/* the next page's URL in the reply */
+	PAGING_LINK_HEADER			/* or in its header Link */
+} HttpPagingType;
+
+typedef struct HttpPaging
+{
+	HttpPagingType type;
+	const char *param;			/* parameter that gets page, offset or cursor */
+	const char *size_param;		/* parameter that gets the number of records of a page, or NULL */
+	int64_t		size;			/* that number; 0: not known */
+	int64_t		start;			/* of the first page, or the first record */
+	JsonPath	next;			/* in the reply: cursor or URL */
+	JsonPath	last;			/* in the reply: true for the last page; or NULL */
+	bool		stop_short;		/* a page of fewer records than size is the last */
+	int64_t		max_pages;
+} HttpPaging;
+
+#define FILTER_EQUAL		0x01u
+#define FILTER_NOT_EQUAL	0x02u
+#define FILTER_LESS			0x04u
+#define FILTER_LESS_EQUAL	0x08u
+#define FILTER_GREATER		0x10u
+#define FILTER_GREATER_EQUAL	0x20u
+#define FILTER_IN			0x40u
+
+typedef enum HttpFormat
+{
+	FORMAT_PLAIN,				/* as text; times as ISO 8601 in UTC */
+	FORMAT_UNIX,				/* seconds since 1970 */
+	FORMAT_UNIX_MS,
+	FORMAT_DATE					/* the day of a time; for conditions, a superset's */
+} HttpFormat;
+
+/* What a condition on a column becomes in the request. */
+typedef struct HttpFilter
+{
+	const char *column;
+	uint32_t	ops;			/* FILTER_*, those that it is for */
+	const char *param;			/* the query parameter; NULL: its value stands in the path in {braces} */
+	HttpFormat	format;
+	const char *join;			/* what divides several values; NULL: the parameter comes once for each */
+	bool		exact;
+	bool		required;
+	bool		given;			/* a record that lacks the column has the value that was asked for */
+} HttpFilter;
+
+typedef struct HttpColumn
+{
+	const char *name;
+	const char *type;			/* local type */
+	JsonPath	path;
+	HttpFormat	format;			/* of a number that is a time */
+	bool		not_null;
+	const char *comment;
+} HttpColumn;
+
+typedef enum HttpBodyFormat
+{
+	REPLY_JSON,
+	REPLY_JSON_LINES
+} HttpBodyFormat;
+
+typedef struct HttpTable
+{
+	CkSql		sql;			/* for the core: what may be pushed down; must be first */
+	const char *name;
+	const char *comment;
+	const char *method;
+	const char *path;			/* text with values */
+	HttpPair   *params;
+	HttpPair   *headers;
+	const char *body;			/* JSON text with values, or NULL */
+	HttpBodyFormat format;
+	JsonPath	records;
+	JsonPath	unnest;			/* within a record: the list whose elements are rows; or NULL */
+	HttpColumn *columns;		/* NULL: any column is a path */
+	size_t		ncolumns;
+	const char **key;
+	HttpPaging	paging;
+	HttpFilter *filters;
+	size_t		nfilters;
+	int			empty_status[8];	/* a reply of this status stands for no rows; 0 ends it */
+} HttpTable;
+
+typedef enum HttpAuth
+{
+	AUTH_NONE,
+	AUTH_BASIC,
+	AUTH_BEARER,
+	AUTH_API_KEY
+} HttpAuth;
+
+/* How a request proves whose it is; texts with values. */
+typedef struct HttpAuthRule
+{
+	HttpAuth	type;
+	const char *user;			/* of basic */
+	const char *password;
+	const char *token;			/* of bearer, or the API key */
+	const char *name;			/* of the header or parameter that has the API key */
+	const char *in;				/* "header" or "query" */
+} HttpAuthRule;
+
+typedef struct HttpManifest
+{
+	CkConnector pub;			/* must be first */
+	bool		ad_hoc;			/* the connector "http": what a manifest says is said by options */
+	const char *base_url;		/* text with values */
+	HttpAuthRule auth;
+	HttpPair   *headers;
+	HttpTable  *tables;
+	size_t		ntables;
+	const HttpTable *check;		/* that connkit_test() asks for a record, or NULL */
+} HttpManifest;
+
+/* The connector "http". */
+extern const HttpManifest http_ad_hoc;
+
+/* CkConnector.from_manifest */
+extern const CkConnector *http_from_manifest(const char *text, size_t size, char *error, size_t error_size);
+
+/* The table of that name with these options; NULL, and error (of the size) says why. It stays for good. */
+extern const HttpTable *http_table(const CkConnector *connector, const HttpOptions *options, const char *name, char *error,
+								   size_t error_size);
+
+/* The column of that name, or NULL. */
+extern const HttpColumn *http_column(const HttpTable *table, const char *name);
+
+/* The option of that name that is a text, or NULL. */
+extern const CkOption *http_option(const CkOption *options, const char *name, size_t size);
+
+/* Finds the next value in a text, a name in braces: where the brace stands, and the name; NULL: there is none. */
+extern const char *http_next_value(const char *text, const char **name, size_t *size);
+
+/* How requests with these options prove whose they are. */
+extern HttpAuthRule http_auth_rule(const HttpManifest *manifest, const HttpOptions *options);
+
+/* filter.c: CkSql.filter of a table; "=" … as FILTER_*; 0: none of these. */
+extern CkPushed http_filter(const CkSql *sql, const CkFilter *filter);
+extern uint32_t http_operator(const char *op);
+extern const HttpFilter *http_find_filter(const HttpTable *table, const char *column, uint32_t op);
+
+#endif							/* CK_HTTP_MANIFEST_H */

@@ -1,0 +1,222 @@
+/*
+ * value.c: values of a reply into rows, and values of conditions into requests.
+ */
+#include "http_source.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define SECOND INT64_C(1000000)
+#define DAY (86400 * SECOND)
+
+/* Divides, and rounds down, or up. */
+static int64_t
+divide(int64_t value, int64_t by, bool up)
+{
+	int64_t		quotient = value / by;
+
+	if (value % by != 0)
+		quotient += (value < 0 ? -1 : 0) + (up ? 1 : 0);
+	return quotient;
+}
+
+/* A moment in ISO 8601, or its day. */
+static bool
+write_moment(HttpText *text, int64_t microseconds, bool zone, bool day)
+{
+	time_t		seconds = (time_t) divide(microseconds, SECOND, false);
+	int			fraction = (int) (microseconds - seconds * SECOND);
+	struct tm	parts;
+	char		buffer[64];
+
+	if (!gmtime_r(&seconds, &parts) || parts.tm_year < -1899 || parts.tm_year > 8099)
+		return false;
+	snprintf(buffer, sizeof(buffer), "%04d-%02d-%02d", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
+	text_string(text, buffer);
+	if (day)
+		return true;
+	snprintf(buffer, sizeof(buffer), "T%02d:%02d:%02d", parts.tm_hour, parts.tm_min, parts.tm_sec);
+	text_string(text, buffer);
+	if (fraction)
+	{
+		snprintf(buffer, sizeof(buffer), ".%06d", fraction);
+		text_string(text, buffer);
+	}
+	if (zone)
+		text_append(text, "Z", 1);
+	return true;
+}
+
+static bool
+write_time(HttpText *text, const CkValue *value, HttpFormat format, bool up)
+{
+	int64_t		moment = value->type == CK_DATE ? value->u.i * DAY : value->u.i;
+	char		buffer[32];
+
+	if (value->u.i == CK_INFINITY || value->u.i == CK_MINUS_INFINITY)
+		return false;
+	switch (format)
+	{
+		case FORMAT_UNIX:
+		case FORMAT_UNIX_MS:
+			snprintf(buffer, sizeof(buffer), "%lld",
+					 (long long) divide(moment, format == FORMAT_UNIX ? SECOND : SECOND / 1000, up));
+			text_string(text, buffer);
+			return true;
+		case FORMAT_DATE:
+			return write_moment(text, divide(moment, DAY, up) * DAY, false, true);
+		default:
+			return write_moment(text, moment, value->type == CK_TIMESTAMPTZ, value->type == CK_DATE);
+	}
+}
+
+bool
+http_write_value(HttpText *text, const CkValue *value, HttpFormat format, bool up)
+{
+	char		buffer[64];
+
+	switch (value->type)
+	{
+		case CK_BOOL:
+			text_string(text, value->u.i ? "true" : "false");
+			return true;
+		case CK_INT64:
+			snprintf(buffer, sizeof(buffer), "%lld", (long long) value->u.i);
+			text_string(text, buffer);
+			return true;
+		case CK_FLOAT64:
+		case CK_FLOAT32:
+			if (!isfinite(value->u.f))
+				return false;
+			snprintf(buffer, sizeof(buffer), "%.17g", value->u.f);
+			text_string(text, buffer);
+			return true;
+		case CK_NUMERIC:
+		case CK_TEXT:
+			text_append(text, value->u.p, value->size);
+			return true;
+		case CK_DATE:
+		case CK_TIMESTAMP:
+		case CK_TIMESTAMPTZ:
+			return write_time(text, value, format, up);
+		default:
+			return false;
+	}
+}
+
+/* A number that stands for a moment: microseconds since 1970. */
+static bool
+read_moment(const char *text, size_t size, HttpFormat format, int64_t *moment)
+{
+	char		copy[64];
+	char	   *end;
+	long double number;
+
+	if (size == 0 || size >= sizeof(copy))
+		return false;
+	memcpy(copy, text, size);
+	copy[size] = '\0';
+	/* 64 bits of mantissa hold the microseconds of every timestamp */
+	number = strtold(copy, &end) * (format == FORMAT_UNIX ? SECOND : SECOND / 1000);
+	if (*end || !(fabsl(number) < 9e18L))
+		return false;
+	*moment = llrintl(number);
+	return true;
+}
+
+static bool
+all_digits(const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+	return size > 0;
+}
+
+/* A number into a column of that type. */
+static void
+put_number(CkRow *row, uint32_t column, CkType type, const char *text, size_t size)
+{
+	size_t		sign = text[0] == '-' ? 1 : 0;
+	char		copy[32];
+
+	if ((type == CK_INT64 || type == CK_UINT64) && size <= 18 && all_digits(text + sign, size - sign))
+	{
+		memcpy(copy, text, size);
+		copy[size] = '\0';
+		ck_put_int64(row, column, strtoll(copy, NULL, 10));
+	}
+	else if (type == CK_TEXT || type == CK_NATIVE)
+		ck_put_text(row, column, text, size);
+	else
+		ck_put_numeric(row, column, text, size);
+}
+
+/* A column that the record lacks: what it was asked for, where that is so for all records. */
+static void
+put_given(CkScan *scan, CkRow *row, uint32_t column)
+{
+	HttpScan   *http = scan->state;
+
+	for (uint32_t i = 0; i < http->nconditions; i++)
+	{
+		const HttpCondition *c = &http->conditions[i];
+
+		if (c->filter->given && c->op == FILTER_EQUAL && strcmp(c->filter->column, scan->columns[column].name) == 0)
+			row->values[column] = c->args[0];
+	}
+}
+
+CkStatus
+http_put(CkScan *scan, CkRow *row, uint32_t column)
+{
+	HttpScan   *http = scan->state;
+	const JsonRecord *record = http->record;
+	const HttpColumn *known = http->columns[column];
+	CkType		type = scan->columns[column].type;
+	uint32_t	number = http->element ? json_find(record, http->element, http->paths[column]) : 0;
+	const JsonNode *node;
+	const char *text;
+	int64_t		moment;
+
+	if (!number)
+		number = json_find(record, 1, http->paths[column]);
+	if (!number)
+	{
+		put_given(scan, row, column);
+		return CK_OK;
+	}
+	node = &record->nodes[number];
+	text = record->bytes + node->text;
+	if (node->kind == JSON_KIND_NULL)
+		return CK_OK;
+	if (type == CK_JSON || node->kind == JSON_KIND_OBJECT || node->kind == JSON_KIND_LIST)
+	{
+		if (type == CK_JSON)
+			ck_put_json(row, column, record->json + node->begin, node->end - node->begin);
+		else
+			ck_put_text(row, column, record->json + node->begin, node->end - node->begin);
+		return CK_OK;
+	}
+	if (known && (known->format == FORMAT_UNIX || known->format == FORMAT_UNIX_MS) &&
+		(type == CK_TIMESTAMP || type == CK_TIMESTAMPTZ))
+	{
+		if (read_moment(text, node->text_size, known->format, &moment))
+			ck_put_int(row, column, type, moment);
+		else
+		{
+			(void) ck_fail(scan->session, CK_ERR_DATA, "a number of seconds or milliseconds is expected");
+			ck_put_misfit(row, column, text, node->text_size);
+		}
+		return CK_OK;
+	}
+	if (node->kind == JSON_KIND_NUMBER)
+		put_number(row, column, type, text, node->text_size);
+	else if (type == CK_BOOL && node->kind != JSON_KIND_STRING)
+		ck_put_bool(row, column, node->kind == JSON_KIND_TRUE);
+	else
+		ck_put_text(row, column, text, node->text_size);
+	return CK_OK;
+}
