@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# run.sh: the HTTP client's streams (src/lib/http*.c), by themselves, against a server that sends good and bad.
+# run.sh: the HTTP client's streams (src/lib/http*.c) by themselves, against a server that sends good and bad; then the connector,
+# each file of SQL in a database of its own, against the double of an API (api.py).
 #
 # With CK_COPT and CK_PG_WRAP, as test/sanitize.sh sets them, the client is what is checked.
 
@@ -36,3 +37,15 @@ ${CC:-gcc} -std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror ${CK_COPT:-} -I"$
 	-o "$folder/stream" "$CK_TOP/test/http/stream.c" "$CK_TOP"/src/lib/http*.c \
 	$(pkg-config --cflags --libs libcurl zlib) || exit 1
 "${checker[@]}" "$folder/stream" $port $tls_port "$CK_CA" $http2_port
+status=$?
+
+ck_api_start api --items 1000 || { echo "not ok - the double of an API starts"; exit 1; }
+for file in "$CK_TOP"/test/http/*.sql; do
+	name=http_$(basename "$file" .sql)
+	ck_psql postgres -c "DROP DATABASE IF EXISTS $name" -c "CREATE DATABASE $name" &&
+		ck_psql "$name" -c "CREATE EXTENSION pgtap" -c "CREATE EXTENSION pgcrypto" -c "CREATE EXTENSION connkit" &&
+		pg_prove --norc -v -h "$CK_PGHOST" -p "$CK_PGPORT" -U postgres -d "$name" --set api="$CK_API" \
+			--set other="$CK_API_OTHER" --set tls="$CK_API_TLS" "$file" || status=1
+done
+ck_stop api
+exit $status

@@ -78,6 +78,39 @@ same_place(const HttpFilter *a, const HttpFilter *b)
 	return a->param && b->param ? strcmp(a->param, b->param) == 0 : !a->param && !b->param && strcmp(a->column, b->column) == 0;
 }
 
+/* How many of the values from args on go into one request. */
+static uint32_t
+first_values(const HttpCondition *condition)
+{
+	uint32_t	left = condition->nall - (uint32_t) (condition->args - condition->all);
+
+	return condition->filter->most > 0 && left > condition->filter->most ? (uint32_t) condition->filter->most : left;
+}
+
+bool
+http_next_values(HttpScan *http)
+{
+	for (uint32_t i = 0; i < http->nconditions; i++)
+	{
+		HttpCondition *c = &http->conditions[i];
+		bool		more = c->args + c->nargs < c->all + c->nall;
+
+		c->args = more ? c->args + c->nargs : c->all;
+		c->nargs = first_values(c);
+		if (more)
+			return true;
+	}
+	return false;
+}
+
+void
+http_conditions_free(HttpScan *http)
+{
+	for (uint32_t i = 0; i < http->nconditions; i++)
+		free(http->conditions[i].all);
+	http->nconditions = 0;
+}
+
 static bool
 same_value(const CkValue *a, const CkValue *b)
 {
@@ -91,32 +124,56 @@ same_value(const CkValue *a, const CkValue *b)
 	return same;
 }
 
+/* Keeps those values of a condition that are not NULL, each once: a source might answer twice to one that it is asked twice. */
+static bool
+take_values(HttpCondition *condition, const CkValue *args, uint32_t nargs)
+{
+	condition->all = malloc((nargs + 1) * sizeof(CkValue));
+	for (uint32_t i = 0; condition->all && i < nargs; i++)
+	{
+		bool		found = args[i].type == CK_NULL;
+
+		for (uint32_t j = 0; j < condition->nall && !found; j++)
+			found = args[i].type == condition->all[j].type && same_value(&args[i], &condition->all[j]);
+		if (!found)
+			condition->all[condition->nall++] = args[i];
+	}
+	condition->args = condition->all;
+	condition->nargs = first_values(condition);
+	return condition->all != NULL;
+}
+
 /* Adds a condition of the text. */
 static CkStatus
 add_condition(CkScan *scan, const char *column, const char *op, const CkValue *args, uint32_t nargs)
 {
 	HttpScan   *http = scan->state;
-	HttpCondition condition = {.op = http_operator(op), .args = args, .nargs = nargs};
-	uint32_t	nulls = 0;
+	HttpCondition condition = {.op = http_operator(op)};
 
 	condition.filter = http_find_filter(http->table, column, condition.op);
 	if (!condition.filter || http->nconditions == HTTP_CONDITIONS)
 		return ck_fail(scan->session, CK_ERR_INTERNAL, "the request has a condition on \"%s\" that there is no filter for",
 					   column);
-	for (uint32_t i = 0; i < nargs; i++)
-		nulls += args[i].type == CK_NULL;
+	if (!take_values(&condition, args, nargs))
+		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
 	/* nothing is equal to NULL, nor less */
-	http->nothing |= nulls == nargs;
+	http->nothing |= condition.nall == 0;
 	for (uint32_t i = 0; i < http->nconditions; i++)
 	{
 		HttpCondition *other = &http->conditions[i];
 
 		if (!same_place(other->filter, condition.filter))
 			continue;
-		if (condition.op == FILTER_EQUAL && other->op == FILTER_EQUAL)
-			http->nothing |= !same_value(args, other->args);
-		else if (condition.op == FILTER_EQUAL)
+		if (condition.op == FILTER_EQUAL && other->op == FILTER_EQUAL && condition.nall > 0 && other->nall > 0)
+			http->nothing |= !same_value(condition.all, other->all);
+		if (condition.op == FILTER_EQUAL)
+		{
+			HttpCondition swap = *other;
+
 			*other = condition;
+			condition = swap;
+		}
+		free(condition.all);
 		return CK_OK;
 	}
 	http->conditions[http->nconditions++] = condition;

@@ -177,7 +177,7 @@ http_scan_open(CkScan *scan)
 		status = http_read_request(scan);
 	if (status != CK_OK || http->nothing)
 		return status;
-	return http_begin_page(scan);
+	return http_first_page(scan);
 }
 
 /* Goes to the next row of the record at hand, or of the next; CK_END where there is none on this page. */
@@ -219,6 +219,8 @@ http_scan_next(CkScan *scan, CkRow *row)
 	while ((status = next_row(scan)) == CK_END)
 	{
 		status = http_next_page(scan);
+		if (status == CK_END && http_next_values(http))
+			status = http_first_page(scan);
 		if (status != CK_OK)
 			return status;
 	}
@@ -235,6 +237,7 @@ http_scan_close(CkScan *scan)
 
 	http_end_page(http);
 	http_request_free(http);
+	http_conditions_free(http);
 	for (uint32_t i = 0; http->names && i < scan->ncolumns; i++)
 		free(http->names[i]);
 	free(http->names);

@@ -42,7 +42,9 @@ typedef struct HttpCondition
 {
 	const HttpFilter *filter;
 	uint32_t	op;				/* FILTER_* */
-	const CkValue *args;
+	CkValue    *all;			/* its values, each once, which the scan frees */
+	uint32_t	nall;
+	const CkValue *args;		/* of these, those of the request at hand */
 	uint32_t	nargs;
 } HttpCondition;
 
@@ -98,6 +100,9 @@ extern const CkOption http_common_options[];
 
 /* filter.c: what the request text asks for. */
 extern CkStatus http_read_request(CkScan *scan);
+/* Turns to the next values of lists that are too long for one request; false: there are none. */
+extern bool http_next_values(HttpScan *http);
+extern void http_conditions_free(HttpScan *http);
 
 /* request.c: makes the request of the page at hand. */
 extern CkStatus http_make_request(CkScan *scan);
@@ -105,6 +110,8 @@ extern void http_request_free(HttpScan *http);
 
 /* page.c: begins a page, and looks for the next when one has ended: CK_OK, CK_END where it was the last. */
 extern CkStatus http_begin_page(CkScan *scan);
+/* The same of the first one. */
+extern CkStatus http_first_page(CkScan *scan);
 extern CkStatus http_next_page(CkScan *scan);
 /* The next record of the page at hand: CK_OK; CK_END where there is none. */
 extern CkStatus http_next_record(CkScan *scan);

@@ -418,9 +418,10 @@ read_filter(Reading *r, const char *column, const json_t *value, HttpFilter *fil
 		filter->param = json_string_value(value);
 		return true;
 	}
-	if (!check_names(r, value, "param path format join exact required given") ||
+	if (!check_names(r, value, "param path format join most exact required given") ||
 		!take_string(r, value, "param", NULL, &filter->param) || !take_boolean(r, value, "path", &path) ||
 		!take_word(r, value, "format", FORMATS, &format) || !take_string(r, value, "join", NULL, &filter->join) ||
+		!take_integer(r, value, "most", 0, 1, &filter->most) ||
 		!take_boolean(r, value, "exact", &filter->exact) || !take_boolean(r, value, "required", &filter->required) ||
 		!take_boolean(r, value, "given", &filter->given))
 		return false;

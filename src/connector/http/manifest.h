@@ -103,6 +103,7 @@ typedef struct HttpFilter
 	const char *param;			/* the query parameter; NULL: its value stands in the path in {braces} */
 	HttpFormat	format;
 	const char *join;			/* what divides several values; NULL: the parameter comes once for each */
+	int64_t		most;			/* values that one request takes; 0: any number */
 	bool		exact;
 	bool		required;
 	bool		given;			/* a record that lacks the column has the value that was asked for */

@@ -95,6 +95,18 @@ http_begin_page(CkScan *scan)
 	return status;
 }
 
+CkStatus
+http_first_page(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+
+	http->page = http->seen = 0;
+	free(http->next);
+	http->next = NULL;
+	http->attempts = 0;
+	return http_begin_page(scan);
+}
+
 /* The URL of rel="next" in the header Link, as RFC 8288 has it; NULL: there is none. */
 static char *
 find_link(const CkHttpReply *reply)

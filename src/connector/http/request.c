@@ -42,8 +42,6 @@ write_values(CkSession *session, HttpText *text, const HttpCondition *condition,
 	{
 		HttpText	value = {0};
 
-		if (condition->args[i].type == CK_NULL)
-			continue;
 		if (i > 0)
 			write_piece(text, condition->filter->join, strlen(condition->filter->join), writing);
 		if (!http_write_value(&value, &condition->args[i], condition->filter->format, up))
@@ -100,7 +98,9 @@ write_text(CkScan *scan, HttpText *text, const char *format, Writing writing, Wr
 		option = http_option(http->manifest->pub.options, name, size);
 		if (option)
 		{
-			const char *chosen = *(const char *const *) ((const char *) http->options + option->offset);
+			/* the user's are the session's own */
+			const void *options = option->where & CK_ON_USER ? scan->session->options : scan->options;
+			const char *chosen = *(const char *const *) ((const char *) options + option->offset);
 
 			if (chosen)
 				write_piece(text, chosen, strlen(chosen), writing);
@@ -154,8 +154,6 @@ write_conditions(CkScan *scan)
 		c.nargs = 1;
 		for (uint32_t j = 0; j < nargs && status == CK_OK; j++, c.args++)
 		{
-			if (c.args->type == CK_NULL)
-				continue;
 			begin_param(&http->url, c.filter->param);
 			status = write_values(scan->session, &http->url, &c, IN_URL);
 		}
