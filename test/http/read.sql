@@ -1,7 +1,7 @@
 -- Tables of an API: paging, paths, filters, authentication and errors, of the double test/http/api.py at :api.
 
 BEGIN;
-SELECT plan(50);
+SELECT plan(51);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -159,7 +159,10 @@ SELECT is((SELECT string_agg(f || ' ' || fault(f, s), E'\n' ORDER BY n) FROM (VA
 		(15, 'gzip_broken', ''), (16, 'gzip_cut', ''), (17, 'utf8', ''), (18, 'html', ''), (19, 'empty', ''), (20, 'null', ''),
 		(21, 'scalar', ''), (22, 'wrong_type', ''), (23, 'missing', ''), (24, 'deep', ''), (25, 'comma', ''), (26, 'nan', ''),
 		(27, 'redirect', '&_to=denied'), (28, 'redirect', '&_to=loop')) AS v(n, f, s)),
-	'', 'faults');
+	E'status HV00R\nstatus 42501\nstatus HV000\ntruncated 08P01\ndrop_before 08006\ndrop_headers 08006\ndrop_body 08006\n'
+	'stall_before 57014\nstall_body 57014\nlength_long 08006\nlength_short 08P01\nchunk_broken 08006\nchunk_garbage 08006\ngarbage 08P01\n'
+	'gzip_broken 08P01\ngzip_cut 08006\nutf8 08P01\nhtml 08P01\nempty 08P01\nnull 08P01\nscalar 08P01\n'
+	'wrong_type 08P01\nmissing 08P01\ndeep 08P01\ncomma 08P01\nnan 08P01\nredirect 42501\nredirect 08P01', 'faults');
 SELECT is((SELECT string_agg(f || ' ' || fault(f, s), E'\n' ORDER BY n) FROM (VALUES
 		(1, 'status', '&_status=429&_times=2&_retry_after=0&_key=a'), (2, 'status', '&_status=503&_times=1&_key=b'),
 		(3, 'gzip', ''), (4, 'deflate', ''), (5, 'chunked', ''), (6, 'http10', ''), (7, 'close', ''), (8, 'early', ''),
