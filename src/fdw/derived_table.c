@@ -74,7 +74,8 @@ is_whole(RelOptInfo *rows)
 	RelPlan    *plan = rows->fdw_private;
 
 	/* of window functions, what is checked here again is what the source was told, if it was told all */
-	return plan->has_sql && plan->table.sql->filter == NULL && plan->superset == NIL && !plan->rechecked && bms_is_empty(rows->lateral_relids) &&
+	return plan->has_sql && plan->table.sql->filter == NULL && plan->superset == NIL && !plan->rechecked &&
+		bms_is_empty(rows->lateral_relids) &&
 		(plan->local == NIL || (plan->window && list_length(plan->local) == list_length(plan->exact))) &&
 		!fdw_has_settings(input_of(rows)->fdw_private);
 }

@@ -425,7 +425,8 @@ fdw_join_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer, RelOpt
 	Relids		visible;
 	bool		pairs;
 
-	if (left == NULL || right == NULL || !left->has_sql || left->table.sql != right->table.sql || left->table.sql->filter || fdw_has_settings(left) ||
+	if (left == NULL || right == NULL || !left->has_sql || left->table.sql != right->table.sql ||
+		left->table.sql->filter || fdw_has_settings(left) ||
 		fdw_has_settings(right) || has_gate(left) || has_gate(right) ||
 		(left->table.sql->derived_alone && (left->derived || right->derived)))
 		return;

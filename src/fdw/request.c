@@ -101,7 +101,8 @@ request_begin(Request *request, FunctionCallInfo fcinfo, const char *privilege, 
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("connector \"%s\" takes no SQL", request->connector->name)));
 	options = options_parse(request->connector, list_make1(request->server->options), &common, false);
-	request->sql = request->connector->dialect ? request->connector->dialect(request->connector, options, NULL, NULL) : request->connector->sql;
+	request->sql = request->connector->dialect ?
+		request->connector->dialect(request->connector, options, NULL, NULL) : request->connector->sql;
 	request->text = required_text(fcinfo, 1);
 	take_args(request, fcinfo);
 }

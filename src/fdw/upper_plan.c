@@ -306,7 +306,8 @@ is_whole(RelOptInfo *input)
 {
 	RelPlan    *plan = input->fdw_private;
 
-	return plan && plan->has_sql && plan->table.sql->filter == NULL && plan->input == NULL && plan->superset == NIL && plan->local == NIL && !plan->rechecked &&
+	return plan && plan->has_sql && plan->table.sql->filter == NULL && plan->input == NULL &&
+		plan->superset == NIL && plan->local == NIL && !plan->rechecked &&
 		bms_is_empty(input->lateral_relids) && (plan->outer == NULL || !fdw_has_settings(plan));
 }
 

@@ -513,9 +513,10 @@ struct CkConnector
 	const CkSql *sql;			/* required with CK_REMOTE */
 	CkAtomicity atomicity;		/* of changes, with CK_WRITE */
 
-	/* Optional. The dialect to be used with the options of a server and a table, where these change what may be sent: a table that
-	 * stays for good. table_name is NULL where it is for no table, or one that is a query. */
-	const CkSql *(*dialect) (const CkConnector *connector, const void *options, const char *schema_name, const char *table_name);
+	/* Optional. The dialect to be used with the options of a server and a table, where these change what may be sent: a table
+	 * that stays for good. table_name is NULL where it is for no table, or one that is a query. */
+	const CkSql *(*dialect) (const CkConnector *connector, const void *options, const char *schema_name,
+							 const char *table_name);
 	/* Optional. A connector that a manifest (JSON text) describes, which stays for good; or NULL and, in error, what is wrong
 	 * with it and where. */
 	const CkConnector *(*from_manifest) (const char *manifest, size_t size, char *error, size_t error_size);

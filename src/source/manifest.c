@@ -1,8 +1,8 @@
 /*
  * manifest.c: connkit_register_connector() and connkit_unregister_connector(): connectors that are a manifest, and no module.
  *
- * Such a connector is a foreign-data wrapper with the option manifest, and its two functions. They belong to the extension's owner,
- * as wrappers have to; the role that registered it may use it, let others use it, replace it and remove it.
+ * Such a connector is a foreign-data wrapper with the option manifest, and its two functions. They belong to the extension's
+ * owner, as wrappers have to; the role that registered it may use it, let others use it, replace it and remove it.
  */
 #include "postgres.h"
 
