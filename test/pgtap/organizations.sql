@@ -248,6 +248,8 @@ INSERT INTO attempt VALUES
 	('connkit_replay_rejected', $$connkit_replay_rejected('canary_sync')$$, '42704'),
 	('connkit_schedule', $$connkit_schedule('canary_sync', '1 hour')$$, '55000'),
 	('connkit_resume_schedules', $$connkit_resume_schedules()$$, '42501'),
+	('connkit_register_connector', $$connkit_register_connector('{"manifest": 1, "name": "any"}')$$, '42501'),
+	('connkit_unregister_connector', $$connkit_unregister_connector('any')$$, '42704'),
 	('connkit_next_times', $$connkit_next_times('never', 'UTC', now(), 1)$$, '22023'),
 	('logged_requests', $$connkit.logged_requests()$$, '55000'),
 	('running_syncs', $$connkit.running_syncs()$$, '55000'),
