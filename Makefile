@@ -41,8 +41,8 @@ CONNECTOR_MODULES = $(patsubst %,connkit_%.so,$(FOUND_CONNECTORS))
 CONNECTOR_OBJS = $(foreach c,$(FOUND_CONNECTORS),$(call connector_objs,$(c)))
 
 all: connectors connkit_seal
-install: install-connectors install-seal
-uninstall: uninstall-connectors uninstall-seal
+install: install-connectors install-manifests install-seal
+uninstall: uninstall-connectors uninstall-manifests uninstall-seal
 
 include $(PGXS)
 
@@ -96,6 +96,16 @@ install-connectors: connectors
 	$(foreach m,$(CONNECTOR_MODULES),$(INSTALL_SHLIB) $(m) '$(DESTDIR)$(pkglibdir)/$(m)' &&) true
 uninstall-connectors:
 	rm -f $(patsubst %,'$(DESTDIR)$(pkglibdir)/connkit_%.so',$(ALL_CONNECTORS))
+
+# connectors that are a manifest, for connkit_register_connector()
+MANIFESTS = $(sort $(wildcard manifest/*.json))
+MANIFEST_DIR = '$(DESTDIR)$(datadir)/extension/connkit'
+.PHONY: install-manifests uninstall-manifests
+install-manifests:
+	$(MKDIR_P) $(MANIFEST_DIR)
+	$(INSTALL_DATA) $(MANIFESTS) $(MANIFEST_DIR)
+uninstall-manifests:
+	rm -f $(patsubst manifest/%,$(MANIFEST_DIR)/%,$(MANIFESTS))
 
 CONNECTOR_PIECES = $(patsubst %,src/connector/%/connector.sql,$(ALL_CONNECTORS))
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PIECES) $(CONNECTOR_PIECES) Makefile

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh: the HTTP client's streams (src/lib/http*.c) by themselves, against a server that sends good and bad; then the connector,
-# each file of SQL in a database of its own, against the double of an API (api.py).
+# each file of SQL in a database of its own, against the double of an API (api.py); then the manifests of manifest/ (shipped.sh).
 #
 # With CK_COPT and CK_PG_WRAP, as test/sanitize.sh sets them, the client is what is checked.
 
@@ -48,4 +48,6 @@ for file in "$CK_TOP"/test/http/*.sql; do
 			--set other="$CK_API_OTHER" --set tls="$CK_API_TLS" "$file" || status=1
 done
 ck_stop api
+
+bash "$CK_TOP/test/http/shipped.sh" || status=1
 exit $status

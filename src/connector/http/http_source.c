@@ -180,6 +180,22 @@ http_scan_open(CkScan *scan)
 	return http_first_page(scan);
 }
 
+/* Sees that a record is an object or a list, unless a column is all of it: a text or a number would be a row of NULLs. */
+static CkStatus
+check_record(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	JsonKind	kind = http->record->nodes[1].kind;
+	const HttpTable *table = http->table;
+
+	if (kind == JSON_KIND_OBJECT || kind == JSON_KIND_LIST || table->ncolumns == 0)
+		return CK_OK;
+	for (size_t i = 0; i < table->ncolumns; i++)
+		if (!table->columns[i].path[0])
+			return CK_OK;
+	return ck_fail(scan->session, CK_ERR_PROTOCOL, "a record of table \"%s\" is no object", scan->table_name);
+}
+
 /* Goes to the next row of the record at hand, or of the next; CK_END where there is none on this page. */
 static CkStatus
 next_row(CkScan *scan)
@@ -199,6 +215,8 @@ next_row(CkScan *scan)
 		uint32_t	list;
 
 		status = http_next_record(scan);
+		if (status == CK_OK)
+			status = check_record(scan);
 		if (status != CK_OK || !unnest)
 			return status;
 		list = json_find(http->record, 1, unnest);

@@ -246,6 +246,16 @@ write_headers(CkScan *scan, const HttpPair *pairs, uint32_t *count)
 	return status;
 }
 
+/* True where a condition says what a parameter is. */
+static bool
+param_is_asked(const HttpScan *http, const char *name)
+{
+	for (uint32_t i = 0; i < http->nconditions; i++)
+		if (http->conditions[i].filter->param && strcmp(http->conditions[i].filter->param, name) == 0)
+			return true;
+	return false;
+}
+
 /* The URL of a first page, or of one that has no URL of its own. */
 static CkStatus
 write_url(CkScan *scan)
@@ -263,6 +273,8 @@ write_url(CkScan *scan)
 	status = write_text(scan, &http->url, http->table->path, IN_URL, AS_IT_IS);
 	for (const HttpPair *p = http->table->params; p && p->name && status == CK_OK; p++)
 	{
+		if (param_is_asked(http, p->name))
+			continue;
 		begin_param(&http->url, p->name);
 		status = write_text(scan, &http->url, p->text, IN_URL, IN_URL);
 	}

@@ -154,7 +154,7 @@ put_number(CkRow *row, uint32_t column, CkType type, const char *text, size_t si
 		ck_put_numeric(row, column, text, size);
 }
 
-/* A column that the record lacks: what it was asked for, where that is so for all records. */
+/* A column that the record lacks: the one value that it was asked for, where that is so for all records. */
 static void
 put_given(CkScan *scan, CkRow *row, uint32_t column)
 {
@@ -164,7 +164,8 @@ put_given(CkScan *scan, CkRow *row, uint32_t column)
 	{
 		const HttpCondition *c = &http->conditions[i];
 
-		if (c->filter->given && c->op == FILTER_EQUAL && strcmp(c->filter->column, scan->columns[column].name) == 0)
+		if (c->filter->given && (c->op & (FILTER_EQUAL | FILTER_IN)) && c->nargs == 1 &&
+			strcmp(c->filter->column, scan->columns[column].name) == 0)
 			row->values[column] = c->args[0];
 	}
 }

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# shipped.sh: the manifests of manifest/, as they are installed, each against a real server of its API or what was recorded of
+# one (shipped/<manifest>.sql, in a database of its own).
+
+. "$(dirname "$0")/../lib.sh"
+. "$CK_TOP/test/http/servers.sh"
+
+# Tests a manifest: its name, its server's folder and the words that start that; the server's address comes to be in CK_ADDRESS.
+# The server's folder is known to the tests as :folder.
+manifest()
+{
+	local name=$1 folder=$CK_TMP/$2 database=http_$1
+
+	shift 2
+	if ! "$@" >"$CK_TMP/$name.log" 2>&1; then
+		if [ -n "$CK_MISSING" ]; then
+			echo "ok - manifest $name # SKIP $CK_MISSING"
+			return
+		fi
+		sed 's/^/# /' "$CK_TMP/$name.log"
+		echo "not ok - manifest $name: its server starts"
+		status=1
+		return
+	fi
+	ck_psql postgres -c "DROP DATABASE IF EXISTS $database" -c "CREATE DATABASE $database" &&
+		ck_psql "$database" -c "CREATE EXTENSION pgtap" -c "CREATE EXTENSION pgcrypto" -c "CREATE EXTENSION connkit" &&
+		pg_prove --norc -v -h "$CK_PGHOST" -p "$CK_PGPORT" -U postgres -d "$database" --set server="$CK_ADDRESS" \
+			--set folder="$folder" "$CK_TOP/test/http/shipped/$name.sql" || status=1
+}
+
+# Prometheus, with a temperature from 0 on, each 15 seconds of a day's first 10 minutes.
+prometheus_with_samples()
+{
+	{
+		echo '# TYPE ck_degrees gauge'
+		for i in {0..40}; do
+			for city in Brno Praha; do
+				echo "ck_degrees{city=\"$city\"} $i $((1767225600 + i * 15))"
+			done
+		done
+		echo '# EOF'
+	} >"$CK_TMP/samples"
+	prometheus_start "$CK_TMP/samples" || return 1
+	ck_wait "$CK_START_SECONDS" $$ eval 'curl -s --noproxy "*" "$CK_PROMETHEUS/api/v1/targets" | grep -q \"up\"'
+}
+
+status=0
+manifest prometheus prometheus prometheus_with_samples
+ck_stop prometheus
+exit $status
