@@ -28,6 +28,13 @@ manifest()
 			--set folder="$folder" "$CK_TOP/test/http/shipped/$name.sql" || status=1
 }
 
+# Whether it has scraped, and judged its rule.
+prometheus_has_begun()
+{
+	curl -s --noproxy '*' "$CK_PROMETHEUS/api/v1/targets" | grep -q '"up"' &&
+		curl -s --noproxy '*' "$CK_PROMETHEUS/api/v1/alerts" | grep -q '"firing"'
+}
+
 # Prometheus, with a temperature from 0 on, each 15 seconds of a day's first 10 minutes.
 prometheus_with_samples()
 {
@@ -41,7 +48,7 @@ prometheus_with_samples()
 		echo '# EOF'
 	} >"$CK_TMP/samples"
 	prometheus_start "$CK_TMP/samples" || return 1
-	ck_wait "$CK_START_SECONDS" $$ eval 'curl -s --noproxy "*" "$CK_PROMETHEUS/api/v1/targets" | grep -q \"up\"'
+	ck_wait "$CK_START_SECONDS" $$ prometheus_has_begun
 }
 
 status=0
