@@ -40,12 +40,14 @@ ${CC:-gcc} -std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror ${CK_COPT:-} -I"$
 status=$?
 
 ck_api_start api --items 1000 || { echo "not ok - the double of an API starts"; exit 1; }
+cp "$CK_CA" "$CK_TMP/tls/client.crt" "$CK_TMP/tls/client.key" "$CK_FILES/" && chmod 600 "$CK_FILES/client.key" || exit 1
+[ "$(id -u)" != 0 ] || chown postgres: "$CK_FILES/"*.crt "$CK_FILES/client.key"
 for file in "$CK_TOP"/test/http/*.sql; do
 	name=http_$(basename "$file" .sql)
 	ck_psql postgres -c "DROP DATABASE IF EXISTS $name" -c "CREATE DATABASE $name" &&
 		ck_psql "$name" -c "CREATE EXTENSION pgtap" -c "CREATE EXTENSION pgcrypto" -c "CREATE EXTENSION connkit" &&
 		pg_prove --norc -v -h "$CK_PGHOST" -p "$CK_PGPORT" -U postgres -d "$name" --set api="$CK_API" \
-			--set other="$CK_API_OTHER" --set tls="$CK_API_TLS" "$file" || status=1
+			--set other="$CK_API_OTHER" --set tls="$CK_API_TLS" --set files="$CK_FILES" "$file" || status=1
 done
 ck_stop api
 

@@ -25,16 +25,25 @@ const CkOption http_common_options[] = {
 static const CkOption ad_hoc_options[] = {
 	COMMON_OPTIONS,
 	TEXT("base_url", CK_ON_SERVER | CK_REQUIRED, base_url, NULL, "https://host/path that the tables' paths follow"),
-	{"auth", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, auth), "none", 0, 0, "none|basic|bearer|api_key",
+	{"auth", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, auth), "none", 0, 0, "none|basic|bearer|api_key|oauth2",
 	"how requests prove whose they are", NULL},
 	TEXT("api_key_name", CK_ON_SERVER, api_key_name, "X-API-Key", "header or parameter that has the API key"),
 	{"api_key_in", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, api_key_in), "header", 0, 0, "header|query",
 	"where the API key stands", NULL},
+	{"oauth_grant", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, oauth_grant), "client_credentials", 0, 0,
+	"client_credentials|refresh_token", "what a token is asked for with, with auth \"oauth2\"", NULL},
+	TEXT("oauth_token_url", CK_ON_SERVER, oauth_token_url, NULL, "URL where tokens are asked for"),
+	TEXT("oauth_scope", CK_ON_SERVER, oauth_scope, NULL, "what the token is to be good for"),
+	{"oauth_credentials_in", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, oauth_credentials_in), "body", 0, 0,
+	"body|header", "where the client's id and secret stand", NULL},
 	TEXT("headers", CK_ON_SERVER, headers, NULL, "headers of all requests, as a JSON object of texts"),
 	TEXT("user", CK_ON_USER, user, NULL, "user, with auth \"basic\""),
 	TEXT("password", CK_ON_USER | CK_SECRET, password, NULL, "password, with auth \"basic\""),
 	TEXT("token", CK_ON_USER | CK_SECRET, token, NULL, "token, with auth \"bearer\""),
 	TEXT("api_key", CK_ON_USER | CK_SECRET, api_key, NULL, "key, with auth \"api_key\""),
+	TEXT("oauth_client_id", CK_ON_USER, oauth_client_id, NULL, "the client's id, with auth \"oauth2\""),
+	TEXT("oauth_client_secret", CK_ON_USER | CK_SECRET, oauth_client_secret, NULL, "the client's secret"),
+	TEXT("oauth_refresh_token", CK_ON_USER | CK_SECRET, oauth_refresh_token, NULL, "token that others are asked for with"),
 	{"method", CK_OPT_CHOICE, CK_ON_TABLE, offsetof(HttpOptions, method), NULL, 0, 0, "GET|POST",
 	"default: GET, or POST where there is a body", NULL},
 	TEXT("path", CK_ON_TABLE, path, NULL, "what follows base_url"),
@@ -54,14 +63,18 @@ static const CkOption ad_hoc_options[] = {
 HttpAuthRule
 http_auth_rule(const HttpManifest *manifest, const HttpOptions *options)
 {
-	static const char *const words[] = {"none", "basic", "bearer", "api_key"};
-	HttpAuthRule rule = {.user = "{user}", .password = "{password}", .name = options->api_key_name, .in = options->api_key_in};
+	static const char *const words[] = {"none", "basic", "bearer", "api_key", "oauth2"};
+	HttpAuthRule rule = {.user = "{user}", .password = "{password}", .name = options->api_key_name, .in = options->api_key_in,
+		.token_url = "{oauth_token_url}", .client_id = "{oauth_client_id}", .client_secret = "{oauth_client_secret}",
+		.refresh_token = "{oauth_refresh_token}", .scope = "{oauth_scope}"};
 
 	if (!manifest->ad_hoc)
 		return manifest->auth;
 	while (strcmp(words[rule.type], options->auth) != 0)
 		rule.type++;
 	rule.token = rule.type == AUTH_API_KEY ? "{api_key}" : "{token}";
+	rule.grant = strcmp(options->oauth_grant, "refresh_token") == 0 ? GRANT_REFRESH_TOKEN : GRANT_CLIENT_CREDENTIALS;
+	rule.in_header = strcmp(options->oauth_credentials_in, "header") == 0;
 	return rule;
 }
 
@@ -116,6 +129,7 @@ http_session_close(CkSession *session)
 	ck_http_free(state->http);
 	free(state->own_headers);
 	json_decref(state->header_json);
+	http_auth_free(state);
 	memset(state, 0, sizeof(*state));
 }
 

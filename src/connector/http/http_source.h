@@ -9,14 +9,6 @@
 #include "json.h"
 #include "manifest.h"
 
-typedef struct HttpSession
-{
-	CkHttp	   *http;
-	const HttpPair *headers;	/* of all requests */
-	HttpPair   *own_headers;	/* those of the server's option, or NULL */
-	json_t	   *header_json;	/* which holds their texts */
-} HttpSession;
-
 /* A text that grows; data is NULL once memory was out. */
 typedef struct HttpText
 {
@@ -25,6 +17,17 @@ typedef struct HttpText
 	size_t		room;
 	bool		failed;
 } HttpText;
+
+typedef struct HttpSession
+{
+	CkHttp	   *http;
+	const HttpPair *headers;	/* of all requests */
+	HttpPair   *own_headers;	/* those of the server's option, or NULL */
+	json_t	   *header_json;	/* which holds their texts */
+	HttpText	token;			/* of OAuth 2 */
+	int64_t		token_until;	/* milliseconds of the monotonic clock */
+	HttpText	refresh_token;	/* that took the place of the option's */
+} HttpSession;
 
 /* text.c */
 extern void text_append(HttpText *text, const char *data, size_t size);
@@ -66,6 +69,7 @@ typedef struct HttpScan
 	const HttpPair *server_headers;
 	JsonWanted	wanted[3];		/* next, last */
 	int			attempts;		/* that the request was sent */
+	bool		renewed;		/* with a token that took the place of a refused one */
 
 	/* the page at hand */
 	int64_t		page;			/* its number, from 0 */
@@ -104,9 +108,32 @@ extern CkStatus http_read_request(CkScan *scan);
 extern bool http_next_values(HttpScan *http);
 extern void http_conditions_free(HttpScan *http);
 
+/* How a value is written. */
+typedef enum HttpWriting
+{
+	AS_IT_IS,
+	IN_URL,
+	IN_JSON
+} HttpWriting;
+
 /* request.c: makes the request of the page at hand. */
 extern CkStatus http_make_request(CkScan *scan);
 extern void http_request_free(HttpScan *http);
+/* Writes a text, and the values that stand in it. */
+extern CkStatus http_write_text(CkScan *scan, HttpText *text, const char *format, HttpWriting writing, HttpWriting plain);
+/* Begins a parameter of the URL. */
+extern void http_begin_param(HttpText *url, const char *name);
+/* Tells where memory was out. */
+extern CkStatus http_check_text(CkSession *session, const HttpText *text);
+
+/* auth.c: puts the credential into the request of the page at hand; it may have to ask for a token first. */
+extern CkStatus http_write_auth(CkScan *scan);
+/* Whether the request is worth another try after a status 401, by a token that is newer than the one that it had. */
+extern bool http_renew_auth(CkScan *scan);
+extern void http_auth_free(HttpSession *session);
+
+/* oauth.c: sees that the session has a token of OAuth 2 that serves, and asks for one where it has not. */
+extern CkStatus http_need_token(CkScan *scan, const HttpAuthRule *rule);
 
 /* page.c: begins a page, and looks for the next when one has ended: CK_OK, CK_END where it was the last. */
 extern CkStatus http_begin_page(CkScan *scan);

@@ -586,30 +586,76 @@ http_column(const HttpTable *table, const char *name)
 	return NULL;
 }
 
+/* A text of which the options' values are those of a server and its user: a session has them. */
+static bool
+take_session_text(Reading *r, const json_t *object, const char *member, const char **text)
+{
+	const char *name,
+			   *rest;
+	size_t		size;
+
+	if (!take_string(r, object, member, "", text) || !check_text(r, member, *text, NULL))
+		return false;
+	for (rest = *text; (rest = http_next_value(rest, &name, &size)) != NULL; rest = name + size)
+		if (http_option(r->options, name, size)->where & CK_ON_TABLE)
+			return bad(r, member, "\"%.*s\" is an option of tables", (int) size, name);
+	return true;
+}
+
+static bool
+read_oauth(Reading *r, const json_t *value, HttpAuthRule *auth)
+{
+	int			grant,
+				in;
+
+	if (!check_names(r, value, "type grant token_url client_id client_secret scope refresh_token credentials_in") ||
+		!take_word(r, value, "grant", "client_credentials|refresh_token", &grant) ||
+		!take_word(r, value, "credentials_in", "body|header", &in) ||
+		!take_session_text(r, value, "token_url", &auth->token_url) ||
+		!take_session_text(r, value, "client_id", &auth->client_id) ||
+		!take_session_text(r, value, "client_secret", &auth->client_secret) ||
+		!take_session_text(r, value, "refresh_token", &auth->refresh_token) ||
+		!take_session_text(r, value, "scope", &auth->scope))
+		return false;
+	auth->grant = (HttpGrant) grant;
+	auth->in_header = in == 1;
+	if (!auth->token_url[0] || !auth->client_id[0])
+		return bad(r, auth->token_url[0] ? "client_id" : "token_url", "it is missing");
+	return grant != GRANT_REFRESH_TOKEN || auth->refresh_token[0] || bad(r, "refresh_token", "it is missing");
+}
+
+/* What proves by the same credential each time. */
+static bool
+read_plain_auth(Reading *r, const json_t *value, HttpAuthRule *auth)
+{
+	if (!check_names(r, value, "type user password token name in key") ||
+		!take_string(r, value, "user", "", &auth->user) || !take_string(r, value, "password", "", &auth->password) ||
+		!take_string(r, value, auth->type == AUTH_API_KEY ? "key" : "token", NULL, &auth->token) ||
+		!take_string(r, value, "name", NULL, &auth->name) || !take_string(r, value, "in", "header", &auth->in) ||
+		!check_text(r, "user", auth->user, NULL) || !check_text(r, "password", auth->password, NULL) ||
+		!check_text(r, "token", auth->token, NULL))
+		return false;
+	if (auth->type == AUTH_BEARER && !auth->token)
+		return bad(r, "token", "the token is missing");
+	if (auth->type == AUTH_API_KEY && (!auth->token || !auth->name))
+		return bad(r, "", "name and key of an API key are needed");
+	return strcmp(auth->in, "header") == 0 || strcmp(auth->in, "query") == 0 || bad(r, "in", "it is none of header and query");
+}
+
 static bool
 read_auth(Reading *r, const json_t *object, HttpAuthRule *auth)
 {
 	json_t	   *value = json_object_get(object, "auth");
 	size_t		place = enter(r, "auth");
-	int			type = AUTH_NONE;
+	int			type;
 
-	if (value && (!check_names(r, value, "type user password token name in key") ||
-				  !take_word(r, value, "type", "none|basic|bearer|api_key", &type) ||
-				  !take_string(r, value, "user", "", &auth->user) ||
-				  !take_string(r, value, "password", "", &auth->password) ||
-				  !take_string(r, value, type == AUTH_API_KEY ? "key" : "token", NULL, &auth->token) ||
-				  !take_string(r, value, "name", NULL, &auth->name) ||
-				  !take_string(r, value, "in", "header", &auth->in) ||
-				  !check_text(r, "user", auth->user, NULL) || !check_text(r, "password", auth->password, NULL) ||
-				  !check_text(r, "token", auth->token, NULL)))
+	if (value && !json_is_object(value))
+		return bad(r, "", "an object is expected");
+	if (value && !take_word(r, value, "type", "none|basic|bearer|api_key|oauth2", &type))
 		return false;
-	auth->type = (HttpAuth) type;
-	if (type == AUTH_BEARER && !auth->token)
-		return bad(r, "token", "the token is missing");
-	if (type == AUTH_API_KEY && (!auth->token || !auth->name))
-		return bad(r, "", "name and key of an API key are needed");
-	if (auth->in && strcmp(auth->in, "header") != 0 && strcmp(auth->in, "query") != 0)
-		return bad(r, "in", "it is none of header and query");
+	auth->type = value ? (HttpAuth) type : AUTH_NONE;
+	if (value && !(auth->type == AUTH_OAUTH2 ? read_oauth(r, value, auth) : read_plain_auth(r, value, auth)))
+		return false;
 	r->place[place] = '\0';
 	return true;
 }

@@ -33,6 +33,13 @@ typedef struct HttpOptions
 	const char *password;
 	const char *token;
 	const char *api_key;
+	const char *oauth_grant;
+	const char *oauth_token_url;
+	const char *oauth_scope;
+	const char *oauth_credentials_in;
+	const char *oauth_client_id;
+	const char *oauth_client_secret;
+	const char *oauth_refresh_token;
 	const char *headers;		/* of the server */
 	const char *method;			/* what follows is of the table */
 	const char *path;
@@ -152,8 +159,16 @@ typedef enum HttpAuth
 	AUTH_NONE,
 	AUTH_BASIC,
 	AUTH_BEARER,
-	AUTH_API_KEY
+	AUTH_API_KEY,
+	AUTH_OAUTH2
 } HttpAuth;
+
+/* What a token of OAuth 2 is asked for with. */
+typedef enum HttpGrant
+{
+	GRANT_CLIENT_CREDENTIALS,
+	GRANT_REFRESH_TOKEN
+} HttpGrant;
 
 /* How a request proves whose it is; texts with values. */
 typedef struct HttpAuthRule
@@ -164,6 +179,14 @@ typedef struct HttpAuthRule
 	const char *token;			/* of bearer, or the API key */
 	const char *name;			/* of the header or parameter that has the API key */
 	const char *in;				/* "header" or "query" */
+
+	HttpGrant	grant;			/* of OAuth 2 */
+	const char *token_url;
+	const char *client_id;
+	const char *client_secret;
+	const char *refresh_token;
+	const char *scope;
+	bool		in_header;		/* id and secret go as Basic, and not in the body */
 } HttpAuthRule;
 
 typedef struct HttpManifest

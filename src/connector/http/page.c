@@ -104,6 +104,7 @@ http_first_page(CkScan *scan)
 	free(http->next);
 	http->next = NULL;
 	http->attempts = 0;
+	http->renewed = false;
 	return http_begin_page(scan);
 }
 
@@ -145,6 +146,13 @@ judge_reply(CkScan *scan)
 		status = ck_http_reply(http->stream, &reply);
 		if (status != CK_OK)
 			return status;
+		if (reply->status == 401 && http_renew_auth(scan))
+		{
+			status = http_begin_page(scan);
+			if (status != CK_OK)
+				return status;
+			continue;
+		}
 		for (const int *s = http->table->empty_status; *s; s++)
 			if (*s == reply->status)
 				return CK_END;
@@ -158,6 +166,7 @@ judge_reply(CkScan *scan)
 			return status;
 	}
 	http->attempts = 0;
+	http->renewed = false;
 	http->begun = true;
 	if (reply->status < 200 || reply->status > 299)
 		return ck_http_fail(scan->session, reply);

@@ -6,16 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* How a value is written. */
-typedef enum Writing
-{
-	AS_IT_IS,
-	IN_URL,
-	IN_JSON
-} Writing;
-
 static void
-write_piece(HttpText *text, const char *data, size_t size, Writing writing)
+write_piece(HttpText *text, const char *data, size_t size, HttpWriting writing)
 {
 	if (writing == IN_URL)
 		text_encoded(text, data, size);
@@ -25,15 +17,15 @@ write_piece(HttpText *text, const char *data, size_t size, Writing writing)
 		text_append(text, data, size);
 }
 
-static CkStatus
-check_text(CkSession *session, const HttpText *text)
+CkStatus
+http_check_text(CkSession *session, const HttpText *text)
 {
 	return text->failed ? ck_fail(session, CK_ERR_MEMORY, "out of memory") : CK_OK;
 }
 
 /* Writes a condition's value, or all of them. */
 static CkStatus
-write_values(CkSession *session, HttpText *text, const HttpCondition *condition, Writing writing)
+write_values(CkSession *session, HttpText *text, const HttpCondition *condition, HttpWriting writing)
 {
 	bool		up = condition->op == FILTER_LESS || condition->op == FILTER_LESS_EQUAL;
 	CkStatus	status = CK_OK;
@@ -77,9 +69,8 @@ write_in_path(CkScan *scan, HttpText *text, const char *name, size_t size)
 	return ck_fail(scan->session, CK_ERR_INTERNAL, "the request lacks a value of \"%.*s\"", (int) size, name);
 }
 
-/* Writes a text with the values that stand in it. */
-static CkStatus
-write_text(CkScan *scan, HttpText *text, const char *format, Writing writing, Writing plain)
+CkStatus
+http_write_text(CkScan *scan, HttpText *text, const char *format, HttpWriting writing, HttpWriting plain)
 {
 	HttpScan   *http = scan->state;
 	const char *name;
@@ -109,12 +100,11 @@ write_text(CkScan *scan, HttpText *text, const char *format, Writing writing, Wr
 			status = write_in_path(scan, text, name, size);
 		format = name + size + 1;
 	}
-	return status == CK_OK ? check_text(scan->session, text) : status;
+	return status == CK_OK ? http_check_text(scan->session, text) : status;
 }
 
-/* Begins a parameter of the URL. */
-static void
-begin_param(HttpText *url, const char *name)
+void
+http_begin_param(HttpText *url, const char *name)
 {
 	text_append(url, url->data && strchr(url->data, '?') ? "&" : "?", 1);
 	text_encoded(url, name, strlen(name));
@@ -127,7 +117,7 @@ number_param(HttpText *url, const char *name, int64_t number)
 	char		digits[32];
 
 	snprintf(digits, sizeof(digits), "%lld", (long long) number);
-	begin_param(url, name);
+	http_begin_param(url, name);
 	text_string(url, digits);
 }
 
@@ -147,14 +137,14 @@ write_conditions(CkScan *scan)
 			continue;
 		if (c.filter->join)
 		{
-			begin_param(&http->url, c.filter->param);
+			http_begin_param(&http->url, c.filter->param);
 			status = write_values(scan->session, &http->url, &c, IN_URL);
 			continue;
 		}
 		c.nargs = 1;
 		for (uint32_t j = 0; j < nargs && status == CK_OK; j++, c.args++)
 		{
-			begin_param(&http->url, c.filter->param);
+			http_begin_param(&http->url, c.filter->param);
 			status = write_values(scan->session, &http->url, &c, IN_URL);
 		}
 	}
@@ -175,53 +165,9 @@ write_page(HttpScan *http)
 		number_param(&http->url, p->param, p->start + http->seen);
 	else if (p->type == PAGING_CURSOR && http->next)
 	{
-		begin_param(&http->url, p->param);
+		http_begin_param(&http->url, p->param);
 		text_encoded(&http->url, http->next, strlen(http->next));
 	}
-}
-
-/* Where the credential goes: a header, or a parameter of the URL. */
-static CkStatus
-write_auth(CkScan *scan)
-{
-	HttpScan   *http = scan->state;
-	HttpAuthRule rule = http_auth_rule(http->manifest, http->options);
-	HttpText	plain = {0};
-	CkStatus	status = CK_OK;
-
-	switch (rule.type)
-	{
-		case AUTH_NONE:
-			return CK_OK;
-		case AUTH_BASIC:
-			status = write_text(scan, &plain, rule.user, AS_IT_IS, AS_IT_IS);
-			if (status == CK_OK && plain.data && strchr(plain.data, ':'))
-				status = ck_fail(scan->session, CK_ERR_OPTION, "the user's name holds a colon");
-			text_append(&plain, ":", 1);
-			if (status == CK_OK)
-				status = write_text(scan, &plain, rule.password, AS_IT_IS, AS_IT_IS);
-			text_string(&http->secrets[0], "Authorization: Basic ");
-			if (plain.data)
-				text_base64(&http->secrets[0], plain.data, plain.size);
-			text_free(&plain);
-			break;
-		case AUTH_BEARER:
-			text_string(&http->secrets[0], "Authorization: Bearer ");
-			status = write_text(scan, &http->secrets[0], rule.token, AS_IT_IS, AS_IT_IS);
-			break;
-		case AUTH_API_KEY:
-			if (strcmp(rule.in, "query") == 0)
-			{
-				begin_param(&http->url, rule.name);
-				return write_text(scan, &http->url, rule.token, IN_URL, IN_URL);
-			}
-			text_string(&http->secrets[0], rule.name);
-			text_string(&http->secrets[0], ": ");
-			status = write_text(scan, &http->secrets[0], rule.token, AS_IT_IS, AS_IT_IS);
-			break;
-	}
-	http->secret_list[0] = http->secrets[0].data;
-	return status == CK_OK ? check_text(scan->session, &http->secrets[0]) : status;
 }
 
 /* Adds headers to the request's. */
@@ -240,7 +186,7 @@ write_headers(CkScan *scan, const HttpPair *pairs, uint32_t *count)
 		header = &http->headers[(*count)++];
 		text_string(header, pairs->name);
 		text_string(header, ": ");
-		status = write_text(scan, header, pairs->text, AS_IT_IS, AS_IT_IS);
+		status = http_write_text(scan, header, pairs->text, AS_IT_IS, AS_IT_IS);
 		http->header_list[*count - 1] = header->data;
 	}
 	return status;
@@ -262,7 +208,7 @@ write_url(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
 	const char *base = http->manifest->ad_hoc ? "{base_url}" : http->manifest->base_url;
-	CkStatus	status = write_text(scan, &http->url, base, AS_IT_IS, AS_IT_IS);
+	CkStatus	status = http_write_text(scan, &http->url, base, AS_IT_IS, AS_IT_IS);
 
 	if (status != CK_OK)
 		return status;
@@ -270,13 +216,13 @@ write_url(CkScan *scan)
 		http->url.data[--http->url.size] = '\0';
 	if (http->table->path[0] && http->table->path[0] != '/')
 		text_append(&http->url, "/", 1);
-	status = write_text(scan, &http->url, http->table->path, IN_URL, AS_IT_IS);
+	status = http_write_text(scan, &http->url, http->table->path, IN_URL, AS_IT_IS);
 	for (const HttpPair *p = http->table->params; p && p->name && status == CK_OK; p++)
 	{
 		if (param_is_asked(http, p->name))
 			continue;
-		begin_param(&http->url, p->name);
-		status = write_text(scan, &http->url, p->text, IN_URL, IN_URL);
+		http_begin_param(&http->url, p->name);
+		status = http_write_text(scan, &http->url, p->text, IN_URL, IN_URL);
 	}
 	if (status == CK_OK)
 		status = write_conditions(scan);
@@ -305,14 +251,14 @@ http_make_request(CkScan *scan)
 	{
 		static const HttpPair json[] = {{"Content-Type", "application/json"}, {NULL, NULL}};
 
-		status = write_text(scan, &http->body, http->table->body, IN_JSON, AS_IT_IS);
+		status = http_write_text(scan, &http->body, http->table->body, IN_JSON, AS_IT_IS);
 		if (status == CK_OK)
 			status = write_headers(scan, json, &count);
 	}
 	if (status == CK_OK)
-		status = write_auth(scan);
+		status = http_write_auth(scan);
 	if (status == CK_OK)
-		status = check_text(scan->session, &http->url);
+		status = http_check_text(scan->session, &http->url);
 	http->request = (CkHttpRequest) {
 		.method = http->table->method, .url = http->url.data, .headers = http->header_list,
 		.secret_headers = http->secret_list, .body = http->body.data, .body_size = http->body.size,

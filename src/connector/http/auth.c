@@ -1,0 +1,87 @@
+/*
+ * auth.c: how a request proves whose it is.
+ */
+#include "http_source.h"
+
+/* User and password, as RFC 7617 has them. */
+static CkStatus
+write_basic(CkScan *scan, const HttpAuthRule *rule, HttpText *header)
+{
+	HttpText	plain = {0};
+	CkStatus	status = http_write_text(scan, &plain, rule->user, AS_IT_IS, AS_IT_IS);
+
+	if (status == CK_OK && plain.data && strchr(plain.data, ':'))
+		status = ck_fail(scan->session, CK_ERR_OPTION, "the user's name holds a colon");
+	text_append(&plain, ":", 1);
+	if (status == CK_OK)
+		status = http_write_text(scan, &plain, rule->password, AS_IT_IS, AS_IT_IS);
+	text_string(header, "Authorization: Basic ");
+	if (plain.data)
+		text_base64(header, plain.data, plain.size);
+	text_free(&plain);
+	return status;
+}
+
+CkStatus
+http_write_auth(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	HttpSession *session = scan->session->state;
+	HttpAuthRule rule = http_auth_rule(http->manifest, http->options);
+	HttpText   *header = &http->secrets[0];
+	CkStatus	status = CK_OK;
+
+	switch (rule.type)
+	{
+		case AUTH_NONE:
+			return CK_OK;
+		case AUTH_BASIC:
+			status = write_basic(scan, &rule, header);
+			break;
+		case AUTH_BEARER:
+			text_string(header, "Authorization: Bearer ");
+			status = http_write_text(scan, header, rule.token, AS_IT_IS, AS_IT_IS);
+			break;
+		case AUTH_API_KEY:
+			if (strcmp(rule.in, "query") == 0)
+			{
+				http_begin_param(&http->url, rule.name);
+				return http_write_text(scan, &http->url, rule.token, IN_URL, IN_URL);
+			}
+			text_string(header, rule.name);
+			text_string(header, ": ");
+			status = http_write_text(scan, header, rule.token, AS_IT_IS, AS_IT_IS);
+			break;
+		case AUTH_OAUTH2:
+			status = http_need_token(scan, &rule);
+			text_string(header, "Authorization: Bearer ");
+			if (status == CK_OK)
+				text_append(header, session->token.data, session->token.size);
+			break;
+	}
+	http->secret_list[0] = header->data;
+	return status == CK_OK ? http_check_text(scan->session, header) : status;
+}
+
+bool
+http_renew_auth(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	HttpSession *session = scan->session->state;
+	const char *sent = http->secrets[0].data ? strrchr(http->secrets[0].data, ' ') : NULL;
+
+	if (http->renewed || http_auth_rule(http->manifest, http->options).type != AUTH_OAUTH2)
+		return false;
+	http->renewed = true;
+	/* another scan may have a new one already */
+	if (sent && session->token.data && strcmp(sent + 1, session->token.data) == 0)
+		text_free(&session->token);
+	return true;
+}
+
+void
+http_auth_free(HttpSession *session)
+{
+	text_free(&session->token);
+	text_free(&session->refresh_token);
+}
