@@ -51,7 +51,44 @@ prometheus_with_samples()
 	ck_wait "$CK_START_SECONDS" $$ prometheus_has_begun
 }
 
+# The double of an API, with what was recorded from GitHub; parameters that the manifest adds do not change those replies.
+github_recorded()
+{
+	local scenario
+
+	npm_fetch @octokit/fixtures 23.1.2 && ck_api_start github || return 1
+	for scenario in paginate-issues get-repository labels; do
+		sed -e 's/issues?per_page=3"/issues?per_page=3\&state=all\&sort=created\&direction=asc"/' \
+			-e 's,/labels/labels",/labels/labels?per_page=100",' \
+			"$CK_FETCHED/scenarios/api.github.com/$scenario/normalized-fixture.json" |
+			curl -sf --noproxy '*' "$CK_API/control/recording" --data-binary @- || return 1
+	done
+	CK_ADDRESS=$CK_API
+}
+
+# An emulator of GitHub, with a repository.
+github_emulated()
+{
+	local number post=(curl -sf --noproxy '*' -o /dev/null -H 'Authorization: Bearer test_token_admin')
+
+	emulate_start github || return 1
+	"${post[@]}" "$CK_EMULATE/user/repos" -d '{"name": "shop", "auto_init": true}' || return 1
+	for number in {1..5}; do
+		"${post[@]}" "$CK_EMULATE/repos/admin/shop/issues" -d "{\"title\": \"issue $number\"}" || return 1
+	done
+	"${post[@]}" "$CK_EMULATE/repos/admin/shop/issues/5" -X PATCH -d '{"state": "closed"}' || return 1
+	for number in 1 2; do
+		"${post[@]}" "$CK_EMULATE/repos/admin/shop/pulls" \
+			-d "{\"title\": \"pull $number\", \"head\": \"feature$number\", \"base\": \"main\"}" || return 1
+	done
+	CK_ADDRESS=$CK_EMULATE
+}
+
 status=0
 manifest prometheus prometheus prometheus_with_samples
 ck_stop prometheus
+manifest github github github_recorded
+ck_stop github
+manifest github_emulated github github_emulated
+ck_stop github
 exit $status

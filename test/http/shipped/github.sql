@@ -1,0 +1,39 @@
+-- The manifest github, against replies that were recorded from GitHub, given again by the double at :server.
+
+BEGIN;
+SELECT plan(12);
+SET client_min_messages = warning;
+SET timezone = 'UTC';
+SELECT setting || '/extension/connkit/github.json' AS manifest FROM pg_config WHERE name = 'SHAREDIR' \gset
+-- pages of three, as they were recorded
+SELECT is(connkit_register_connector(jsonb_set(pg_read_file(:'manifest')::jsonb, '{tables,issue,paging,size}', '3')), 'connkit_github',
+	'registered');
+CREATE SERVER github FOREIGN DATA WRAPPER connkit_github OPTIONS (url :'server');
+SELECT throws_ok('CREATE USER MAPPING FOR CURRENT_USER SERVER github', 'HV00J', NULL, 'a token is needed');
+CREATE USER MAPPING FOR CURRENT_USER SERVER github OPTIONS (token 'token-1');
+IMPORT FOREIGN SCHEMA api FROM SERVER github INTO public;
+
+SELECT is((SELECT count(*) || ' ' || count(DISTINCT number) || ' ' || min(created_at) || ' ' || min(author) || ' ' || min(title)
+	FROM issue WHERE owner = 'octokit-fixture-org' AND repo = 'paginate-issues'),
+	'13 13 2017-10-10 16:00:00+00 octokit-fixture-user-a Test issue 1', 'issues of five pages');
+SELECT is((SELECT repo FROM issue WHERE owner = 'octokit-fixture-org' AND repo = 'paginate-issues' LIMIT 1), 'paginate-issues',
+	'the repository that was asked for');
+\set before `curl -s --noproxy '*' :server/control/log.txt | wc -l`
+SELECT is((SELECT count(*) FROM (SELECT 1 FROM issue WHERE owner = 'octokit-fixture-org' AND repo = 'paginate-issues' LIMIT 4) AS s),
+	4::bigint, 'LIMIT');
+\set after `curl -s --noproxy '*' :server/control/log.txt | wc -l`
+SELECT is(:after - :before, 2, 'asks for two pages');
+SELECT is((SELECT repo || ' ' || default_branch || ' ' || private FROM repository
+	WHERE owner = 'octokit-fixture-org' AND repo = 'hello-world'), 'hello-world master false', 'a repository');
+SELECT is((SELECT count(*) || ' ' || count(color) || ' ' || bool_or(name = 'bug') FROM label
+	WHERE owner = 'octokit-fixture-org' AND repo = 'labels'), '9 9 true', 'labels');
+SELECT throws_like($$SELECT * FROM issue WHERE owner = 'octokit-fixture-org'$$, '%can only be asked for given values of "repo"%',
+	'an owner is not enough');
+SELECT throws_like($$SELECT * FROM issue WHERE owner = 'o' AND repo = 'r' AND state = 'open' AND author = 'a'
+	AND updated_at > '2026-01-01 00:00Z'$$, '%HTTP status 40%', 'what was not recorded is an error');
+\set line `curl -s --noproxy '*' :server/control/log.txt | tail -n 1`
+SELECT ok(:'line' LIKE ALL (ARRAY['%/repos/o/r/issues?%', '%&state=open&%', '%&creator=a&%', '%&since=2026-01-01T00\%3A00\%3A00Z&%',
+	'%&per_page=3']) AND :'line' NOT LIKE '%state=all%', 'conditions as GitHub has them');
+SELECT throws_like($$SELECT * FROM issue WHERE owner = '..' AND repo = 'none'$$, '%cannot stand in a path%', 'no other path');
+SELECT * FROM finish();
+ROLLBACK;
