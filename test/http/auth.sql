@@ -1,7 +1,7 @@
 -- Credentials that are asked for, signed or shown by TLS, of the double test/http/api.py at :api; files of certificates in :files.
 
 BEGIN;
-SELECT plan(32);
+SELECT plan(43);
 SET client_min_messages = warning;
 SELECT set_config('test.api', :'api', false);
 
@@ -122,6 +122,35 @@ CREATE SERVER guarded FOREIGN DATA WRAPPER connkit_guarded OPTIONS (site :'api')
 CREATE USER MAPPING FOR CURRENT_USER SERVER guarded OPTIONS (secret 'client secret');
 CREATE FOREIGN TABLE guarded (id bigint) SERVER guarded OPTIONS (schema_name 'api', table_name 'item');
 SELECT is(try('SELECT count(*) FROM guarded'), '1000', 'is read');
+
+-- AWS
+CREATE FUNCTION signs(options text, mapping text, service text DEFAULT 'execute-api') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE found text;
+BEGIN
+	EXECUTE format('CREATE SERVER aws FOREIGN DATA WRAPPER connkit_http OPTIONS (base_url %L, auth ''aws_sigv4'',
+		aws_region ''eu-central-1'', aws_service %L)', current_setting('test.api'), service);
+	EXECUTE format('CREATE USER MAPPING FOR CURRENT_USER SERVER aws OPTIONS (%s)', mapping);
+	EXECUTE format('CREATE FOREIGN TABLE aws (id bigint, name text) SERVER aws OPTIONS (%s)', options);
+	found := try('SELECT count(*) FROM aws WHERE name >= ''''');
+	DROP SERVER aws CASCADE;
+	RETURN found;
+END $$;
+\set key '$$aws_access_key_id \'AKIDEXAMPLE\', aws_secret_access_key \'aws secret\'$$'
+SELECT is(signs($$path '/auth/sigv4/paged/none'$$, :key), '1000', 'a signature');
+SELECT is(signs($$path '/auth/sigv4/paged/none'$$, :key || $$, aws_session_token 'a+b'$$), '1000', 'with a session token');
+SELECT is((SELECT headers->>'x-amz-security-token' || ' ' || (headers->>'authorization' LIKE '%;x-amz-security-token%')::text
+	FROM control_log WHERE path LIKE '%sigv4%' ORDER BY number DESC LIMIT 1), 'a+b true', 'which is signed too');
+SELECT is(signs($$path '/auth/sigv4/paged/page?z=%2f&a', paging '{"type": "page", "param": "page", "size_param": "per_page", "size": 300}',
+	params '{"a-b": "x y/z", "n": "700", "a": "~*", "Z": "ü"}', request_headers '{"X-Amz-Meta-B": "a  b ", "x-amz-meta-a": "1"}'$$, :key), '700',
+	'parameters and headers of AWS, each page');
+SELECT is(signs($$path '/auth/sigv4/paged/none', body '{"n": 20}'$$, :key), '20', 'a body');
+SELECT is(signs($$path '/auth/sigv4/items/%37'$$, :key), '1', 'a path with a character that is encoded');
+SELECT is(signs($$path '/auth/sigv4/paged/none'$$, :key, 's3'), '1000', 'S3');
+SELECT alike(signs($$path '/auth/sigv4/paged/none'$$, $$aws_access_key_id 'AKIDEXAMPLE', aws_secret_access_key 'wrong-secret'$$),
+	'28000%HTTP status 401%', 'a wrong key');
+SELECT alike(signs($$path '/auth/sigv4/paged/none'$$, $$aws_access_key_id 'AKIDEXAMPLE'$$), 'HV024%not all given%', 'no key');
+SELECT alike(signs($$path '/paged/none?_fault=redirect&_to=port'$$, :key), '%answered with HTTP status 302%', 'no redirect is followed');
+SELECT alike(manifest('{"type": "aws_sigv4", "region": "a", "service": "b", "access_key_id": "c"}'), '%: auth: region, service, %', 'manifest');
 
 -- a client's certificate
 \set authority :files '/ca.crt'

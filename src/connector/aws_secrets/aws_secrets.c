@@ -1,7 +1,7 @@
 /*
  * aws_secrets.c: the connector for AWS Secrets Manager: options, calls, errors, secrets.
  */
-#include "aws.h"
+#include "aws_sign.h"
 #include "connkit.h"
 #include "http.h"
 #include "provider.h"
@@ -148,34 +148,43 @@ aws_fail(CkSession *session, const CkHttpReply *reply, const json_t *json)
 	return error->status;
 }
 
-/* Sends a signed request whose strings are made. */
+/* Signs a request for an action, and sends it. */
 static CkStatus
-aws_send(CkSession *session, const AwsRequest *signing, CkHttpReply *reply)
+aws_send(CkSession *session, const char *action, const char *body, CkHttpReply *reply)
 {
+	const AwsOptions *o = session->options;
 	AwsSession *state = session->state;
 	char		date[AWS_DATE_SIZE];
+	char		hash[AWS_HASH_SIZE];
 	char		authorization[AWS_AUTHORIZATION_SIZE];
 	char		lines[4][AWS_AUTHORIZATION_SIZE + 32];
 	char	   *token = NULL;
 	const char *headers[] = {"Content-Type: " CONTENT_TYPE, lines[0], lines[1], lines[2], NULL};
 	const char *secret_headers[] = {lines[3], NULL, NULL};
+	const char *signed_headers[] = {headers[0], lines[0], lines[1], lines[2], NULL, NULL};
+	AwsRequest	signing = {
+		.region = o->region, .service = "secretsmanager", .method = "POST", .path = "/", .query = "", .headers = signed_headers,
+		.body_hash = hash, .access_key_id = o->access_key_id, .secret_access_key = o->secret_access_key, .date = date
+	};
 	CkHttpRequest request = {
 		.method = "POST", .url = state->url, .headers = headers, .secret_headers = secret_headers,
-		.body = signing->body, .body_size = strlen(signing->body), .limit = PROVIDER_REPLY_LIMIT
+		.body = body, .body_size = strlen(body), .limit = PROVIDER_REPLY_LIMIT
 	};
 	CkStatus	status;
 
-	aws_sign(signing, date, authorization);
-	snprintf(lines[0], sizeof(lines[0]), "Host: %s", signing->host);
-	snprintf(lines[1], sizeof(lines[1]), "X-Amz-Target: %s", signing->target);
-	snprintf(lines[2], sizeof(lines[2]), "X-Amz-Date: %s", date);
-	snprintf(lines[3], sizeof(lines[3]), "Authorization: %s", authorization);
-	if (signing->session_token)
+	if (o->session_token && o->session_token[0])
 	{
-		if (asprintf(&token, "X-Amz-Security-Token: %s", signing->session_token) < 0)
+		if (asprintf(&token, "X-Amz-Security-Token: %s", o->session_token) < 0)
 			return ck_fail(session, CK_ERR_MEMORY, "out of memory");
-		secret_headers[1] = token;
+		secret_headers[1] = signed_headers[4] = token;
 	}
+	aws_date(time(NULL), date);
+	aws_hash(body, strlen(body), hash);
+	snprintf(lines[0], sizeof(lines[0]), "Host: %s", state->host);
+	snprintf(lines[1], sizeof(lines[1]), "X-Amz-Target: secretsmanager.%s", action);
+	snprintf(lines[2], sizeof(lines[2]), "X-Amz-Date: %s", date);
+	aws_sign(&signing, authorization);
+	snprintf(lines[3], sizeof(lines[3]), "Authorization: %s", authorization);
 	status = ck_http_send(session, state->http, &request, reply);
 	if (token)
 		explicit_bzero(token, strlen(token));
@@ -187,23 +196,14 @@ aws_send(CkSession *session, const AwsRequest *signing, CkHttpReply *reply)
 static CkStatus
 aws_call(CkSession *session, const char *action, const json_t *arguments, json_t **json)
 {
-	const AwsOptions *o = session->options;
-	AwsSession *state = session->state;
 	char	   *body = arguments ? json_dumps(arguments, JSON_COMPACT) : NULL;
-	char		target[64];
-	AwsRequest	signing = {
-		.region = o->region, .service = "secretsmanager", .host = state->host, .content_type = CONTENT_TYPE,
-		.target = target, .body = body, .access_key_id = o->access_key_id, .secret_access_key = o->secret_access_key,
-		.session_token = o->session_token && o->session_token[0] ? o->session_token : NULL, .now = time(NULL)
-	};
 	CkHttpReply reply;
 	CkStatus	status;
 
 	*json = NULL;
 	if (!body)
 		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
-	snprintf(target, sizeof(target), "secretsmanager.%s", action);
-	status = aws_send(session, &signing, &reply);
+	status = aws_send(session, action, body, &reply);
 	free(body);
 	if (status == CK_OK)
 	{

@@ -58,6 +58,9 @@ http_write_auth(CkScan *scan)
 			if (status == CK_OK)
 				text_append(header, session->token.data, session->token.size);
 			break;
+		case AUTH_AWS_SIGV4:
+			status = http_sign_aws(scan, &rule);
+			break;
 	}
 	http->secret_list[0] = header->data;
 	return status == CK_OK ? http_check_text(scan->session, header) : status;

@@ -25,7 +25,8 @@ const CkOption http_common_options[] = {
 static const CkOption ad_hoc_options[] = {
 	COMMON_OPTIONS,
 	TEXT("base_url", CK_ON_SERVER | CK_REQUIRED, base_url, NULL, "https://host/path that the tables' paths follow"),
-	{"auth", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, auth), "none", 0, 0, "none|basic|bearer|api_key|oauth2",
+	{"auth", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, auth), "none", 0, 0,
+	"none|basic|bearer|api_key|oauth2|aws_sigv4",
 	"how requests prove whose they are", NULL},
 	TEXT("api_key_name", CK_ON_SERVER, api_key_name, "X-API-Key", "header or parameter that has the API key"),
 	{"api_key_in", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, api_key_in), "header", 0, 0, "header|query",
@@ -36,6 +37,8 @@ static const CkOption ad_hoc_options[] = {
 	TEXT("oauth_scope", CK_ON_SERVER, oauth_scope, NULL, "what the token is to be good for"),
 	{"oauth_credentials_in", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, oauth_credentials_in), "body", 0, 0,
 	"body|header", "where the client's id and secret stand", NULL},
+	TEXT("aws_region", CK_ON_SERVER, aws_region, NULL, "region, with auth \"aws_sigv4\""),
+	TEXT("aws_service", CK_ON_SERVER, aws_service, NULL, "the service's name in signatures"),
 	TEXT("headers", CK_ON_SERVER, headers, NULL, "headers of all requests, as a JSON object of texts"),
 	TEXT("user", CK_ON_USER, user, NULL, "user, with auth \"basic\""),
 	TEXT("password", CK_ON_USER | CK_SECRET, password, NULL, "password, with auth \"basic\""),
@@ -44,6 +47,9 @@ static const CkOption ad_hoc_options[] = {
 	TEXT("oauth_client_id", CK_ON_USER, oauth_client_id, NULL, "the client's id, with auth \"oauth2\""),
 	TEXT("oauth_client_secret", CK_ON_USER | CK_SECRET, oauth_client_secret, NULL, "the client's secret"),
 	TEXT("oauth_refresh_token", CK_ON_USER | CK_SECRET, oauth_refresh_token, NULL, "token that others are asked for with"),
+	TEXT("aws_access_key_id", CK_ON_USER, aws_access_key_id, NULL, "id of the access key"),
+	TEXT("aws_secret_access_key", CK_ON_USER | CK_SECRET, aws_secret_access_key, NULL, "its secret"),
+	TEXT("aws_session_token", CK_ON_USER | CK_SECRET, aws_session_token, NULL, "token of temporary credentials"),
 	{"method", CK_OPT_CHOICE, CK_ON_TABLE, offsetof(HttpOptions, method), NULL, 0, 0, "GET|POST",
 	"default: GET, or POST where there is a body", NULL},
 	TEXT("path", CK_ON_TABLE, path, NULL, "what follows base_url"),
@@ -63,16 +69,23 @@ static const CkOption ad_hoc_options[] = {
 HttpAuthRule
 http_auth_rule(const HttpManifest *manifest, const HttpOptions *options)
 {
-	static const char *const words[] = {"none", "basic", "bearer", "api_key", "oauth2"};
+	static const char *const words[] = {"none", "basic", "bearer", "api_key", "oauth2", "aws_sigv4"};
 	HttpAuthRule rule = {.user = "{user}", .password = "{password}", .name = options->api_key_name, .in = options->api_key_in,
 		.token_url = "{oauth_token_url}", .client_id = "{oauth_client_id}", .client_secret = "{oauth_client_secret}",
-		.refresh_token = "{oauth_refresh_token}", .scope = "{oauth_scope}"};
+		.refresh_token = "{oauth_refresh_token}", .scope = "{oauth_scope}",
+		.region = "{aws_region}", .service = "{aws_service}"};
 
 	if (!manifest->ad_hoc)
 		return manifest->auth;
 	while (strcmp(words[rule.type], options->auth) != 0)
 		rule.type++;
 	rule.token = rule.type == AUTH_API_KEY ? "{api_key}" : "{token}";
+	if (rule.type == AUTH_AWS_SIGV4)
+	{
+		rule.client_id = "{aws_access_key_id}";
+		rule.client_secret = "{aws_secret_access_key}";
+		rule.token = "{aws_session_token}";
+	}
 	rule.grant = strcmp(options->oauth_grant, "refresh_token") == 0 ? GRANT_REFRESH_TOKEN : GRANT_CLIENT_CREDENTIALS;
 	rule.in_header = strcmp(options->oauth_credentials_in, "header") == 0;
 	return rule;

@@ -78,8 +78,8 @@ typedef struct HttpScan
 	HttpText	url;
 	HttpText	headers[32];
 	const char *header_list[33];
-	HttpText	secrets[4];
-	const char *secret_list[5];
+	HttpText	secrets[5];
+	const char *secret_list[6];
 	HttpText	body;
 	CkHttpStream *stream;
 	JsonReader *reader;
@@ -134,6 +134,9 @@ extern void http_auth_free(HttpSession *session);
 
 /* oauth.c: sees that the session has a token of OAuth 2 that serves, and asks for one where it has not. */
 extern CkStatus http_need_token(CkScan *scan, const HttpAuthRule *rule);
+
+/* aws.c: signs the request of the page at hand, which is made but for that. */
+extern CkStatus http_sign_aws(CkScan *scan, const HttpAuthRule *rule);
 
 /* page.c: begins a page, and looks for the next when one has ended: CK_OK, CK_END where it was the last. */
 extern CkStatus http_begin_page(CkScan *scan);

@@ -624,6 +624,19 @@ read_oauth(Reading *r, const json_t *value, HttpAuthRule *auth)
 	return grant != GRANT_REFRESH_TOKEN || auth->refresh_token[0] || bad(r, "refresh_token", "it is missing");
 }
 
+static bool
+read_aws(Reading *r, const json_t *value, HttpAuthRule *auth)
+{
+	if (!check_names(r, value, "type region service access_key_id secret_access_key session_token") ||
+		!take_session_text(r, value, "region", &auth->region) || !take_session_text(r, value, "service", &auth->service) ||
+		!take_session_text(r, value, "access_key_id", &auth->client_id) ||
+		!take_session_text(r, value, "secret_access_key", &auth->client_secret) ||
+		!take_session_text(r, value, "session_token", &auth->token))
+		return false;
+	return (auth->region[0] && auth->service[0] && auth->client_id[0] && auth->client_secret[0]) ||
+		bad(r, "", "region, service, access_key_id and secret_access_key are needed");
+}
+
 /* What proves by the same credential each time. */
 static bool
 read_plain_auth(Reading *r, const json_t *value, HttpAuthRule *auth)
@@ -651,10 +664,11 @@ read_auth(Reading *r, const json_t *object, HttpAuthRule *auth)
 
 	if (value && !json_is_object(value))
 		return bad(r, "", "an object is expected");
-	if (value && !take_word(r, value, "type", "none|basic|bearer|api_key|oauth2", &type))
+	if (value && !take_word(r, value, "type", "none|basic|bearer|api_key|oauth2|aws_sigv4", &type))
 		return false;
 	auth->type = value ? (HttpAuth) type : AUTH_NONE;
-	if (value && !(auth->type == AUTH_OAUTH2 ? read_oauth(r, value, auth) : read_plain_auth(r, value, auth)))
+	if (value && !(auth->type == AUTH_OAUTH2 ? read_oauth(r, value, auth) :
+				   auth->type == AUTH_AWS_SIGV4 ? read_aws(r, value, auth) : read_plain_auth(r, value, auth)))
 		return false;
 	r->place[place] = '\0';
 	return true;

@@ -40,6 +40,11 @@ typedef struct HttpOptions
 	const char *oauth_client_id;
 	const char *oauth_client_secret;
 	const char *oauth_refresh_token;
+	const char *aws_region;
+	const char *aws_service;
+	const char *aws_access_key_id;
+	const char *aws_secret_access_key;
+	const char *aws_session_token;
 	const char *headers;		/* of the server */
 	const char *method;			/* what follows is of the table */
 	const char *path;
@@ -160,7 +165,8 @@ typedef enum HttpAuth
 	AUTH_BASIC,
 	AUTH_BEARER,
 	AUTH_API_KEY,
-	AUTH_OAUTH2
+	AUTH_OAUTH2,
+	AUTH_AWS_SIGV4
 } HttpAuth;
 
 /* What a token of OAuth 2 is asked for with. */
@@ -176,16 +182,18 @@ typedef struct HttpAuthRule
 	HttpAuth	type;
 	const char *user;			/* of basic */
 	const char *password;
-	const char *token;			/* of bearer, or the API key */
+	const char *token;			/* of bearer, or the API key, or AWS's session token */
 	const char *name;			/* of the header or parameter that has the API key */
 	const char *in;				/* "header" or "query" */
 
 	HttpGrant	grant;			/* of OAuth 2 */
 	const char *token_url;
-	const char *client_id;
+	const char *client_id;		/* or the access key's, of AWS */
 	const char *client_secret;
 	const char *refresh_token;
 	const char *scope;
+	const char *region;			/* of AWS */
+	const char *service;
 	bool		in_header;		/* id and secret go as Basic, and not in the body */
 } HttpAuthRule;
 

@@ -236,6 +236,8 @@ http_make_request(CkScan *scan)
 	HttpScan   *http = scan->state;
 	const HttpPaging *p = &http->table->paging;
 	uint32_t	count = 0;
+	/* a signature is for one URL */
+	int			redirects = http_auth_rule(http->manifest, http->options).type == AUTH_AWS_SIGV4 ? 0 : 5;
 	CkStatus	status = CK_OK;
 
 	http_request_free(http);
@@ -256,13 +258,15 @@ http_make_request(CkScan *scan)
 			status = write_headers(scan, json, &count);
 	}
 	if (status == CK_OK)
+		status = http_check_text(scan->session, &http->url);
+	if (status == CK_OK)
 		status = http_write_auth(scan);
 	if (status == CK_OK)
 		status = http_check_text(scan->session, &http->url);
 	http->request = (CkHttpRequest) {
 		.method = http->table->method, .url = http->url.data, .headers = http->header_list,
 		.secret_headers = http->secret_list, .body = http->body.data, .body_size = http->body.size,
-		.limit = (size_t) http->options->max_reply_size, .redirects = 5
+		.limit = (size_t) http->options->max_reply_size, .redirects = redirects
 	};
 	return status;
 }
