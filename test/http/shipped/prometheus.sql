@@ -1,7 +1,7 @@
 -- The manifest prometheus, against a Prometheus at :server, whose log of queries is in :folder.
 
 BEGIN;
-SELECT plan(22);
+SELECT plan(24);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SELECT setting || '/extension/connkit/prometheus.json' AS manifest FROM pg_config WHERE name = 'SHAREDIR' \gset
@@ -35,7 +35,10 @@ SELECT is((SELECT string_agg(format('%s %s %s %s', metric, labels->>'city', "tim
 	WHERE query = 'ck_degrees' AND at = '2026-01-01 00:01Z'), 'ck_degrees Brno 2026-01-01 00:01:00+00 4, '
 	'ck_degrees Praha 2026-01-01 00:01:00+00 4', 'one time');
 SELECT throws_like($$SELECT * FROM range WHERE "time" > now()$$, '%can only be asked for given values of "query"%', 'no query');
-SELECT throws_like($$SELECT * FROM instant WHERE query = 'ck_degrees{'$$, '%400%', 'a query that is none');
+SELECT throws_like($$SELECT * FROM range WHERE query = 'ck_degrees' AND "time" > '2026-01-01'$$, '%HTTP status 400%', 'no end');
+SELECT throws_like($$SELECT * FROM range WHERE query = 'ck_degrees' AND step = '1' AND "time" BETWEEN '2026-01-01' AND '2026-01-02'$$,
+	'%HTTP status 400%', 'more points than Prometheus gives');
+SELECT throws_like($$SELECT * FROM instant WHERE query = 'ck_degrees{'$$, '%HTTP status 400%', 'a query that is none');
 SELECT throws_like($$SELECT value FROM instant WHERE query = '1 + 1'$$, '%a record of table "instant" is no object%', 'a number alone');
 SELECT is((SELECT count(*) FROM instant WHERE query = 'ck_nothing'), 0::bigint, 'a query without a result');
 SELECT is((SELECT string_agg(labels->>'city', ' ' ORDER BY labels->>'city') FROM series WHERE match = 'ck_degrees'), 'Brno Praha', 'series');
