@@ -75,7 +75,9 @@ next_word(const char **text, char *word, size_t room, bool *quoted)
 static bool
 same_place(const HttpFilter *a, const HttpFilter *b)
 {
-	return a->param && b->param ? strcmp(a->param, b->param) == 0 : !a->param && !b->param && strcmp(a->column, b->column) == 0;
+	if (a->param && b->param)
+		return strcmp(a->param, b->param) == 0;
+	return a == b || (http_in_path(a) && http_in_path(b) && strcmp(a->column, b->column) == 0);
 }
 
 /* How many of the values from args on go into one request. */

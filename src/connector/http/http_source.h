@@ -34,8 +34,6 @@ extern void text_append(HttpText *text, const char *data, size_t size);
 extern void text_string(HttpText *text, const char *string);
 /* With what is no letter, digit, '-', '.', '_' or '~' as %XX. */
 extern void text_encoded(HttpText *text, const char *data, size_t size);
-/* As the inside of a JSON string. */
-extern void text_escaped(HttpText *text, const char *data, size_t size);
 extern void text_base64(HttpText *text, const char *data, size_t size);
 /* Overwrites and frees it. */
 extern void text_free(HttpText *text);
@@ -67,7 +65,7 @@ typedef struct HttpScan
 	int64_t		limit;			/* rows that are wanted; INT64_MAX: all */
 
 	const HttpPair *server_headers;
-	JsonWanted	wanted[3];		/* next, last */
+	JsonWanted	wanted[4];		/* next, last and more, as far as the table has them */
 	int			attempts;		/* that the request was sent */
 	bool		renewed;		/* with a token that took the place of a refused one */
 
@@ -112,8 +110,7 @@ extern void http_conditions_free(HttpScan *http);
 typedef enum HttpWriting
 {
 	AS_IT_IS,
-	IN_URL,
-	IN_JSON
+	IN_URL
 } HttpWriting;
 
 /* request.c: makes the request of the page at hand. */
@@ -137,6 +134,9 @@ extern CkStatus http_need_token(CkScan *scan, const HttpAuthRule *rule);
 
 /* aws.c: signs the request of the page at hand, which is made but for that. */
 extern CkStatus http_sign_aws(CkScan *scan, const HttpAuthRule *rule);
+
+/* body.c: makes its body. */
+extern CkStatus http_make_body(CkScan *scan);
 
 /* page.c: begins a page, and looks for the next when one has ended: CK_OK, CK_END where it was the last. */
 extern CkStatus http_begin_page(CkScan *scan);

@@ -245,7 +245,7 @@ check_text(Reading *r, const char *member, const char *text, const HttpTable *ta
 		bool		found = http_option(r->options, name, size) != NULL;
 
 		for (size_t i = 0; table && i < table->nfilters && !found; i++)
-			found = !table->filters[i].param && strlen(table->filters[i].column) == size &&
+			found = http_in_path(&table->filters[i]) && strlen(table->filters[i].column) == size &&
 				memcmp(table->filters[i].column, name, size) == 0;
 		if (!found)
 			return bad(r, member, "\"%.*s\" is no option and no column with a filter in the path", (int) size, name);
@@ -283,6 +283,24 @@ take_pairs(Reading *r, const json_t *object, const char *member, const HttpTable
 	}
 	r->place[place] = '\0';
 	return true;
+}
+
+/* The same of all texts in a JSON value. */
+static bool
+check_json(Reading *r, const char *member, const json_t *json)
+{
+	bool		good = true;
+	const char *name;
+	json_t	   *value;
+
+	if (json_is_string(json) && strcmp(json_string_value(json), "{value}") != 0)
+		return check_text(r, member, json_string_value(json), NULL);
+	if (json_is_object(json))
+		json_object_foreach((json_t *) json, name, value)
+			good = good && check_json(r, member, value);
+	for (size_t i = 0; json_is_array(json) && i < json_array_size(json); i++)
+		good = good && check_json(r, member, json_array_get(json, i));
+	return good;
 }
 
 #define FORMATS "text|unix|unix_ms|date"
@@ -357,19 +375,22 @@ read_paging(Reading *r, const json_t *object, HttpTable *table)
 	HttpPaging *p = &table->paging;
 	size_t		place = enter(r, "paging");
 	int			type,
-				stop;
+				stop,
+				in;
 	JsonPath	path;
 
 	p->max_pages = INT64_MAX;
 	if (value)
 	{
-		if (!check_names(r, value, "type param size_param size start path last stop max_pages") ||
+		if (!check_names(r, value, "type in param size_param size start path last more stop max_pages") ||
 			!take_word(r, value, "type", "none|page|offset|cursor|next_link|link_header", &type) ||
+			!take_word(r, value, "in", "query|body", &in) ||
 			!take_string(r, value, "param", NULL, &p->param) ||
 			!take_string(r, value, "size_param", NULL, &p->size_param) ||
 			!take_integer(r, value, "size", 0, 1, &p->size) ||
 			!take_integer(r, value, "start", type == PAGING_PAGE ? 1 : 0, 0, &p->start) ||
 			!take_member_path(r, value, "path", &path) || !take_member_path(r, value, "last", &p->last) ||
+			!take_member_path(r, value, "more", &p->more) ||
 			!take_word(r, value, "stop", "empty|short", &stop) ||
 			!take_integer(r, value, "max_pages", INT64_MAX, 1, &p->max_pages))
 			return false;
@@ -380,6 +401,12 @@ read_paging(Reading *r, const json_t *object, HttpTable *table)
 			return bad(r, "param", "the parameter's name is missing");
 		if ((type == PAGING_CURSOR || type == PAGING_NEXT_LINK) && !p->next)
 			return bad(r, "path", "where the reply tells the next page is missing");
+		p->in_body = in == 1;
+		if (p->in_body && (!take_member_path(r, value, "param", &p->param_at) ||
+						   !take_member_path(r, value, "size_param", &p->size_at)))
+			return false;
+		if (p->in_body && !table->body)
+			return bad(r, "in", "the table has no body");
 		if ((p->size_param || p->stop_short) && !p->size)
 			return bad(r, "size", "the number of records of a page is missing");
 	}
@@ -418,7 +445,7 @@ read_filter(Reading *r, const char *column, const json_t *value, HttpFilter *fil
 		filter->param = json_string_value(value);
 		return true;
 	}
-	if (!check_names(r, value, "param path format join most exact required given") ||
+	if (!check_names(r, value, "param path body value format join most exact required given") ||
 		!take_string(r, value, "param", NULL, &filter->param) || !take_boolean(r, value, "path", &path) ||
 		!take_word(r, value, "format", FORMATS, &format) || !take_string(r, value, "join", NULL, &filter->join) ||
 		!take_integer(r, value, "most", 0, 1, &filter->most) ||
@@ -426,14 +453,25 @@ read_filter(Reading *r, const char *column, const json_t *value, HttpFilter *fil
 		!take_boolean(r, value, "given", &filter->given))
 		return false;
 	filter->format = (HttpFormat) format;
-	if ((filter->param != NULL) == path)
-		return bad(r, "param", "it is either the name of a parameter, or \"path\" is true");
+	filter->value = json_object_get(value, "value");
+	if (!take_member_path(r, value, "body", &filter->body) || !check_json(r, "value", filter->value))
+		return false;
+	if ((filter->param != NULL) + path + (filter->body != NULL) != 1)
+		return bad(r, "param", "one is expected: the name of a parameter, \"path\": true, or a place in the body");
+	if (filter->value && !filter->body)
+		return bad(r, "value", "it is for a place in the body");
 	/* without it the path is not whole */
 	filter->required |= path;
 	filter->given |= path;
 	if (path && filter->ops != FILTER_EQUAL)
 		return bad(r, "path", "only a value that is equal can stand in the path");
 	return true;
+}
+
+bool
+http_in_path(const HttpFilter *filter)
+{
+	return !filter->param && !filter->body;
 }
 
 /* The columns without whose values nothing can be asked. */
@@ -520,18 +558,16 @@ read_errors(Reading *r, const json_t *object, HttpTable *table)
 	return true;
 }
 
-/* A text for the body, which may be told as JSON. */
 static bool
 read_body(Reading *r, const json_t *object, HttpTable *table)
 {
-	const json_t *body = json_object_get(object, "body");
-	char	   *text;
-
-	if (!body)
-		return true;
-	text = json_is_string(body) ? strdup(json_string_value(body)) : json_dumps(body, JSON_COMPACT);
-	table->body = text;
-	return text != NULL || bad(r, "body", "out of memory");
+	table->body = json_object_get(object, "body");
+	if (table->body && !json_is_object(table->body))
+		return bad(r, "body", "an object is expected");
+	for (size_t i = 0; i < table->nfilters && !table->body; i++)
+		if (table->filters[i].body)
+			return bad(r, "body", "there is none for what a filter puts into it");
+	return check_json(r, "body", table->body);
 }
 
 static bool
@@ -549,11 +585,10 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 	if (!check_names(r, object, "comment method path params headers body format records unnest columns key paging filters "
 					 "errors") ||
 		!take_string(r, object, "comment", NULL, &table->comment) ||
-		!read_columns(r, object, table) || !read_filters(r, object, table) ||
+		!read_columns(r, object, table) || !read_filters(r, object, table) || !read_body(r, object, table) ||
 		!take_string(r, object, "path", "", &table->path) || !check_text(r, "path", table->path, table) ||
 		!take_pairs(r, object, "params", table, &table->params) ||
 		!take_pairs(r, object, "headers", table, &table->headers) ||
-		!read_body(r, object, table) ||
 		!take_string(r, object, "method", table->body ? "POST" : "GET", &table->method) ||
 		!take_word(r, object, "format", "json|json_lines", &format) ||
 		!take_member_path(r, object, "records", &table->records) ||
@@ -566,7 +601,7 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 	if (strcmp(table->method, "GET") != 0 && strcmp(table->method, "POST") != 0)
 		return bad(r, "method", "it is none of GET and POST");
 	for (size_t i = 0; i < table->nfilters; i++)
-		if (table->filters[i].required && !table->filters[i].param)
+		if (table->filters[i].required && http_in_path(&table->filters[i]))
 		{
 			char		braces[HTTP_NAME_LIMIT + 2];
 
@@ -864,7 +899,7 @@ table_of_options(Reading *r, const HttpOptions *o)
 
 	if (object && put_option(r, object, "method", o->method, false) && put_option(r, object, "path", o->path, false) &&
 		put_option(r, object, "params", o->params, true) && put_option(r, object, "headers", o->table_headers, true) &&
-		put_option(r, object, "body", o->body, o->body && o->body[0] == '{') &&
+		put_option(r, object, "body", o->body, true) &&
 		put_option(r, object, "format", o->format, false) && put_option(r, object, "records", o->records, false) &&
 		put_option(r, object, "unnest", o->unnest, false) && put_paging(r, object, o->paging) &&
 		put_option(r, object, "filters", o->filters, true) && put_option(r, object, "errors", o->errors, true))

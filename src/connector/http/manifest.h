@@ -83,10 +83,14 @@ typedef struct HttpPaging
 	HttpPagingType type;
 	const char *param;			/* parameter that gets page, offset or cursor */
 	const char *size_param;		/* parameter that gets the number of records of a page, or NULL */
+	bool		in_body;		/* they are paths in the body */
+	JsonPath	param_at;		/* with in_body; NULL: none */
+	JsonPath	size_at;
 	int64_t		size;			/* that number; 0: not known */
 	int64_t		start;			/* of the first page, or the first record */
 	JsonPath	next;			/* in the reply: cursor or URL */
 	JsonPath	last;			/* in the reply: true for the last page; or NULL */
+	JsonPath	more;			/* in the reply: true for all but the last; or NULL */
 	bool		stop_short;		/* a page of fewer records than size is the last */
 	int64_t		max_pages;
 } HttpPaging;
@@ -112,7 +116,9 @@ typedef struct HttpFilter
 {
 	const char *column;
 	uint32_t	ops;			/* FILTER_*, those that it is for */
-	const char *param;			/* the query parameter; NULL: its value stands in the path in {braces} */
+	const char *param;			/* the query parameter; NULL: its value stands in the path in {braces}, or in the body */
+	JsonPath	body;			/* where its value, or that JSON with its value, is put into the body; or NULL */
+	const json_t *value;
 	HttpFormat	format;
 	const char *join;			/* what divides several values; NULL: the parameter comes once for each */
 	int64_t		most;			/* values that one request takes; 0: any number */
@@ -146,7 +152,7 @@ typedef struct HttpTable
 	const char *path;			/* text with values */
 	HttpPair   *params;
 	HttpPair   *headers;
-	const char *body;			/* JSON text with values, or NULL */
+	const json_t *body;			/* an object, texts in which have values; or NULL */
 	HttpBodyFormat format;
 	JsonPath	records;
 	JsonPath	unnest;			/* within a record: the list whose elements are rows; or NULL */
@@ -227,6 +233,9 @@ extern const CkOption *http_option(const CkOption *options, const char *name, si
 
 /* Finds the next value in a text, a name in braces: where the brace stands, and the name; NULL: there is none. */
 extern const char *http_next_value(const char *text, const char **name, size_t *size);
+
+/* Whether the filter's value stands in the path. */
+extern bool http_in_path(const HttpFilter *filter);
 
 /* How requests with these options prove whose they are. */
 extern HttpAuthRule http_auth_rule(const HttpManifest *manifest, const HttpOptions *options);

@@ -79,10 +79,13 @@ http_begin_page(CkScan *scan)
 
 	http_end_page(http);
 	memset(http->wanted, 0, sizeof(http->wanted));
-	if (p->next)
-		http->wanted[n++].path = p->next;
-	if (p->last)
-		http->wanted[n++].path = p->last;
+	for (int i = 0; i < 3; i++)
+	{
+		const JsonPath paths[] = {p->next, p->last, p->more};
+
+		if (paths[i])
+			http->wanted[n++].path = paths[i];
+	}
 	http->reader = json_reader_new(http->table->records, http->table->format == REPLY_JSON_LINES,
 								   (size_t) http->options->max_record_size, http->wanted);
 	if (!http->reader)
@@ -301,19 +304,30 @@ turn_to(CkScan *scan, const char *next, bool link)
 	return CK_OK;
 }
 
+/* What the reply has at a path of the table's paging; NULL: nothing, or null. */
+static const char *
+wanted(const HttpScan *http, JsonPath path)
+{
+	for (const JsonWanted *w = http->wanted; path && w->path; w++)
+		if (w->path == path)
+			return w->text;
+	return NULL;
+}
+
 CkStatus
 http_next_page(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
 	const HttpPaging *p = &http->table->paging;
-	const char *next = p->next ? http->wanted[0].text : NULL;
-	const char *last = p->last ? http->wanted[p->next ? 1 : 0].text : NULL;
+	const char *next = wanted(http, p->next);
+	const char *last = wanted(http, p->last);
+	const char *more = wanted(http, p->more);
 	bool		by_link = p->type == PAGING_NEXT_LINK || p->type == PAGING_LINK_HEADER;
 	CkStatus	status;
 
 	if (p->type == PAGING_LINK_HEADER)
 		next = http->link;
-	if (p->type == PAGING_NONE || (last && strcmp(last, "true") == 0) ||
+	if (p->type == PAGING_NONE || (last && strcmp(last, "true") == 0) || (p->more && (!more || strcmp(more, "true") != 0)) ||
 		(p->type != PAGING_PAGE && p->type != PAGING_OFFSET && (!next || !*next)) ||
 		((p->type == PAGING_PAGE || p->type == PAGING_OFFSET) && http->records == 0) ||
 		(p->stop_short && http->records < p->size))

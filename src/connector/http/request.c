@@ -11,8 +11,6 @@ write_piece(HttpText *text, const char *data, size_t size, HttpWriting writing)
 {
 	if (writing == IN_URL)
 		text_encoded(text, data, size);
-	else if (writing == IN_JSON)
-		text_escaped(text, data, size);
 	else
 		text_append(text, data, size);
 }
@@ -58,7 +56,7 @@ write_in_path(CkScan *scan, HttpText *text, const char *name, size_t size)
 		const HttpCondition *c = &http->conditions[i];
 		CkStatus	status;
 
-		if (c->filter->param || strlen(c->filter->column) != size || memcmp(c->filter->column, name, size) != 0)
+		if (!http_in_path(c->filter) || strlen(c->filter->column) != size || memcmp(c->filter->column, name, size) != 0)
 			continue;
 		status = write_values(scan->session, text, c, IN_URL);
 		if (status == CK_OK && text->data &&
@@ -157,6 +155,8 @@ write_page(HttpScan *http)
 {
 	const HttpPaging *p = &http->table->paging;
 
+	if (p->in_body)
+		return;
 	if (p->size_param)
 		number_param(&http->url, p->size_param, p->size);
 	if (p->type == PAGING_PAGE)
@@ -253,7 +253,7 @@ http_make_request(CkScan *scan)
 	{
 		static const HttpPair json[] = {{"Content-Type", "application/json"}, {NULL, NULL}};
 
-		status = http_write_text(scan, &http->body, http->table->body, IN_JSON, AS_IT_IS);
+		status = http_make_body(scan);
 		if (status == CK_OK)
 			status = write_headers(scan, json, &count);
 	}

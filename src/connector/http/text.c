@@ -64,26 +64,6 @@ text_encoded(HttpText *text, const char *data, size_t size)
 }
 
 void
-text_escaped(HttpText *text, const char *data, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-	{
-		unsigned char c = (unsigned char) data[i];
-		char		code[8];
-
-		if (c == '"' || c == '\\')
-			text_append(text, "\\", 1);
-		if (c >= ' ')
-			text_append(text, data + i, 1);
-		else
-		{
-			snprintf(code, sizeof(code), "\\u%04x", c);
-			text_append(text, code, 6);
-		}
-	}
-}
-
-void
 text_base64(HttpText *text, const char *data, size_t size)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

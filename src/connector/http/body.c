@@ -1,0 +1,197 @@
+/*
+ * body.c: the JSON that a request carries: what the table says, with conditions and the page put into it.
+ */
+#include "http_source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The string in which a condition's own value stands. */
+#define VALUE "{value}"
+
+/* Takes over value; false: memory is out, or there is no object or list to put it into. */
+static bool
+put(json_t *object, const char *name, json_t *value)
+{
+	size_t		size = strlen(name);
+	char		list[HTTP_NAME_LIMIT];
+	json_t	   *there;
+
+	if (size < 3 || size >= sizeof(list) || strcmp(name + size - 2, "[]") != 0)
+		return json_object_set_new(object, name, value) == 0;
+	snprintf(list, sizeof(list), "%.*s", (int) size - 2, name);
+	there = json_object_get(object, list);
+	if (!there)
+	{
+		there = json_pack("[]");
+		if (!there || json_object_set_new(object, list, there) != 0)
+		{
+			json_decref(value);
+			return false;
+		}
+	}
+	return json_array_append_new(there, value) == 0;
+}
+
+/* Puts a value at a path, of which objects that are missing are made; behind a name that ends in [] it is appended to a list. */
+static bool
+put_at(json_t *body, JsonPath path, json_t *value)
+{
+	for (; path[0] && path[1]; path++)
+	{
+		json_t	   *inner = json_object_get(body, path[0]);
+
+		if (!inner && !put(body, path[0], inner = json_pack("{}")))
+		{
+			json_decref(value);
+			return false;
+		}
+		body = inner;
+	}
+	if (path[0] && value)
+		return put(body, path[0], value);
+	json_decref(value);
+	return false;
+}
+
+/* A value of a condition; NULL: it has no such form, or memory is out. */
+static json_t *
+json_of_value(const CkValue *value, HttpFormat format, bool up)
+{
+	HttpText	text = {0};
+	json_t	   *json = NULL;
+
+	switch (value->type)
+	{
+		case CK_BOOL:
+			return json_boolean(value->u.i);
+		case CK_INT64:
+			return json_integer(value->u.i);
+		case CK_FLOAT64:
+		case CK_FLOAT32:
+			return json_real(value->u.f);
+		default:
+			break;
+	}
+	/* a numeric stays a text: as a number it might lose digits */
+	if (http_write_value(&text, value, format, up) && text.data)
+		json = format == FORMAT_UNIX || format == FORMAT_UNIX_MS ? json_integer(atoll(text.data)) :
+			json_stringn(text.data, text.size);
+	text_free(&text);
+	return json;
+}
+
+/* The values of a condition: one, or a list. */
+static json_t *
+json_of_condition(const HttpCondition *c)
+{
+	bool		up = c->op == FILTER_LESS || c->op == FILTER_LESS_EQUAL;
+	json_t	   *list;
+
+	if (c->op != FILTER_IN)
+		return json_of_value(c->args, c->filter->format, up);
+	list = json_pack("[]");
+	for (uint32_t i = 0; list && i < c->nargs; i++)
+		if (json_array_append_new(list, json_of_value(&c->args[i], c->filter->format, up)) != 0)
+		{
+			json_decref(list);
+			list = NULL;
+		}
+	return list;
+}
+
+/* A copy of what the table says, in which texts have their values; where a text is VALUE, value stands. NULL, told. */
+static json_t *
+fill_in(CkScan *scan, const json_t *from, json_t *value)
+{
+	json_t	   *copy = NULL;
+	bool		good = true;
+
+	if (json_is_string(from) && value && strcmp(json_string_value(from), VALUE) == 0)
+		return json_incref(value);
+	if (json_is_string(from))
+	{
+		HttpText	text = {0};
+
+		if (http_write_text(scan, &text, json_string_value(from), AS_IT_IS, AS_IT_IS) == CK_OK)
+			copy = json_stringn(text.data ? text.data : "", text.size);
+		text_free(&text);
+		return copy;
+	}
+	if (json_is_object(from))
+	{
+		const char *name;
+		json_t	   *member;
+
+		copy = json_pack("{}");
+		json_object_foreach((json_t *) from, name, member)
+			good = good && copy && json_object_set_new(copy, name, fill_in(scan, member, value)) == 0;
+	}
+	else if (json_is_array(from))
+	{
+		copy = json_pack("[]");
+		for (size_t i = 0; i < json_array_size(from); i++)
+			good = good && copy && json_array_append_new(copy, fill_in(scan, json_array_get(from, i), value)) == 0;
+	}
+	else
+		copy = json_deep_copy(from);
+	if (!good)
+	{
+		json_decref(copy);
+		copy = NULL;
+	}
+	return copy;
+}
+
+/* Puts what says which page is wanted into the body. */
+static bool
+put_page(HttpScan *http, json_t *body)
+{
+	const HttpPaging *p = &http->table->paging;
+	bool		good = true;
+
+	if (!p->in_body)
+		return true;
+	if (p->size_at)
+		good = put_at(body, p->size_at, json_integer(p->size));
+	if (p->type == PAGING_PAGE)
+		good &= put_at(body, p->param_at, json_integer(p->start + http->page));
+	else if (p->type == PAGING_OFFSET)
+		good &= put_at(body, p->param_at, json_integer(p->start + http->seen));
+	else if (p->type == PAGING_CURSOR && http->next)
+		good &= put_at(body, p->param_at, json_string(http->next));
+	return good;
+}
+
+CkStatus
+http_make_body(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	json_t	   *body = fill_in(scan, http->table->body, NULL);
+	bool		good = body && put_page(http, body);
+	char	   *text = NULL;
+
+	for (uint32_t i = 0; i < http->nconditions && good; i++)
+	{
+		const HttpCondition *c = &http->conditions[i];
+		json_t	   *value = c->filter->body ? json_of_condition(c) : NULL;
+
+		if (!c->filter->body)
+			continue;
+		good = value && put_at(body, c->filter->body, c->filter->value ? fill_in(scan, c->filter->value, value) :
+							   json_incref(value));
+		json_decref(value);
+	}
+	if (good)
+		text = json_dumps(body, JSON_COMPACT);
+	json_decref(body);
+	if (!text)
+	{
+		ck_fail(scan->session, CK_ERR_DATA, "the body of a request for table \"%s\" cannot be made", scan->table_name);
+		ck_hint(scan->session, "A path of a filter or of the paging must lead through objects of the table's body.");
+		return CK_ERR_DATA;
+	}
+	text_string(&http->body, text);
+	free(text);
+	return http->body.failed ? ck_fail(scan->session, CK_ERR_MEMORY, "out of memory") : CK_OK;
+}
