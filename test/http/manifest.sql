@@ -1,7 +1,7 @@
 -- Connectors that are a manifest: who may register one, what is wrong with one, discovery, import, test, sync, change and removal.
 
 BEGIN;
-SELECT plan(39);
+SELECT plan(42);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 CREATE ROLE maker;
@@ -78,7 +78,7 @@ SELECT is(fault('"next"', '{tables,item,paging,type}'), 'tables.item.paging.type
 	'a word');
 SELECT is(fault('"1"', '{tables,item,paging,size}'), 'tables.item.paging.size: a number of 1 or more is expected', 'a number');
 SELECT is(fault('"x"', '{tables,item,pageing}'), 'tables.item.pageing: there is no such setting; there are comment method path params headers body '
-	'format records unnest columns key paging filters errors', 'a misspelt setting');
+	'format delimiter records unnest columns key paging filters errors', 'a misspelt setting');
 SELECT is(fault('"/{nothing}"', '{tables,item,path}'), 'tables.item.path: "nothing" is no option and no column with a filter in the path',
 	'a value that there is not');
 SELECT is(fault('"/comments"', '{tables,comment,path}'), 'tables.comment.path: it lacks {item}, which is said to stand there',
@@ -107,8 +107,15 @@ SELECT is((SELECT string_agg(i.name || ' ' || c.text, ', ' ORDER BY c.id) FROM t
 	WHERE i.id BETWEEN 1 AND 2), 'item 1 comment 1 of item 1, item 2 comment 1 of item 2, item 2 comment 2 of item 2', 'a join gives a path its value');
 SELECT is((SELECT item FROM tracker.comment WHERE item = 3 LIMIT 1), 3::bigint, 'a column that was given is what was asked for');
 SELECT is((SELECT string_agg(stage || ' ' || outcome, ', ') FROM connkit_test('work')),
-	'options ok, resolve ok, connect ok, tls warning, authenticate skipped, query ok, privileges skipped', 'connkit_test');
+	'options ok, resolve ok, connect ok, tls warning, authenticate skipped, query ok, privileges ok', 'connkit_test');
 SELECT is((SELECT count(*) FROM pg_attribute WHERE attrelid = 'tracker.item'::regclass AND attnum > 0 AND attnotnull), 1::bigint, 'not_null');
+
+CREATE FOREIGN TABLE comment (id bigint, item bigint) SERVER work;
+SELECT is((SELECT count(*) FROM comment WHERE item = 3), 3::bigint, 'a table of the same name needs no options');
+CREATE FOREIGN TABLE nothing (id bigint) SERVER work;
+SELECT throws_like('SELECT * FROM nothing', '%the source has no table "nothing"%', 'a table that there is not');
+CREATE FOREIGN TABLE lacks (id bigint, nothing text) SERVER work OPTIONS (table_name 'item');
+SELECT throws_like('SELECT * FROM lacks', '%table "item" has no column "nothing"%', 'nor such a column');
 
 -- syncs
 CREATE TABLE copy (id bigint PRIMARY KEY, name text, state text, login text, updated_at timestamptz, lines jsonb);

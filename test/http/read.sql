@@ -1,7 +1,7 @@
 -- Tables of an API: paging, paths, filters, authentication and errors, of the double test/http/api.py at :api.
 
 BEGIN;
-SELECT plan(51);
+SELECT plan(55);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -52,6 +52,14 @@ SELECT is(pages('/paged/link', 'link_header', '', '{"per_page": "99"}'), :'whole
 SELECT is(pages('/paged/link', 'link_header', '', '{"per_page": "99", "link": "odd"}'), :'whole', 'header Link, oddly written');
 SELECT is(pages('/paged/none', 'none', 'data.result.rows', '{"shape": "nested"}'), :'whole', 'records within objects');
 SELECT is(pages('/paged/none', 'none', '', '{"shape": "lines"}', 'json_lines'), :'whole', 'JSON lines');
+SELECT is(pages('/paged/none', 'none', '', '{"shape": "csv"}', 'csv'), :'whole', 'CSV');
+SELECT is(pages('/paged/page', '{"type": "page", "param": "page", "size_param": "per_page", "size": 30}', '', '{"shape": "csv"}', 'csv'),
+	:'whole', 'pages of CSV');
+CREATE FOREIGN TABLE csv (id bigint, name text, active boolean, amount numeric(10,2), created_at timestamptz, note text, lines jsonb)
+	SERVER api OPTIONS (path '/paged/none?shape=csv', format 'csv');
+SELECT is((SELECT count(*) FROM csv AS c JOIN all_at_once AS a USING (id, name, active, amount, created_at) WHERE c.note IS NOT DISTINCT FROM a.note),
+	1000::bigint, 'values of CSV');
+SELECT is((SELECT lines FROM csv WHERE id = 2), '[{"no": 1, "quantity": 2}, {"no": 2, "quantity": 2}]', 'with quotes in them');
 SELECT is(pages('/paged/none', 'none', '', '{"shape": "one"}'), '1 1 1', 'one record');
 SELECT is(pages('/paged/page', '{"type": "page", "param": "page"}', '', '{"n": "0"}'), '0 0 0', 'none');
 SELECT throws_like($$SELECT pages('/paged/stuck', '{"type": "cursor", "param": "cursor", "path": "next_cursor"}', 'items')$$,

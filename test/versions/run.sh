@@ -21,7 +21,8 @@
 [ $# -gt 0 ] || set -- 14 16 bookworm trixie sid
 
 common="gcc g++ make pkg-config openssl perl sqlite3 libpq-dev libsqlite3-dev libsodium-dev libicu-dev
-	libcurl4-openssl-dev libjansson-dev zlib1g-dev python3 libipc-run-perl libtap-parser-sourcehandler-pgtap-perl"
+	libcurl4-openssl-dev libjansson-dev zlib1g-dev libyajl-dev libcsv-dev
+	python3 libipc-run-perl libtap-parser-sourcehandler-pgtap-perl"
 mariadb="mariadb-server libmariadb-dev libmariadb-dev-compat"
 mysql="mysql-server-core mysql-client-core libmariadb-dev libmariadb-dev-compat"
 

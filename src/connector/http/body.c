@@ -187,7 +187,7 @@ http_make_body(CkScan *scan)
 	json_decref(body);
 	if (!text)
 	{
-		ck_fail(scan->session, CK_ERR_DATA, "the body of a request for table \"%s\" cannot be made", scan->table_name);
+		ck_fail(scan->session, CK_ERR_DATA, "the body of a request for table \"%s\" cannot be made", http->name);
 		ck_hint(scan->session, "A path of a filter or of the paging must lead through objects of the table's body.");
 		return CK_ERR_DATA;
 	}

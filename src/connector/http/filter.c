@@ -3,6 +3,7 @@
  */
 #include "http_source.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct
@@ -196,12 +197,33 @@ check_required(CkScan *scan)
 			found |= strcmp(http->conditions[i].filter->column, *required) == 0;
 		if (found)
 			continue;
-		ck_fail(scan->session, CK_ERR_QUERY, "table \"%s\" can only be asked for given values of \"%s\"", scan->table_name,
+		ck_fail(scan->session, CK_ERR_QUERY, "table \"%s\" can only be asked for given values of \"%s\"", http->name,
 				*required);
 		ck_hint(scan->session, "Add a condition column = value on it, or join it with a table that has the values.");
 		return CK_ERR_QUERY;
 	}
 	return CK_OK;
+}
+
+void
+http_read_name(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	const char *text = scan->remote;
+	char		word[sizeof(http->name)];
+	bool		quoted,
+				from = false;
+
+	snprintf(http->name, sizeof(http->name), "%s", scan->table_name ? scan->table_name : "");
+	while (!scan->table_name && text && next_word(&text, word, sizeof(word), &quoted))
+	{
+		if (from)
+		{
+			memcpy(http->name, word, sizeof(http->name));
+			return;
+		}
+		from = !quoted && strcmp(word, "FROM") == 0;
+	}
 }
 
 CkStatus

@@ -56,8 +56,9 @@ static const CkOption ad_hoc_options[] = {
 	TEXT("params", CK_ON_TABLE, params, NULL, "parameters of the URL, as a JSON object of texts"),
 	TEXT("request_headers", CK_ON_TABLE, table_headers, NULL, "headers of the table's requests, as a JSON object of texts"),
 	TEXT("body", CK_ON_TABLE, body, NULL, "JSON that is sent with the request"),
-	{"format", CK_OPT_CHOICE, CK_ON_TABLE, offsetof(HttpOptions, format), "json", 0, 0, "json|json_lines",
+	{"format", CK_OPT_CHOICE, CK_ON_TABLE, offsetof(HttpOptions, format), "json", 0, 0, "json|json_lines|csv",
 	"form of the reply", NULL},
+	TEXT("delimiter", CK_ON_TABLE, delimiter, NULL, "what divides the fields of CSV; default: a comma"),
 	TEXT("records", CK_ON_TABLE, records, NULL, "path of the list of records in the reply; default: all of it"),
 	TEXT("unnest", CK_ON_TABLE, unnest, NULL, "path of a list within a record, each element of which makes a row"),
 	TEXT("paging", CK_ON_TABLE, paging, NULL, "how the next page is asked for: link_header, or a JSON object"),
@@ -166,7 +167,7 @@ find_columns(CkScan *scan)
 			http->paths[i] = http->columns[i]->path;
 		else if (http->table->columns)
 		{
-			ck_fail(scan->session, CK_ERR_NOT_FOUND, "table \"%s\" has no column \"%s\"", scan->table_name, name);
+			ck_fail(scan->session, CK_ERR_NOT_FOUND, "table \"%s\" has no column \"%s\"", http->name, name);
 			ck_hint(scan->session, "connkit_discover() lists its columns; the column's option column_name says which it is.");
 			return CK_ERR_NOT_FOUND;
 		}
@@ -192,10 +193,11 @@ http_scan_open(CkScan *scan)
 	http->manifest = (const HttpManifest *) scan->session->connector;
 	http->options = scan->options;
 	http->server_headers = session->headers;
-	http->table = http_table(&http->manifest->pub, http->options, scan->table_name, error, sizeof(error));
+	http_read_name(scan);
+	http->table = http_table(&http->manifest->pub, http->options, http->name, error, sizeof(error));
 	if (!http->table)
 	{
-		ck_fail(scan->session, CK_ERR_OPTION, "foreign table \"%s\": %s", scan->table_name, error);
+		ck_fail(scan->session, CK_ERR_OPTION, "foreign table \"%s\": %s", http->name, error);
 		ck_hint(scan->session, "docs/manifest.md says what a table's options hold.");
 		return CK_ERR_OPTION;
 	}
@@ -352,6 +354,8 @@ http_session_check(CkSession *session)
 			ck_stage(session, CK_STAGE_QUERY, text);
 		}
 	}
+	if (status == CK_OK)
+		ck_stage(session, CK_STAGE_PRIVILEGES, "an API does not tell them");
 	http_scan_close(&scan);
 	return status;
 }

@@ -5,6 +5,7 @@
 #define CK_HTTP_SOURCE_H
 
 #include "connkit.h"
+#include "csv_reader.h"
 #include "http.h"
 #include "json.h"
 #include "manifest.h"
@@ -59,6 +60,7 @@ typedef struct HttpScan
 	const HttpManifest *manifest;
 	const HttpOptions *options;
 	const HttpTable *table;
+	char		name[256];		/* of the table at the source */
 	HttpCondition conditions[HTTP_CONDITIONS];
 	uint32_t	nconditions;
 	bool		nothing;		/* a condition that no row meets */
@@ -81,6 +83,7 @@ typedef struct HttpScan
 	HttpText	body;
 	CkHttpStream *stream;
 	JsonReader *reader;
+	CsvReader  *csv;			/* that feeds it, or NULL */
 	bool		begun;			/* the reply's headers are there */
 	char	   *link;			/* the next page's URL in the reply's headers, or NULL */
 	const char *data;			/* of what came, the rest that is not read */
@@ -100,7 +103,8 @@ typedef struct HttpScan
 /* Options of every source over HTTP, up to one without a name. */
 extern const CkOption http_common_options[];
 
-/* filter.c: what the request text asks for. */
+/* filter.c: what the request text asks for; first, of which table. */
+extern void http_read_name(CkScan *scan);
 extern CkStatus http_read_request(CkScan *scan);
 /* Turns to the next values of lists that are too long for one request; false: there are none. */
 extern bool http_next_values(HttpScan *http);

@@ -464,6 +464,25 @@ json_reader_end(JsonReader *reader)
 	return reader->found || reader->lines || fail(reader, "it has nothing where its records should be");
 }
 
+bool
+json_reader_begin(JsonReader *reader)
+{
+	return begin_record(reader) && take_begin(reader, false);
+}
+
+bool
+json_reader_member(JsonReader *reader, const char *name, const char *text, size_t size)
+{
+	return on_name(reader, (const unsigned char *) name, strlen(name)) &&
+		(text ? add_scalar(reader, JSON_KIND_STRING, text, size) : add_scalar(reader, JSON_KIND_NULL, "null", 4));
+}
+
+bool
+json_reader_finish(JsonReader *reader)
+{
+	return take_end(reader, false);
+}
+
 const JsonRecord *
 json_reader_next(JsonReader *reader)
 {

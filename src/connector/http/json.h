@@ -74,6 +74,11 @@ extern bool json_reader_feed(JsonReader *reader, const char *data, size_t size);
 /* The text has ended; false as above, also where the text lacks its end or has nothing at the path. */
 extern bool json_reader_end(JsonReader *reader);
 
+/* For what is no JSON: makes a record, an object whose members are texts or (NULL) null. false as above. */
+extern bool json_reader_begin(JsonReader *reader);
+extern bool json_reader_member(JsonReader *reader, const char *name, const char *text, size_t size);
+extern bool json_reader_finish(JsonReader *reader);
+
 /* The next record that is whole, valid until the next call; NULL: feed on. */
 extern const JsonRecord *json_reader_next(JsonReader *reader);
 

@@ -575,6 +575,7 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 {
 	static const char *const all[] = {NULL};
 	int			format;
+	const char *delimiter;
 
 	table->name = name;
 	table->sql = (CkSql) {
@@ -582,20 +583,26 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		/* years of four digits */
 		.limits = {.timestamp_min = -62135596800000000, .timestamp_max = 253402300799999999}
 	};
-	if (!check_names(r, object, "comment method path params headers body format records unnest columns key paging filters "
-					 "errors") ||
+	if (!check_names(r, object, "comment method path params headers body format delimiter records unnest columns key paging "
+					 "filters errors") ||
 		!take_string(r, object, "comment", NULL, &table->comment) ||
 		!read_columns(r, object, table) || !read_filters(r, object, table) || !read_body(r, object, table) ||
 		!take_string(r, object, "path", "", &table->path) || !check_text(r, "path", table->path, table) ||
 		!take_pairs(r, object, "params", table, &table->params) ||
 		!take_pairs(r, object, "headers", table, &table->headers) ||
 		!take_string(r, object, "method", table->body ? "POST" : "GET", &table->method) ||
-		!take_word(r, object, "format", "json|json_lines", &format) ||
+		!take_word(r, object, "format", "json|json_lines|csv", &format) ||
+		!take_string(r, object, "delimiter", ",", &delimiter) ||
 		!take_member_path(r, object, "records", &table->records) ||
 		!take_member_path(r, object, "unnest", &table->unnest) ||
 		!read_paging(r, object, table) || !read_errors(r, object, table))
 		return false;
 	table->format = (HttpBodyFormat) format;
+	table->delimiter = delimiter[0];
+	if (strlen(delimiter) != 1 || delimiter[0] == '"' || delimiter[0] == '\n' || delimiter[0] == '\r')
+		return bad(r, "delimiter", "one character is expected");
+	if (format == REPLY_CSV && (table->records || table->unnest))
+		return bad(r, table->records ? "records" : "unnest", "CSV has no paths");
 	if (!table->records)
 		table->records = all;
 	if (strcmp(table->method, "GET") != 0 && strcmp(table->method, "POST") != 0)
@@ -900,7 +907,8 @@ table_of_options(Reading *r, const HttpOptions *o)
 	if (object && put_option(r, object, "method", o->method, false) && put_option(r, object, "path", o->path, false) &&
 		put_option(r, object, "params", o->params, true) && put_option(r, object, "headers", o->table_headers, true) &&
 		put_option(r, object, "body", o->body, true) &&
-		put_option(r, object, "format", o->format, false) && put_option(r, object, "records", o->records, false) &&
+		put_option(r, object, "format", o->format, false) && put_option(r, object, "delimiter", o->delimiter, false) &&
+		put_option(r, object, "records", o->records, false) &&
 		put_option(r, object, "unnest", o->unnest, false) && put_paging(r, object, o->paging) &&
 		put_option(r, object, "filters", o->filters, true) && put_option(r, object, "errors", o->errors, true))
 		return object;

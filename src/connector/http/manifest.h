@@ -52,6 +52,7 @@ typedef struct HttpOptions
 	const char *table_headers;
 	const char *body;
 	const char *format;
+	const char *delimiter;
 	const char *records;
 	const char *unnest;
 	const char *paging;
@@ -140,7 +141,8 @@ typedef struct HttpColumn
 typedef enum HttpBodyFormat
 {
 	REPLY_JSON,
-	REPLY_JSON_LINES
+	REPLY_JSON_LINES,
+	REPLY_CSV
 } HttpBodyFormat;
 
 typedef struct HttpTable
@@ -154,6 +156,7 @@ typedef struct HttpTable
 	HttpPair   *headers;
 	const json_t *body;			/* an object, texts in which have values; or NULL */
 	HttpBodyFormat format;
+	char		delimiter;		/* of CSV */
 	JsonPath	records;
 	JsonPath	unnest;			/* within a record: the list whose elements are rows; or NULL */
 	HttpColumn *columns;		/* NULL: any column is a path */

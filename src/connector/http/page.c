@@ -57,6 +57,8 @@ http_end_page(HttpScan *http)
 {
 	ck_http_close(http->stream);
 	http->stream = NULL;
+	csv_reader_free(http->csv);
+	http->csv = NULL;
 	json_reader_free(http->reader);
 	http->reader = NULL;
 	http->record = NULL;
@@ -88,7 +90,9 @@ http_begin_page(CkScan *scan)
 	}
 	http->reader = json_reader_new(http->table->records, http->table->format == REPLY_JSON_LINES,
 								   (size_t) http->options->max_record_size, http->wanted);
-	if (!http->reader)
+	if (http->reader && http->table->format == REPLY_CSV)
+		http->csv = csv_reader_new(http->reader, http->table->delimiter, (size_t) http->options->max_record_size);
+	if (!http->reader || (http->table->format == REPLY_CSV && !http->csv))
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
 	status = http_make_request(scan);
 	if (status == CK_OK)
@@ -187,8 +191,8 @@ fail_reply(CkScan *scan)
 
 	if (json_reader_out_of_memory(http->reader))
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
-	ck_fail(scan->session, CK_ERR_PROTOCOL, "the reply for table \"%s\" cannot be read: %s", scan->table_name,
-			json_reader_error(http->reader));
+	ck_fail(scan->session, CK_ERR_PROTOCOL, "the reply for table \"%s\" cannot be read: %s", http->name,
+			http->csv ? csv_reader_error(http->csv) : json_reader_error(http->reader));
 	ck_hint(scan->session, "Check the table's path and where its records lie in the reply.");
 	return CK_ERR_PROTOCOL;
 }
@@ -224,14 +228,15 @@ http_next_record(CkScan *scan)
 			status = ck_http_read(http->stream, &http->data, &http->size);
 			scan->bytes += status == CK_OK ? http->size : 0;
 			http->whole = status == CK_END;
-			if (status == CK_END && !json_reader_end(http->reader))
+			if (status == CK_END && !(http->csv ? csv_reader_end(http->csv) : json_reader_end(http->reader)))
 				return fail_reply(scan);
 			if (status != CK_OK && status != CK_END)
 				return status;
 			continue;
 		}
 		slice = http->size < HTTP_SLICE ? http->size : HTTP_SLICE;
-		if (!json_reader_feed(http->reader, http->data, slice))
+		if (!(http->csv ? csv_reader_feed(http->csv, http->data, slice) :
+			  json_reader_feed(http->reader, http->data, slice)))
 			return fail_reply(scan);
 		http->data += slice;
 		http->size -= slice;
@@ -286,7 +291,7 @@ turn_to(CkScan *scan, const char *next, bool link)
 
 	if (!copy && link)
 	{
-		ck_fail(scan->session, CK_ERR_PROTOCOL, "the next page of table \"%s\" is said to be at another host", scan->table_name);
+		ck_fail(scan->session, CK_ERR_PROTOCOL, "the next page of table \"%s\" is said to be at another host", http->name);
 		ck_hint(scan->session, "Set base_url to the place where the source itself says that it is.");
 		return CK_ERR_PROTOCOL;
 	}
@@ -295,7 +300,7 @@ turn_to(CkScan *scan, const char *next, bool link)
 	if (current && strcmp(current, copy) == 0)
 	{
 		free(copy);
-		ck_fail(scan->session, CK_ERR_PROTOCOL, "the next page of table \"%s\" is said to be the same again", scan->table_name);
+		ck_fail(scan->session, CK_ERR_PROTOCOL, "the next page of table \"%s\" is said to be the same again", http->name);
 		ck_hint(scan->session, "Check the table's paging: the cursor does not move.");
 		return CK_ERR_PROTOCOL;
 	}
@@ -334,7 +339,7 @@ http_next_page(CkScan *scan)
 		return CK_END;
 	if (http->page + 1 >= p->max_pages)
 	{
-		ck_fail(scan->session, CK_ERR_QUERY, "table \"%s\" has more than max_pages pages", scan->table_name);
+		ck_fail(scan->session, CK_ERR_QUERY, "table \"%s\" has more than max_pages pages", http->name);
 		ck_hint(scan->session, "Raise max_pages in the table's paging.");
 		return CK_ERR_QUERY;
 	}

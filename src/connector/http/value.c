@@ -193,6 +193,12 @@ http_put(CkScan *scan, CkRow *row, uint32_t column)
 	text = record->bytes + node->text;
 	if (node->kind == JSON_KIND_NULL)
 		return CK_OK;
+	/* CSV has texts alone, of which one may be JSON */
+	if (type == CK_JSON && http->csv)
+	{
+		ck_put_json(row, column, text, node->text_size);
+		return CK_OK;
+	}
 	if (type == CK_JSON || node->kind == JSON_KIND_OBJECT || node->kind == JSON_KIND_LIST)
 	{
 		if (type == CK_JSON)

@@ -1,0 +1,146 @@
+/*
+ * csv_reader.c: records out of CSV, on libcsv: the first line has the names.
+ */
+#include "http_source.h"
+
+#include <csv.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct CsvReader
+{
+	struct csv_parser parser;
+	JsonReader *records;		/* where they go */
+	size_t		record_limit;
+	char	  **names;
+	size_t		nnames;
+	bool		named;			/* the first line has ended */
+	size_t		field;			/* number of the next field in its line */
+	bool		begun;			/* the mark of UTF-8 that may stand first was looked for */
+	bool		failed;			/* told, or the reader of records tells it */
+	const char *error;
+};
+
+/* Blanks are part of a field. */
+static int
+no_space(unsigned char c)
+{
+	(void) c;
+	return 0;
+}
+
+CsvReader *
+csv_reader_new(JsonReader *records, char delimiter, size_t record_limit)
+{
+	CsvReader  *reader = calloc(1, sizeof(*reader));
+
+	if (!reader || csv_init(&reader->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_EMPTY_IS_NULL) != 0)
+	{
+		free(reader);
+		return NULL;
+	}
+	csv_set_delim(&reader->parser, (unsigned char) delimiter);
+	csv_set_space_func(&reader->parser, no_space);
+	reader->records = records;
+	reader->record_limit = record_limit;
+	return reader;
+}
+
+static void
+fail(CsvReader *reader, const char *error)
+{
+	reader->failed = true;
+	if (!reader->error)
+		reader->error = error;
+}
+
+/* A name of the first line. */
+static void
+take_name(CsvReader *reader, const char *text, size_t size)
+{
+	char	  **larger = realloc(reader->names, (reader->nnames + 1) * sizeof(char *));
+
+	if (larger)
+		reader->names = larger;
+	if (!larger || !(reader->names[reader->nnames] = strndup(text ? text : "", size)))
+		fail(reader, "out of memory");
+	else
+		reader->nnames++;
+}
+
+static void
+on_field(void *text, size_t size, void *arg)
+{
+	CsvReader  *reader = arg;
+
+	if (reader->failed)
+		return;
+	if (!reader->named)
+		take_name(reader, text, size);
+	else if (reader->field == reader->nnames)
+		fail(reader, "a line has more fields than the first");
+	else if ((reader->field == 0 && !json_reader_begin(reader->records)) ||
+			 !json_reader_member(reader->records, reader->names[reader->field++], text, size))
+		reader->failed = true;
+}
+
+static void
+on_line(int end, void *arg)
+{
+	CsvReader  *reader = arg;
+
+	(void) end;
+	if (reader->failed)
+		return;
+	if (!reader->named)
+		reader->named = true;
+	else if (reader->field < reader->nnames)
+		fail(reader, "a line has fewer fields than the first");
+	else if (!json_reader_finish(reader->records))
+		reader->failed = true;
+	reader->field = 0;
+}
+
+bool
+csv_reader_feed(CsvReader *reader, const char *data, size_t size)
+{
+	if (!reader->begun && size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0)
+	{
+		data += 3;
+		size -= 3;
+	}
+	reader->begun = true;
+	if (csv_parse(&reader->parser, data, size, on_field, on_line, reader) != size)
+		fail(reader, csv_error(&reader->parser) == CSV_EPARSE ? "it is not valid CSV" : "out of memory");
+	if (csv_get_buffer_size(&reader->parser) > reader->record_limit)
+		fail(reader, "a record is larger than the option max_record_size allows");
+	return !reader->failed;
+}
+
+bool
+csv_reader_end(CsvReader *reader)
+{
+	if (csv_fini(&reader->parser, on_field, on_line, reader) != 0)
+		fail(reader, "it ends in the middle of a field");
+	if (!reader->named)
+		fail(reader, "it lacks the line of names");
+	return !reader->failed;
+}
+
+const char *
+csv_reader_error(const CsvReader *reader)
+{
+	return reader->error ? reader->error : json_reader_error(reader->records);
+}
+
+void
+csv_reader_free(CsvReader *reader)
+{
+	if (!reader)
+		return;
+	csv_free(&reader->parser);
+	for (size_t i = 0; i < reader->nnames; i++)
+		free(reader->names[i]);
+	free(reader->names);
+	free(reader);
+}
