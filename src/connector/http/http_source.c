@@ -331,7 +331,7 @@ http_session_check(CkSession *session)
 	};
 	CkScan		scan = {.session = session, .options = session->options, .table_name = http.table->name, .state = &http};
 	const CkHttpReply *reply;
-	char		text[64];
+	char		text[256];
 	CkStatus	status;
 
 	ck_stage(session, CK_STAGE_QUERY, NULL);
@@ -355,7 +355,11 @@ http_session_check(CkSession *session)
 		}
 	}
 	if (status == CK_OK)
+	{
+		snprintf(text, sizeof(text), "%s, manifest %s", manifest->pub.title, manifest->pub.version);
+		ck_server_version(session, manifest->ad_hoc ? manifest->pub.title : text);
 		ck_stage(session, CK_STAGE_PRIVILEGES, "an API does not tell them");
+	}
 	http_scan_close(&scan);
 	return status;
 }
