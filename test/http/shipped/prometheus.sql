@@ -12,7 +12,7 @@ SELECT is((SELECT string_agg(table_name, ' ' ORDER BY table_name) FROM connkit_d
 	'alert build instant range rule series target', 'discovered');
 IMPORT FOREIGN SCHEMA api FROM SERVER metrics INTO public;
 SELECT is((SELECT string_agg(stage || ' ' || outcome, ', ') FROM connkit_test('metrics')),
-	'options ok, resolve ok, connect ok, tls warning, authenticate skipped, query ok, privileges skipped', 'connkit_test');
+	'options ok, resolve ok, connect ok, tls warning, authenticate skipped, query ok, privileges ok', 'connkit_test');
 
 SELECT is((SELECT string_agg(format('%s %s %s', labels->>'city', "time"::time, value), ', ' ORDER BY labels->>'city', "time")
 	FROM range WHERE query = 'ck_degrees' AND step = '15' AND "time" >= '2026-01-01 00:00:00Z' AND "time" <= '2026-01-01 00:00:30Z'),
