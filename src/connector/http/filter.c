@@ -33,6 +33,13 @@ http_find_filter(const HttpTable *table, const char *column, uint32_t op)
 	return NULL;
 }
 
+/* True for types whose equal values may be written in several ways. */
+static bool
+is_written_variously(CkType type)
+{
+	return type == CK_NUMERIC || type == CK_FLOAT64 || type == CK_FLOAT32;
+}
+
 /*
  * Where several conditions would go into one parameter only one is sent, "=" before others: so no other can be exact.
  */
@@ -43,8 +50,8 @@ http_filter(const CkSql *sql, const CkFilter *filter)
 	const HttpFilter *found = http_find_filter((const HttpTable *) sql, filter->column, op);
 
 	/* a day, or a second, stands for all its moments */
-	return !found ? CK_NOT_PUSHED : found->exact && op == FILTER_EQUAL && found->format == FORMAT_PLAIN ? CK_PUSHED_EXACT :
-		CK_PUSHED;
+	return !found ? CK_NOT_PUSHED : found->exact && op == FILTER_EQUAL && found->format == FORMAT_PLAIN &&
+		!is_written_variously(filter->type) ? CK_PUSHED_EXACT : CK_PUSHED;
 }
 
 /* A word of the request text: a name in quotes, a placeholder, a number, an operator or a keyword; false at its end. */
@@ -72,13 +79,26 @@ next_word(const char **text, char *word, size_t room, bool *quoted)
 	return size > 0 || *quoted;
 }
 
+/* True where two filters put one value into the same place of the body. */
+static bool
+same_path(JsonPath a, JsonPath b)
+{
+	size_t		size = 0;
+
+	for (; *a && *b && strcmp(*a, *b) == 0; a++, b++)
+		size = strlen(*a);
+	return !*a && !*b && !(size > 2 && strcmp(a[-1] + size - 2, "[]") == 0);
+}
+
 /* True where two filters go into the same place of the request. */
 static bool
 same_place(const HttpFilter *a, const HttpFilter *b)
 {
 	if (a->param && b->param)
 		return strcmp(a->param, b->param) == 0;
-	return a == b || (http_in_path(a) && http_in_path(b) && strcmp(a->column, b->column) == 0);
+	if (a->body && b->body)
+		return a == b || same_path(a->body, b->body);
+	return http_in_path(a) && http_in_path(b) && strcmp(a->column, b->column) == 0;
 }
 
 /* How many of the values from args on go into one request. */
@@ -117,14 +137,9 @@ http_conditions_free(HttpScan *http)
 static bool
 same_value(const CkValue *a, const CkValue *b)
 {
-	HttpText	left = {0},
-				right = {0};
-	bool		same = http_write_value(&left, a, FORMAT_PLAIN, false) && http_write_value(&right, b, FORMAT_PLAIN, false) &&
-		left.data && right.data && strcmp(left.data, right.data) == 0;
-
-	text_free(&left);
-	text_free(&right);
-	return same;
+	if (a->type == CK_TEXT || a->type == CK_NUMERIC)
+		return a->size == b->size && memcmp(a->u.p, b->u.p, a->size) == 0;
+	return a->u.i == b->u.i;
 }
 
 /* Keeps those values of a condition that are not NULL, each once: a source might answer twice to one that it is asked twice. */
@@ -167,7 +182,14 @@ add_condition(CkScan *scan, const char *column, const char *op, const CkValue *a
 
 		if (!same_place(other->filter, condition.filter))
 			continue;
-		if (condition.op == FILTER_EQUAL && other->op == FILTER_EQUAL && condition.nall > 0 && other->nall > 0)
+		if (strcmp(other->filter->column, column) != 0)
+		{
+			free(condition.all);
+			return ck_fail(scan->session, CK_ERR_UNSUPPORTED, "conditions on \"%s\" and \"%s\" cannot be sent together",
+						   other->filter->column, column);
+		}
+		if (condition.op == FILTER_EQUAL && other->op == FILTER_EQUAL && condition.nall > 0 && other->nall > 0 &&
+			!is_written_variously(args->type))
 			http->nothing |= !same_value(condition.all, other->all);
 		if (condition.op == FILTER_EQUAL)
 		{

@@ -47,7 +47,7 @@ wait_wanted(const HttpScan *http, const CkHttpReply *reply)
 	memcpy(text, after, size);
 	text[size] = '\0';
 	if (text[0] >= '0' && text[0] <= '9')
-		return atoll(text) * 1000;
+		return size > 9 ? LONGEST_WAIT_MS + 1 : atoll(text) * 1000;
 	until = curl_getdate(text, NULL);
 	return until < 0 ? ms : until <= time(NULL) ? 0 : (until - time(NULL)) * 1000;
 }
@@ -297,7 +297,7 @@ turn_to(CkScan *scan, const char *next, bool link)
 	}
 	if (!copy)
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
-	if (current && strcmp(current, copy) == 0)
+	if ((current && strcmp(current, copy) == 0) || (http->next && strcmp(http->next, copy) == 0))
 	{
 		free(copy);
 		ck_fail(scan->session, CK_ERR_PROTOCOL, "the next page of table \"%s\" is said to be the same again", http->name);
