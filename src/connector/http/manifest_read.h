@@ -1,0 +1,58 @@
+/*
+ * manifest_read.h: what reads a manifest and its parts: members of JSON objects are taken, and what is wrong is told with its
+ * place. Functions that return bool have told an error where they return false.
+ */
+#ifndef CK_HTTP_MANIFEST_READ_H
+#define CK_HTTP_MANIFEST_READ_H
+
+#include "manifest.h"
+
+/* A manifest, or a table, on its way in. */
+typedef struct Reading
+{
+	char	   *error;
+	size_t		error_size;
+	char		place[256];		/* of what is being read: "tables.issues.paging" */
+	struct Kept *kept;			/* all memory that it has */
+	const CkOption *options;	/* whose values texts may hold */
+} Reading;
+
+/* Forms of a moment, in the order of HttpFormat. */
+#define FORMATS "text|unix|unix_ms|date"
+
+/* Zeroed memory that stays with what is read; NULL, told. */
+extern void *keep(Reading *r, size_t count, size_t size);
+/* Frees all that was kept. */
+extern void drop(Reading *r);
+
+/* Says what is wrong, and where: in that member, or ("") in what is being read. Always false. */
+extern bool bad(Reading *r, const char *member, const char *format, ...) CK_PRINTF(3, 4);
+
+/* Goes into a member; back by r->place[what it returned] = '\0'. */
+extern size_t enter(Reading *r, const char *member);
+
+/* Sees that it is an object with no other members than these, divided by blanks. */
+extern bool check_names(Reading *r, const json_t *object, const char *names);
+
+/* A member that is a string without NUL, or initial. */
+extern bool take_string(Reading *r, const json_t *object, const char *name, const char *initial, const char **value);
+extern bool take_integer(Reading *r, const json_t *object, const char *name, int64_t initial, int64_t least, int64_t *value);
+/* false without the member. */
+extern bool take_boolean(Reading *r, const json_t *object, const char *name, bool *value);
+/* A member that is one of some words, "a|b|c": its number; without the member the first. */
+extern bool take_word(Reading *r, const json_t *object, const char *name, const char *words, int *number);
+/* A path: names divided by dots, or a list of names. Of a member: NULL where it is absent. */
+extern bool take_path(Reading *r, const json_t *value, const char *name, JsonPath *path);
+extern bool take_member_path(Reading *r, const json_t *object, const char *name, JsonPath *path);
+/* An object of texts with values; NULL where it is absent. */
+extern bool take_pairs(Reading *r, const json_t *object, const char *member, const HttpTable *table, HttpPair **pairs);
+
+/* Sees that the values in a text are those of options, or of columns that are to stand in the path. */
+extern bool check_text(Reading *r, const char *member, const char *text, const HttpTable *table);
+/* The same of all texts in a JSON value; in these {value} is one too. */
+extern bool check_json(Reading *r, const char *member, const json_t *json);
+
+/* manifest_table.c: reads a table, whose name is not among its members. */
+extern bool read_table(Reading *r, const char *name, const json_t *object, HttpTable *table);
+
+#endif							/* CK_HTTP_MANIFEST_READ_H */

@@ -1,0 +1,332 @@
+/*
+ * manifest_table.c: reads a table of a manifest.
+ */
+#include "manifest_read.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FORMATS "text|unix|unix_ms|date"
+
+static bool
+read_column(Reading *r, const char *name, const json_t *value, HttpColumn *column)
+{
+	const json_t *path = json_object_get(value, "path");
+	int			format = FORMAT_PLAIN;
+
+	column->name = name;
+	if (json_is_string(value))
+		column->type = json_string_value(value);
+	else if (!check_names(r, value, "type path format not_null comment") ||
+			 !take_string(r, value, "type", "text", &column->type) ||
+			 !take_word(r, value, "format", FORMATS, &format) ||
+			 !take_boolean(r, value, "not_null", &column->not_null) ||
+			 !take_string(r, value, "comment", NULL, &column->comment))
+		return false;
+	column->format = (HttpFormat) format;
+	if (path)
+		return take_path(r, path, "path", &column->path);
+	column->path = keep(r, 2, sizeof(char *));
+	if (column->path)
+		((const char **) column->path)[0] = name;
+	return column->path != NULL;
+}
+
+static bool
+read_columns(Reading *r, const json_t *object, HttpTable *table)
+{
+	json_t	   *columns = json_object_get(object, "columns");
+	const json_t *key = json_object_get(object, "key");
+	size_t		place;
+	const char *name;
+	json_t	   *value;
+
+	if (columns)
+	{
+		table->columns = keep(r, json_object_size(columns), sizeof(HttpColumn));
+		if (!table->columns)
+			return false;
+		if (!json_is_object(columns) || json_object_size(columns) == 0)
+			return bad(r, "columns", "an object with at least one column is expected");
+		place = enter(r, "columns");
+		json_object_foreach(columns, name, value)
+		{
+			size_t		outer = enter(r, name);
+
+			if (!read_column(r, name, value, &table->columns[table->ncolumns++]))
+				return false;
+			r->place[outer] = '\0';
+		}
+		r->place[place] = '\0';
+	}
+	if (key && !json_is_array(key))
+		return bad(r, "key", "a list of columns is expected");
+	table->key = keep(r, json_array_size(key) + 1, sizeof(char *));
+	for (size_t i = 0; table->key && i < json_array_size(key); i++)
+	{
+		table->key[i] = json_string_value(json_array_get(key, i));
+		if (!table->key[i] || !http_column(table, table->key[i]))
+			return bad(r, "key", "a list of columns is expected");
+	}
+	return table->key != NULL;
+}
+
+static bool
+read_paging(Reading *r, const json_t *object, HttpTable *table)
+{
+	json_t	   *value = json_object_get(object, "paging");
+	HttpPaging *p = &table->paging;
+	size_t		place = enter(r, "paging");
+	int			type,
+				stop,
+				in;
+	JsonPath	path;
+
+	p->max_pages = INT64_MAX;
+	if (value)
+	{
+		if (!check_names(r, value, "type in param size_param size start path last more stop max_pages") ||
+			!take_word(r, value, "type", "none|page|offset|cursor|next_link|link_header", &type) ||
+			!take_word(r, value, "in", "query|body", &in) ||
+			!take_string(r, value, "param", NULL, &p->param) ||
+			!take_string(r, value, "size_param", NULL, &p->size_param) ||
+			!take_integer(r, value, "size", 0, 1, &p->size) ||
+			!take_integer(r, value, "start", type == PAGING_PAGE ? 1 : 0, 0, &p->start) ||
+			!take_member_path(r, value, "path", &path) || !take_member_path(r, value, "last", &p->last) ||
+			!take_member_path(r, value, "more", &p->more) ||
+			!take_word(r, value, "stop", "empty|short", &stop) ||
+			!take_integer(r, value, "max_pages", INT64_MAX, 1, &p->max_pages))
+			return false;
+		p->type = (HttpPagingType) type;
+		p->next = path;
+		p->stop_short = stop == 1;
+		if ((type == PAGING_PAGE || type == PAGING_OFFSET || type == PAGING_CURSOR) && !p->param)
+			return bad(r, "param", "the parameter's name is missing");
+		if ((type == PAGING_CURSOR || type == PAGING_NEXT_LINK) && !p->next)
+			return bad(r, "path", "where the reply tells the next page is missing");
+		p->in_body = in == 1;
+		if (p->in_body && (!take_member_path(r, value, "param", &p->param_at) ||
+						   !take_member_path(r, value, "size_param", &p->size_at)))
+			return false;
+		if (p->in_body && !table->body)
+			return bad(r, "in", "the table has no body");
+		if ((p->size_param || p->stop_short) && !p->size)
+			return bad(r, "size", "the number of records of a page is missing");
+	}
+	r->place[place] = '\0';
+	return true;
+}
+
+/* The operators that a filter is for: "= in >=". */
+static bool
+take_operators(Reading *r, const char *name, uint32_t *ops)
+{
+	char		word[8];
+
+	while (*name)
+	{
+		size_t		size = strcspn(name, " ");
+
+		snprintf(word, sizeof(word), "%.*s", (int) (size < sizeof(word) ? size : sizeof(word) - 1), name);
+		if (size && !http_operator(word))
+			return bad(r, name, "there is no such operator; there are = <> < <= > >= in, divided by blanks");
+		*ops |= http_operator(word);
+		name += size + (name[size] == ' ');
+	}
+	return true;
+}
+
+static bool
+read_filter(Reading *r, const char *column, const json_t *value, HttpFilter *filter)
+{
+	bool		path;
+	int			format;
+
+	filter->column = column;
+	if (json_is_string(value))
+	{
+		filter->param = json_string_value(value);
+		return true;
+	}
+	if (!check_names(r, value, "param path body value format join most exact required given") ||
+		!take_string(r, value, "param", NULL, &filter->param) || !take_boolean(r, value, "path", &path) ||
+		!take_word(r, value, "format", FORMATS, &format) || !take_string(r, value, "join", NULL, &filter->join) ||
+		!take_integer(r, value, "most", 0, 1, &filter->most) ||
+		!take_boolean(r, value, "exact", &filter->exact) || !take_boolean(r, value, "required", &filter->required) ||
+		!take_boolean(r, value, "given", &filter->given))
+		return false;
+	filter->format = (HttpFormat) format;
+	filter->value = json_object_get(value, "value");
+	if (!take_member_path(r, value, "body", &filter->body) || !check_json(r, "value", filter->value))
+		return false;
+	if ((filter->param != NULL) + path + (filter->body != NULL) != 1)
+		return bad(r, "param", "one is expected: the name of a parameter, \"path\": true, or a place in the body");
+	if (filter->value && !filter->body)
+		return bad(r, "value", "it is for a place in the body");
+	/* without it the path is not whole */
+	filter->required |= path;
+	filter->given |= path;
+	if (path && filter->ops != FILTER_EQUAL)
+		return bad(r, "path", "only a value that is equal can stand in the path");
+	return true;
+}
+
+bool
+http_in_path(const HttpFilter *filter)
+{
+	return !filter->param && !filter->body;
+}
+
+/* The columns without whose values nothing can be asked. */
+static bool
+list_required(Reading *r, HttpTable *table)
+{
+	const char **required = keep(r, table->nfilters + 1, sizeof(char *));
+	size_t		n = 0;
+
+	for (size_t i = 0; required && i < table->nfilters; i++)
+		if (table->filters[i].required)
+			required[n++] = table->filters[i].column;
+	table->sql.required = required;
+	return required != NULL;
+}
+
+/* {"column": {"=": "parameter", ">= >": {…}}} */
+static bool
+read_filters(Reading *r, const json_t *object, HttpTable *table)
+{
+	json_t	   *columns = json_object_get(object, "filters");
+	size_t		place = enter(r, "filters"),
+				count = 0;
+	const char *column,
+			   *ops;
+	json_t	   *value,
+			   *filter;
+
+	if (columns && !json_is_object(columns))
+		return bad(r, "", "an object is expected");
+	json_object_foreach(columns, column, value)
+		count += json_object_size(value);
+	table->filters = keep(r, count, sizeof(HttpFilter));
+	if (!table->filters)
+		return false;
+	json_object_foreach(columns, column, value)
+	{
+		size_t		outer = enter(r, column);
+
+		if (!json_is_object(value))
+			return bad(r, "", "an object is expected, of operators and what they become");
+		if (table->columns && !http_column(table, column))
+			return bad(r, "", "the table has no such column");
+		json_object_foreach(value, ops, filter)
+		{
+			HttpFilter *f = &table->filters[table->nfilters++];
+
+			if (!take_operators(r, ops, &f->ops))
+				return false;
+			(void) enter(r, ops);
+			if (!read_filter(r, column, filter, f))
+				return false;
+			r->place[outer + (outer > 0) + strlen(column)] = '\0';
+		}
+		r->place[outer] = '\0';
+	}
+	r->place[place] = '\0';
+	return list_required(r, table);
+}
+
+/* Statuses that stand for no rows: {"404": "empty"}. */
+static bool
+read_errors(Reading *r, const json_t *object, HttpTable *table)
+{
+	json_t	   *errors = json_object_get(object, "errors");
+	size_t		n = 0;
+	const char *status;
+	json_t	   *what;
+
+	if (errors && !json_is_object(errors))
+		return bad(r, "errors", "an object is expected");
+	json_object_foreach(errors, status, what)
+	{
+		int			number = atoi(status);
+
+		if (number < 300 || number > 599 || strlen(status) != 3)
+			return bad(r, "errors", "\"%s\" is no status of an error", status);
+		if (!json_is_string(what) || strcmp(json_string_value(what), "empty") != 0)
+			return bad(r, "errors", "a status can only be \"empty\"");
+		if (n + 1 >= sizeof(table->empty_status) / sizeof(table->empty_status[0]))
+			return bad(r, "errors", "these are too many");
+		table->empty_status[n++] = number;
+	}
+	return true;
+}
+
+static bool
+read_body(Reading *r, const json_t *object, HttpTable *table)
+{
+	table->body = json_object_get(object, "body");
+	if (table->body && !json_is_object(table->body))
+		return bad(r, "body", "an object is expected");
+	for (size_t i = 0; i < table->nfilters && !table->body; i++)
+		if (table->filters[i].body)
+			return bad(r, "body", "there is none for what a filter puts into it");
+	return check_json(r, "body", table->body);
+}
+
+bool
+read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
+{
+	static const char *const all[] = {NULL};
+	int			format;
+	const char *delimiter;
+
+	table->name = name;
+	table->sql = (CkSql) {
+		.filter = http_filter, .quote = '"',
+		/* years of four digits */
+		.limits = {.timestamp_min = -62135596800000000, .timestamp_max = 253402300799999999}
+	};
+	if (!check_names(r, object, "comment method path params headers body format delimiter records unnest columns key paging "
+					 "filters errors") ||
+		!take_string(r, object, "comment", NULL, &table->comment) ||
+		!read_columns(r, object, table) || !read_filters(r, object, table) || !read_body(r, object, table) ||
+		!take_string(r, object, "path", "", &table->path) || !check_text(r, "path", table->path, table) ||
+		!take_pairs(r, object, "params", table, &table->params) ||
+		!take_pairs(r, object, "headers", table, &table->headers) ||
+		!take_string(r, object, "method", table->body ? "POST" : "GET", &table->method) ||
+		!take_word(r, object, "format", "json|json_lines|csv", &format) ||
+		!take_string(r, object, "delimiter", ",", &delimiter) ||
+		!take_member_path(r, object, "records", &table->records) ||
+		!take_member_path(r, object, "unnest", &table->unnest) ||
+		!read_paging(r, object, table) || !read_errors(r, object, table))
+		return false;
+	table->format = (HttpBodyFormat) format;
+	table->delimiter = delimiter[0];
+	if (strlen(delimiter) != 1 || delimiter[0] == '"' || delimiter[0] == '\n' || delimiter[0] == '\r')
+		return bad(r, "delimiter", "one character is expected");
+	if (format == REPLY_CSV && (table->records || table->unnest))
+		return bad(r, table->records ? "records" : "unnest", "CSV has no paths");
+	if (!table->records)
+		table->records = all;
+	if (strcmp(table->method, "GET") != 0 && strcmp(table->method, "POST") != 0)
+		return bad(r, "method", "it is none of GET and POST");
+	for (size_t i = 0; i < table->nfilters; i++)
+		if (table->filters[i].required && http_in_path(&table->filters[i]))
+		{
+			char		braces[HTTP_NAME_LIMIT + 2];
+
+			snprintf(braces, sizeof(braces), "{%s}", table->filters[i].column);
+			if (!strstr(table->path, braces))
+				return bad(r, "path", "it lacks %s, which is said to stand there", braces);
+		}
+	return true;
+}
+
+const HttpColumn *
+http_column(const HttpTable *table, const char *name)
+{
+	for (size_t i = 0; i < table->ncolumns; i++)
+		if (strcmp(table->columns[i].name, name) == 0)
+			return &table->columns[i];
+	return NULL;
+}
