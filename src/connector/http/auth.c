@@ -26,9 +26,10 @@ CkStatus
 http_write_auth(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
 	HttpSession *session = scan->session->state;
 	HttpAuthRule rule = http_auth_rule(http->manifest, http->options);
-	HttpText   *header = &http->secrets[0];
+	HttpText   *header = &page->secrets[0];
 	CkStatus	status = CK_OK;
 
 	switch (rule.type)
@@ -45,8 +46,8 @@ http_write_auth(CkScan *scan)
 		case AUTH_API_KEY:
 			if (strcmp(rule.in, "query") == 0)
 			{
-				http_begin_param(&http->url, rule.name);
-				return http_write_text(scan, &http->url, rule.token, IN_URL, IN_URL);
+				http_begin_param(&page->url, rule.name);
+				return http_write_text(scan, &page->url, rule.token, IN_URL, IN_URL);
 			}
 			text_string(header, rule.name);
 			text_string(header, ": ");
@@ -62,7 +63,7 @@ http_write_auth(CkScan *scan)
 			status = http_sign_aws(scan, &rule);
 			break;
 	}
-	http->secret_list[0] = header->data;
+	page->secret_list[0] = header->data;
 	return status == CK_OK ? http_check_text(scan->session, header) : status;
 }
 
@@ -70,12 +71,13 @@ bool
 http_renew_auth(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
 	HttpSession *session = scan->session->state;
-	const char *sent = http->secrets[0].data ? strrchr(http->secrets[0].data, ' ') : NULL;
+	const char *sent = page->secrets[0].data ? strrchr(page->secrets[0].data, ' ') : NULL;
 
-	if (http->renewed || http_auth_rule(http->manifest, http->options).type != AUTH_OAUTH2)
+	if (page->renewed || http_auth_rule(http->manifest, http->options).type != AUTH_OAUTH2)
 		return false;
-	http->renewed = true;
+	page->renewed = true;
 	/* another scan may have a new one already */
 	if (sent && session->token.data && strcmp(sent + 1, session->token.data) == 0)
 		text_free(&session->token);

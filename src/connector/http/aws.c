@@ -127,6 +127,7 @@ static CkStatus
 sign(CkScan *scan, Signing *s)
 {
 	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
 	const char *lines[AWS_HEADERS + 1] = {NULL};
 	size_t		count = 0;
 	char		date[AWS_DATE_SIZE];
@@ -138,27 +139,27 @@ sign(CkScan *scan, Signing *s)
 	};
 
 	aws_date(time(NULL), date);
-	aws_hash(http->body.data, http->body.size, hash);
-	text_string(&http->secrets[1], "X-Amz-Date: ");
-	text_string(&http->secrets[1], date);
-	text_string(&http->secrets[2], "X-Amz-Content-Sha256: ");
-	text_string(&http->secrets[2], hash);
-	text_string(&http->secrets[3], "Host: ");
-	write_target(&http->secrets[3], s, http->url.data);
+	aws_hash(page->body.data, page->body.size, hash);
+	text_string(&page->secrets[1], "X-Amz-Date: ");
+	text_string(&page->secrets[1], date);
+	text_string(&page->secrets[2], "X-Amz-Content-Sha256: ");
+	text_string(&page->secrets[2], hash);
+	text_string(&page->secrets[3], "Host: ");
+	write_target(&page->secrets[3], s, page->url.data);
 	if (s->session_token.size > 0)
 	{
-		text_string(&http->secrets[4], "X-Amz-Security-Token: ");
-		text_append(&http->secrets[4], s->session_token.data, s->session_token.size);
+		text_string(&page->secrets[4], "X-Amz-Security-Token: ");
+		text_append(&page->secrets[4], s->session_token.data, s->session_token.size);
 	}
 	for (size_t i = 1; i < 5; i++)
 	{
-		if (http->secrets[i].failed)
-			return http_check_text(scan->session, &http->secrets[i]);
-		http->secret_list[i] = http->secrets[i].data;
-		if (http->secrets[i].data)
-			lines[count++] = http->secrets[i].data;
+		if (page->secrets[i].failed)
+			return http_check_text(scan->session, &page->secrets[i]);
+		page->secret_list[i] = page->secrets[i].data;
+		if (page->secrets[i].data)
+			lines[count++] = page->secrets[i].data;
 	}
-	for (const char *const *line = http->header_list; *line && count < AWS_HEADERS; line++)
+	for (const char *const *line = page->header_list; *line && count < AWS_HEADERS; line++)
 		if (strncasecmp(*line, "x-amz-", 6) == 0 || strncasecmp(*line, "content-type:", 13) == 0)
 			lines[count++] = *line;
 	if (s->path.failed || s->query.failed)
@@ -167,8 +168,8 @@ sign(CkScan *scan, Signing *s)
 	request.query = s->query.data;
 	if (!aws_sign(&request, authorization))
 		return ck_fail(scan->session, CK_ERR_OPTION, "the request has too many headers to be signed");
-	text_string(&http->secrets[0], "Authorization: ");
-	text_string(&http->secrets[0], authorization);
+	text_string(&page->secrets[0], "Authorization: ");
+	text_string(&page->secrets[0], authorization);
 	return CK_OK;
 }
 

@@ -81,18 +81,18 @@ json_of_value(const CkValue *value, HttpFormat format, bool up)
 	return json;
 }
 
-/* The values of a condition: one, or a list. */
+/* Values of a condition: one, or a list. */
 static json_t *
-json_of_condition(const HttpCondition *c)
+json_of_condition(const HttpCondition *c, HttpValues values)
 {
 	bool		up = c->op == FILTER_LESS || c->op == FILTER_LESS_EQUAL;
 	json_t	   *list;
 
 	if (c->op != FILTER_IN)
-		return json_of_value(c->args, c->filter->format, up);
+		return json_of_value(values.args, c->filter->format, up);
 	list = json_pack("[]");
-	for (uint32_t i = 0; list && i < c->nargs; i++)
-		if (json_array_append_new(list, json_of_value(&c->args[i], c->filter->format, up)) != 0)
+	for (uint32_t i = 0; list && i < values.nargs; i++)
+		if (json_array_append_new(list, json_of_value(&values.args[i], c->filter->format, up)) != 0)
 		{
 			json_decref(list);
 			list = NULL;
@@ -147,6 +147,7 @@ fill_in(CkScan *scan, const json_t *from, json_t *value)
 static bool
 put_page(HttpScan *http, json_t *body)
 {
+	HttpPage   *page = http->page;
 	const HttpPaging *p = &http->table->paging;
 	bool		good = true;
 
@@ -155,11 +156,11 @@ put_page(HttpScan *http, json_t *body)
 	if (p->size_at)
 		good = put_at(body, p->size_at, json_integer(p->size));
 	if (p->type == PAGING_PAGE)
-		good &= put_at(body, p->param_at, json_integer(p->start + http->page));
+		good &= put_at(body, p->param_at, json_integer(p->start + page->number));
 	else if (p->type == PAGING_OFFSET)
-		good &= put_at(body, p->param_at, json_integer(p->start + http->seen));
-	else if (p->type == PAGING_CURSOR && http->next)
-		good &= put_at(body, p->param_at, json_string(http->next));
+		good &= put_at(body, p->param_at, json_integer(p->start + page->seen));
+	else if (p->type == PAGING_CURSOR && page->next)
+		good &= put_at(body, p->param_at, json_string(page->next));
 	return good;
 }
 
@@ -174,7 +175,7 @@ http_make_body(CkScan *scan)
 	for (uint32_t i = 0; i < http->nconditions && good; i++)
 	{
 		const HttpCondition *c = &http->conditions[i];
-		json_t	   *value = c->filter->body ? json_of_condition(c) : NULL;
+		json_t	   *value = c->filter->body ? json_of_condition(c, http->page->values[i]) : NULL;
 
 		if (!c->filter->body)
 			continue;
@@ -191,7 +192,7 @@ http_make_body(CkScan *scan)
 		ck_hint(scan->session, "A path of a filter or of the paging must lead through objects of the table's body.");
 		return CK_ERR_DATA;
 	}
-	text_string(&http->body, text);
+	text_string(&http->page->body, text);
 	free(text);
-	return http->body.failed ? ck_fail(scan->session, CK_ERR_MEMORY, "out of memory") : CK_OK;
+	return http->page->body.failed ? ck_fail(scan->session, CK_ERR_MEMORY, "out of memory") : CK_OK;
 }

@@ -101,13 +101,21 @@ same_place(const HttpFilter *a, const HttpFilter *b)
 	return http_in_path(a) && http_in_path(b) && strcmp(a->column, b->column) == 0;
 }
 
-/* How many of the values from args on go into one request. */
-static uint32_t
-first_values(const HttpCondition *condition)
+/* Of a condition's values those from the given one on that go into one request. */
+static HttpValues
+values_from(const HttpCondition *condition, const CkValue *args)
 {
-	uint32_t	left = condition->nall - (uint32_t) (condition->args - condition->all);
+	uint32_t	left = condition->nall - (uint32_t) (args - condition->all);
+	int64_t		most = condition->filter->most;
 
-	return condition->filter->most > 0 && left > condition->filter->most ? (uint32_t) condition->filter->most : left;
+	return (HttpValues) {.args = args, .nargs = most > 0 && left > most ? (uint32_t) most : left};
+}
+
+void
+http_first_values(HttpScan *http)
+{
+	for (uint32_t i = 0; i < http->nconditions; i++)
+		http->page->values[i] = values_from(&http->conditions[i], http->conditions[i].all);
 }
 
 bool
@@ -115,11 +123,11 @@ http_next_values(HttpScan *http)
 {
 	for (uint32_t i = 0; i < http->nconditions; i++)
 	{
-		HttpCondition *c = &http->conditions[i];
-		bool		more = c->args + c->nargs < c->all + c->nall;
+		const HttpCondition *c = &http->conditions[i];
+		const CkValue *rest = http->page->values[i].args + http->page->values[i].nargs;
+		bool		more = rest < c->all + c->nall;
 
-		c->args = more ? c->args + c->nargs : c->all;
-		c->nargs = first_values(c);
+		http->page->values[i] = values_from(c, more ? rest : c->all);
 		if (more)
 			return true;
 	}
@@ -156,8 +164,6 @@ take_values(HttpCondition *condition, const CkValue *args, uint32_t nargs)
 		if (!found)
 			condition->all[condition->nall++] = args[i];
 	}
-	condition->args = condition->all;
-	condition->nargs = first_values(condition);
 	return condition->all != NULL;
 }
 
@@ -297,5 +303,7 @@ http_read_request(CkScan *scan)
 	}
 	if (status == CK_OK && part == IN_CONDITIONS && column[0] && arg > first)
 		status = add_condition(scan, column, op, scan->args + first, arg - first);
+	if (status == CK_OK)
+		http_first_values(http);
 	return status == CK_OK ? check_required(scan) : status;
 }

@@ -192,6 +192,7 @@ http_scan_open(CkScan *scan)
 
 	http->manifest = (const HttpManifest *) scan->session->connector;
 	http->options = scan->options;
+	http->page = http->pages;
 	http->server_headers = session->headers;
 	http_read_name(scan);
 	http->table = http_table(&http->manifest->pub, http->options, http->name, error, sizeof(error));
@@ -214,7 +215,7 @@ static CkStatus
 check_record(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
-	JsonKind	kind = http->record->nodes[1].kind;
+	JsonKind	kind = http->page->record->nodes[1].kind;
 	const HttpTable *table = http->table;
 
 	if (kind == JSON_KIND_OBJECT || kind == JSON_KIND_LIST || table->ncolumns == 0)
@@ -230,13 +231,14 @@ static CkStatus
 next_row(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
 	JsonPath	unnest = http->table->unnest;
 	CkStatus	status;
 
-	if (http->record && http->element)
+	if (page->record && page->element)
 	{
-		http->element = http->record->nodes[http->element].next;
-		if (http->element)
+		page->element = page->record->nodes[page->element].next;
+		if (page->element)
 			return CK_OK;
 	}
 	for (;;)
@@ -248,9 +250,9 @@ next_row(CkScan *scan)
 			status = check_record(scan);
 		if (status != CK_OK || !unnest)
 			return status;
-		list = json_find(http->record, 1, unnest);
-		http->element = list && http->record->nodes[list].kind == JSON_KIND_LIST ? http->record->nodes[list].first : 0;
-		if (http->element)
+		list = json_find(page->record, 1, unnest);
+		page->element = list && page->record->nodes[list].kind == JSON_KIND_LIST ? page->record->nodes[list].first : 0;
+		if (page->element)
 			return CK_OK;
 	}
 }
@@ -282,15 +284,18 @@ http_scan_close(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
 
-	http_end_page(http);
-	http_request_free(http);
+	for (int i = 0; i < HTTP_PAGES; i++)
+	{
+		http_end_page(&http->pages[i]);
+		http_request_free(&http->pages[i]);
+		free(http->pages[i].next);
+	}
 	http_conditions_free(http);
 	for (uint32_t i = 0; http->names && i < scan->ncolumns; i++)
 		free(http->names[i]);
 	free(http->names);
 	free(http->paths);
 	free(http->columns);
-	free(http->next);
 	memset(http, 0, sizeof(*http));
 }
 
@@ -334,6 +339,7 @@ http_session_check(CkSession *session)
 	char		text[256];
 	CkStatus	status;
 
+	http.page = http.pages;
 	ck_stage(session, CK_STAGE_QUERY, NULL);
 	status = manifest->check ? http_read_request(&scan) : CK_OK;
 	if (status == CK_OK)
@@ -345,7 +351,7 @@ http_session_check(CkSession *session)
 	}
 	else if (status == CK_OK)
 	{
-		status = ck_http_reply(http.stream, &reply);
+		status = ck_http_reply(http.page->stream, &reply);
 		if (status == CK_OK && (reply->status == 401 || reply->status == 403 || reply->status >= 500))
 			status = ck_http_fail(session, reply);
 		if (status == CK_OK)

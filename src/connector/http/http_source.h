@@ -46,14 +46,56 @@ typedef struct HttpCondition
 	uint32_t	op;				/* FILTER_* */
 	CkValue    *all;			/* its values, each once, which the scan frees */
 	uint32_t	nall;
-	const CkValue *args;		/* of these, those of the request at hand */
-	uint32_t	nargs;
 } HttpCondition;
 
 #define HTTP_CONDITIONS 64
 
+/* Of a condition's values those that one request has. */
+typedef struct HttpValues
+{
+	const CkValue *args;
+	uint32_t	nargs;
+} HttpValues;
+
+/* Pages that one scan may have under way. */
+#define HTTP_PAGES 1
+
 /* Bytes that are taken apart at once: the records in them are kept until they are put. */
 #define HTTP_SLICE (16 * 1024)
+
+/* A page that is asked for: its request, and what has come of the reply. */
+typedef struct HttpPage
+{
+	HttpValues	values[HTTP_CONDITIONS];	/* of each of the scan's conditions */
+	int64_t		number;			/* from 0, of the pages of these values */
+	int64_t		seen;			/* records of those before */
+	char	   *next;			/* cursor, or URL of the page; NULL for the first */
+	int			attempts;		/* that the request was sent */
+	bool		renewed;		/* with a token that took the place of a refused one */
+
+	CkHttpRequest request;
+	HttpText	url;
+	HttpText	headers[32];
+	const char *header_list[33];
+	HttpText	secrets[5];
+	const char *secret_list[6];
+	HttpText	body;
+
+	CkHttpStream *stream;
+	JsonReader *reader;
+	CsvReader  *csv;			/* that feeds it, or NULL */
+	JsonWanted	wanted[4];		/* next, last and more, as far as the table has them */
+	bool		begun;			/* the reply's headers are there */
+	char	   *link;			/* the next page's URL in the reply's headers, or NULL */
+	const char *data;			/* of what came, the rest that is not read */
+	size_t		size;
+	bool		whole;			/* the reply has ended */
+	int64_t		records;		/* of this page */
+
+	/* the record at hand */
+	const JsonRecord *record;
+	uint32_t	element;		/* of what is unnested, 0: none is left */
+} HttpPage;
 
 typedef struct HttpScan
 {
@@ -67,34 +109,9 @@ typedef struct HttpScan
 	int64_t		limit;			/* rows that are wanted; INT64_MAX: all */
 
 	const HttpPair *server_headers;
-	JsonWanted	wanted[4];		/* next, last and more, as far as the table has them */
-	int			attempts;		/* that the request was sent */
-	bool		renewed;		/* with a token that took the place of a refused one */
+	HttpPage	pages[HTTP_PAGES];
+	HttpPage   *page;			/* the one at hand, which functions work on */
 
-	/* the page at hand */
-	int64_t		page;			/* its number, from 0 */
-	char	   *next;			/* cursor, or URL of the page; NULL for the first */
-	CkHttpRequest request;
-	HttpText	url;
-	HttpText	headers[32];
-	const char *header_list[33];
-	HttpText	secrets[5];
-	const char *secret_list[6];
-	HttpText	body;
-	CkHttpStream *stream;
-	JsonReader *reader;
-	CsvReader  *csv;			/* that feeds it, or NULL */
-	bool		begun;			/* the reply's headers are there */
-	char	   *link;			/* the next page's URL in the reply's headers, or NULL */
-	const char *data;			/* of what came, the rest that is not read */
-	size_t		size;
-	bool		whole;			/* the reply has ended */
-	int64_t		records;		/* of this page */
-	int64_t		seen;			/* of all pages before */
-
-	/* the record at hand */
-	const JsonRecord *record;
-	uint32_t	element;		/* of what is unnested, 0: none is left */
 	const HttpColumn **columns; /* of each of the scan's; NULL: its name is the path */
 	JsonPath   *paths;
 	char	 ***names;			/* those paths that the scan has made, or NULL */
@@ -106,7 +123,9 @@ extern const CkOption http_common_options[];
 /* filter.c: what the request text asks for; first, of which table. */
 extern void http_read_name(CkScan *scan);
 extern CkStatus http_read_request(CkScan *scan);
-/* Turns to the next values of lists that are too long for one request; false: there are none. */
+/* Gives the page at hand the first values of all lists; turns it to the next of lists that are too long for one request; false:
+ * there are none. */
+extern void http_first_values(HttpScan *http);
 extern bool http_next_values(HttpScan *http);
 extern void http_conditions_free(HttpScan *http);
 
@@ -119,7 +138,7 @@ typedef enum HttpWriting
 
 /* request.c: makes the request of the page at hand. */
 extern CkStatus http_make_request(CkScan *scan);
-extern void http_request_free(HttpScan *http);
+extern void http_request_free(HttpPage *page);
 /* Writes a text, and the values that stand in it. */
 extern CkStatus http_write_text(CkScan *scan, HttpText *text, const char *format, HttpWriting writing, HttpWriting plain);
 /* Begins a parameter of the URL. */
@@ -149,7 +168,7 @@ extern CkStatus http_first_page(CkScan *scan);
 extern CkStatus http_next_page(CkScan *scan);
 /* The next record of the page at hand: CK_OK; CK_END where there is none. */
 extern CkStatus http_next_record(CkScan *scan);
-extern void http_end_page(HttpScan *http);
+extern void http_end_page(HttpPage *page);
 
 /* value.c: puts a column of the record at hand. */
 extern CkStatus http_put(CkScan *scan, CkRow *row, uint32_t column);

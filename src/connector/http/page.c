@@ -38,7 +38,7 @@ wait_wanted(const HttpScan *http, const CkHttpReply *reply)
 {
 	size_t		size;
 	const char *after = ck_http_header(reply, "Retry-After", &size);
-	int64_t		ms = (int64_t) FIRST_WAIT_MS << http->attempts;
+	int64_t		ms = (int64_t) FIRST_WAIT_MS << http->page->attempts;
 	char		text[64];
 	time_t		until;
 
@@ -53,65 +53,66 @@ wait_wanted(const HttpScan *http, const CkHttpReply *reply)
 }
 
 void
-http_end_page(HttpScan *http)
+http_end_page(HttpPage *page)
 {
-	ck_http_close(http->stream);
-	http->stream = NULL;
-	csv_reader_free(http->csv);
-	http->csv = NULL;
-	json_reader_free(http->reader);
-	http->reader = NULL;
-	http->record = NULL;
-	http->element = 0;
-	http->size = 0;
-	http->begun = http->whole = false;
-	http->records = 0;
-	free(http->link);
-	http->link = NULL;
+	ck_http_close(page->stream);
+	page->stream = NULL;
+	csv_reader_free(page->csv);
+	page->csv = NULL;
+	json_reader_free(page->reader);
+	page->reader = NULL;
+	page->record = NULL;
+	page->element = 0;
+	page->size = 0;
+	page->begun = page->whole = false;
+	page->records = 0;
+	free(page->link);
+	page->link = NULL;
 }
 
 CkStatus
 http_begin_page(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
 	HttpSession *session = scan->session->state;
 	const HttpPaging *p = &http->table->paging;
 	int			n = 0;
 	CkStatus	status;
 
-	http_end_page(http);
-	memset(http->wanted, 0, sizeof(http->wanted));
+	http_end_page(page);
+	memset(page->wanted, 0, sizeof(page->wanted));
 	for (int i = 0; i < 3; i++)
 	{
 		const JsonPath paths[] = {p->next, p->last, p->more};
 
 		if (paths[i])
-			http->wanted[n++].path = paths[i];
+			page->wanted[n++].path = paths[i];
 	}
-	http->reader = json_reader_new(http->table->records, http->table->format == REPLY_JSON_LINES,
-								   (size_t) http->options->max_record_size, http->wanted);
-	if (http->reader && http->table->format == REPLY_CSV)
-		http->csv = csv_reader_new(http->reader, http->table->delimiter, (size_t) http->options->max_record_size);
-	if (!http->reader || (http->table->format == REPLY_CSV && !http->csv))
+	page->reader = json_reader_new(http->table->records, http->table->format == REPLY_JSON_LINES,
+								   (size_t) http->options->max_record_size, page->wanted);
+	if (page->reader && http->table->format == REPLY_CSV)
+		page->csv = csv_reader_new(page->reader, http->table->delimiter, (size_t) http->options->max_record_size);
+	if (!page->reader || (http->table->format == REPLY_CSV && !page->csv))
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
 	status = http_make_request(scan);
 	if (status == CK_OK)
-		status = ck_http_begin(scan->session, session->http, &http->request, &http->stream);
+		status = ck_http_begin(scan->session, session->http, &page->request, &page->stream);
 	scan->round_trips++;
-	http->attempts++;
+	page->attempts++;
 	return status;
 }
 
 CkStatus
 http_first_page(CkScan *scan)
 {
-	HttpScan   *http = scan->state;
+	HttpPage   *page = ((HttpScan *) scan->state)->page;
 
-	http->page = http->seen = 0;
-	free(http->next);
-	http->next = NULL;
-	http->attempts = 0;
-	http->renewed = false;
+	page->number = page->seen = 0;
+	free(page->next);
+	page->next = NULL;
+	page->attempts = 0;
+	page->renewed = false;
 	return http_begin_page(scan);
 }
 
@@ -145,12 +146,13 @@ static CkStatus
 judge_reply(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
 	const CkHttpReply *reply;
 	CkStatus	status;
 
 	for (;;)
 	{
-		status = ck_http_reply(http->stream, &reply);
+		status = ck_http_reply(page->stream, &reply);
 		if (status != CK_OK)
 			return status;
 		if (reply->status == 401 && http_renew_auth(scan))
@@ -163,7 +165,7 @@ judge_reply(CkScan *scan)
 		for (const int *s = http->table->empty_status; *s; s++)
 			if (*s == reply->status)
 				return CK_END;
-		if ((reply->status != 429 && reply->status != 503) || http->attempts >= ATTEMPTS ||
+		if ((reply->status != 429 && reply->status != 503) || page->attempts >= ATTEMPTS ||
 			wait_wanted(http, reply) > LONGEST_WAIT_MS)
 			break;
 		status = sleep_ms(scan->session, wait_wanted(http, reply));
@@ -172,12 +174,12 @@ judge_reply(CkScan *scan)
 		if (status != CK_OK)
 			return status;
 	}
-	http->attempts = 0;
-	http->renewed = false;
-	http->begun = true;
+	page->attempts = 0;
+	page->renewed = false;
+	page->begun = true;
 	if (reply->status < 200 || reply->status > 299)
 		return ck_http_fail(scan->session, reply);
-	http->link = find_link(reply);
+	page->link = find_link(reply);
 	if (reply->status == 204)
 		return CK_END;
 	return CK_OK;
@@ -188,11 +190,12 @@ static CkStatus
 fail_reply(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
 
-	if (json_reader_out_of_memory(http->reader))
+	if (json_reader_out_of_memory(page->reader))
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
 	ck_fail(scan->session, CK_ERR_PROTOCOL, "the reply for table \"%s\" cannot be read: %s", http->name,
-			http->csv ? csv_reader_error(http->csv) : json_reader_error(http->reader));
+			page->csv ? csv_reader_error(page->csv) : json_reader_error(page->reader));
 	ck_hint(scan->session, "Check the table's path and where its records lie in the reply.");
 	return CK_ERR_PROTOCOL;
 }
@@ -200,14 +203,14 @@ fail_reply(CkScan *scan)
 CkStatus
 http_next_record(CkScan *scan)
 {
-	HttpScan   *http = scan->state;
+	HttpPage   *page = ((HttpScan *) scan->state)->page;
 	CkStatus	status;
 
-	if (!http->begun)
+	if (!page->begun)
 	{
 		status = judge_reply(scan);
 		if (status == CK_END)
-			http->begun = http->whole = true;
+			page->begun = page->whole = true;
 		else if (status != CK_OK)
 			return status;
 	}
@@ -215,31 +218,31 @@ http_next_record(CkScan *scan)
 	{
 		size_t		slice;
 
-		http->record = json_reader_next(http->reader);
-		if (http->record)
+		page->record = json_reader_next(page->reader);
+		if (page->record)
 		{
-			http->records++;
+			page->records++;
 			return CK_OK;
 		}
-		if (http->whole)
+		if (page->whole)
 			return CK_END;
-		if (http->size == 0)
+		if (page->size == 0)
 		{
-			status = ck_http_read(http->stream, &http->data, &http->size);
-			scan->bytes += status == CK_OK ? http->size : 0;
-			http->whole = status == CK_END;
-			if (status == CK_END && !(http->csv ? csv_reader_end(http->csv) : json_reader_end(http->reader)))
+			status = ck_http_read(page->stream, &page->data, &page->size);
+			scan->bytes += status == CK_OK ? page->size : 0;
+			page->whole = status == CK_END;
+			if (status == CK_END && !(page->csv ? csv_reader_end(page->csv) : json_reader_end(page->reader)))
 				return fail_reply(scan);
 			if (status != CK_OK && status != CK_END)
 				return status;
 			continue;
 		}
-		slice = http->size < HTTP_SLICE ? http->size : HTTP_SLICE;
-		if (!(http->csv ? csv_reader_feed(http->csv, http->data, slice) :
-			  json_reader_feed(http->reader, http->data, slice)))
+		slice = page->size < HTTP_SLICE ? page->size : HTTP_SLICE;
+		if (!(page->csv ? csv_reader_feed(page->csv, page->data, slice) :
+			  json_reader_feed(page->reader, page->data, slice)))
 			return fail_reply(scan);
-		http->data += slice;
-		http->size -= slice;
+		page->data += slice;
+		page->size -= slice;
 	}
 }
 
@@ -286,8 +289,9 @@ static CkStatus
 turn_to(CkScan *scan, const char *next, bool link)
 {
 	HttpScan   *http = scan->state;
-	char	   *copy = link ? resolve_link(http->url.data, next) : strdup(next);
-	const char *current = link ? http->url.data : http->next;
+	HttpPage   *page = http->page;
+	char	   *copy = link ? resolve_link(page->url.data, next) : strdup(next);
+	const char *current = link ? page->url.data : page->next;
 
 	if (!copy && link)
 	{
@@ -297,15 +301,15 @@ turn_to(CkScan *scan, const char *next, bool link)
 	}
 	if (!copy)
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
-	if ((current && strcmp(current, copy) == 0) || (http->next && strcmp(http->next, copy) == 0))
+	if ((current && strcmp(current, copy) == 0) || (page->next && strcmp(page->next, copy) == 0))
 	{
 		free(copy);
 		ck_fail(scan->session, CK_ERR_PROTOCOL, "the next page of table \"%s\" is said to be the same again", http->name);
 		ck_hint(scan->session, "Check the table's paging: the cursor does not move.");
 		return CK_ERR_PROTOCOL;
 	}
-	free(http->next);
-	http->next = copy;
+	free(page->next);
+	page->next = copy;
 	return CK_OK;
 }
 
@@ -313,7 +317,7 @@ turn_to(CkScan *scan, const char *next, bool link)
 static const char *
 wanted(const HttpScan *http, JsonPath path)
 {
-	for (const JsonWanted *w = http->wanted; path && w->path; w++)
+	for (const JsonWanted *w = http->page->wanted; path && w->path; w++)
 		if (w->path == path)
 			return w->text;
 	return NULL;
@@ -323,6 +327,7 @@ CkStatus
 http_next_page(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
 	const HttpPaging *p = &http->table->paging;
 	const char *next = wanted(http, p->next);
 	const char *last = wanted(http, p->last);
@@ -331,20 +336,20 @@ http_next_page(CkScan *scan)
 	CkStatus	status;
 
 	if (p->type == PAGING_LINK_HEADER)
-		next = http->link;
+		next = page->link;
 	if (p->type == PAGING_NONE || (last && strcmp(last, "true") == 0) || (p->more && (!more || strcmp(more, "true") != 0)) ||
 		(p->type != PAGING_PAGE && p->type != PAGING_OFFSET && (!next || !*next)) ||
-		((p->type == PAGING_PAGE || p->type == PAGING_OFFSET) && http->records == 0) ||
-		(p->stop_short && http->records < p->size))
+		((p->type == PAGING_PAGE || p->type == PAGING_OFFSET) && page->records == 0) ||
+		(p->stop_short && page->records < p->size))
 		return CK_END;
-	if (http->page + 1 >= p->max_pages)
+	if (page->number + 1 >= p->max_pages)
 	{
 		ck_fail(scan->session, CK_ERR_QUERY, "table \"%s\" has more than max_pages pages", http->name);
 		ck_hint(scan->session, "Raise max_pages in the table's paging.");
 		return CK_ERR_QUERY;
 	}
-	http->page++;
-	http->seen += http->records;
+	page->number++;
+	page->seen += page->records;
 	if (p->type != PAGING_PAGE && p->type != PAGING_OFFSET)
 	{
 		status = turn_to(scan, next, by_link);

@@ -21,20 +21,20 @@ http_check_text(CkSession *session, const HttpText *text)
 	return text->failed ? ck_fail(session, CK_ERR_MEMORY, "out of memory") : CK_OK;
 }
 
-/* Writes a condition's value, or all of them. */
+/* Writes values of a condition. */
 static CkStatus
-write_values(CkSession *session, HttpText *text, const HttpCondition *condition, HttpWriting writing)
+write_values(CkSession *session, HttpText *text, const HttpCondition *condition, HttpValues values, HttpWriting writing)
 {
 	bool		up = condition->op == FILTER_LESS || condition->op == FILTER_LESS_EQUAL;
 	CkStatus	status = CK_OK;
 
-	for (uint32_t i = 0; i < condition->nargs && status == CK_OK; i++)
+	for (uint32_t i = 0; i < values.nargs && status == CK_OK; i++)
 	{
 		HttpText	value = {0};
 
 		if (i > 0)
 			write_piece(text, condition->filter->join, strlen(condition->filter->join), writing);
-		if (!http_write_value(&value, &condition->args[i], condition->filter->format, up))
+		if (!http_write_value(&value, &values.args[i], condition->filter->format, up))
 			status = ck_fail(session, CK_ERR_DATA, "a value of \"%s\" cannot stand in a request", condition->filter->column);
 		else if (value.data)
 			write_piece(text, value.data, value.size, writing);
@@ -58,7 +58,7 @@ write_in_path(CkScan *scan, HttpText *text, const char *name, size_t size)
 
 		if (!http_in_path(c->filter) || strlen(c->filter->column) != size || memcmp(c->filter->column, name, size) != 0)
 			continue;
-		status = write_values(scan->session, text, c, IN_URL);
+		status = write_values(scan->session, text, c, http->page->values[i], IN_URL);
 		if (status == CK_OK && text->data &&
 			(text->size == begin || strcmp(text->data + begin, ".") == 0 || strcmp(text->data + begin, "..") == 0))
 			status = ck_fail(scan->session, CK_ERR_DATA, "a value of \"%s\" cannot stand in a path", c->filter->column);
@@ -124,26 +124,27 @@ static CkStatus
 write_conditions(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
 	CkStatus	status = CK_OK;
 
 	for (uint32_t i = 0; i < http->nconditions && status == CK_OK; i++)
 	{
-		HttpCondition c = http->conditions[i];
-		uint32_t	nargs = c.nargs;
+		const HttpCondition *c = &http->conditions[i];
+		HttpValues	values = page->values[i];
 
-		if (!c.filter->param)
+		if (!c->filter->param)
 			continue;
-		if (c.filter->join)
+		if (c->filter->join)
 		{
-			http_begin_param(&http->url, c.filter->param);
-			status = write_values(scan->session, &http->url, &c, IN_URL);
+			http_begin_param(&page->url, c->filter->param);
+			status = write_values(scan->session, &page->url, c, values, IN_URL);
 			continue;
 		}
-		c.nargs = 1;
-		for (uint32_t j = 0; j < nargs && status == CK_OK; j++, c.args++)
+		values.nargs = 1;
+		for (uint32_t j = 0; j < page->values[i].nargs && status == CK_OK; j++, values.args++)
 		{
-			http_begin_param(&http->url, c.filter->param);
-			status = write_values(scan->session, &http->url, &c, IN_URL);
+			http_begin_param(&page->url, c->filter->param);
+			status = write_values(scan->session, &page->url, c, values, IN_URL);
 		}
 	}
 	return status;
@@ -153,20 +154,21 @@ write_conditions(CkScan *scan)
 static void
 write_page(HttpScan *http)
 {
+	HttpPage   *page = http->page;
 	const HttpPaging *p = &http->table->paging;
 
 	if (p->in_body)
 		return;
 	if (p->size_param)
-		number_param(&http->url, p->size_param, p->size);
+		number_param(&page->url, p->size_param, p->size);
 	if (p->type == PAGING_PAGE)
-		number_param(&http->url, p->param, p->start + http->page);
+		number_param(&page->url, p->param, p->start + page->number);
 	else if (p->type == PAGING_OFFSET)
-		number_param(&http->url, p->param, p->start + http->seen);
-	else if (p->type == PAGING_CURSOR && http->next)
+		number_param(&page->url, p->param, p->start + page->seen);
+	else if (p->type == PAGING_CURSOR && page->next)
 	{
-		http_begin_param(&http->url, p->param);
-		text_encoded(&http->url, http->next, strlen(http->next));
+		http_begin_param(&page->url, p->param);
+		text_encoded(&page->url, page->next, strlen(page->next));
 	}
 }
 
@@ -174,20 +176,20 @@ write_page(HttpScan *http)
 static CkStatus
 write_headers(CkScan *scan, const HttpPair *pairs, uint32_t *count)
 {
-	HttpScan   *http = scan->state;
+	HttpPage   *page = ((HttpScan *) scan->state)->page;
 	CkStatus	status = CK_OK;
 
 	for (; pairs && pairs->name && status == CK_OK; pairs++)
 	{
 		HttpText   *header;
 
-		if (*count == sizeof(http->headers) / sizeof(http->headers[0]))
+		if (*count == sizeof(page->headers) / sizeof(page->headers[0]))
 			return ck_fail(scan->session, CK_ERR_OPTION, "the request has too many headers");
-		header = &http->headers[(*count)++];
+		header = &page->headers[(*count)++];
 		text_string(header, pairs->name);
 		text_string(header, ": ");
 		status = http_write_text(scan, header, pairs->text, AS_IT_IS, AS_IT_IS);
-		http->header_list[*count - 1] = header->data;
+		page->header_list[*count - 1] = header->data;
 	}
 	return status;
 }
@@ -207,22 +209,23 @@ static CkStatus
 write_url(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
 	const char *base = http->manifest->ad_hoc ? "{base_url}" : http->manifest->base_url;
-	CkStatus	status = http_write_text(scan, &http->url, base, AS_IT_IS, AS_IT_IS);
+	CkStatus	status = http_write_text(scan, &page->url, base, AS_IT_IS, AS_IT_IS);
 
 	if (status != CK_OK)
 		return status;
-	while (http->url.size > 0 && http->url.data[http->url.size - 1] == '/')
-		http->url.data[--http->url.size] = '\0';
+	while (page->url.size > 0 && page->url.data[page->url.size - 1] == '/')
+		page->url.data[--page->url.size] = '\0';
 	if (http->table->path[0] && http->table->path[0] != '/')
-		text_append(&http->url, "/", 1);
-	status = http_write_text(scan, &http->url, http->table->path, IN_URL, AS_IT_IS);
+		text_append(&page->url, "/", 1);
+	status = http_write_text(scan, &page->url, http->table->path, IN_URL, AS_IT_IS);
 	for (const HttpPair *p = http->table->params; p && p->name && status == CK_OK; p++)
 	{
 		if (param_is_asked(http, p->name))
 			continue;
-		http_begin_param(&http->url, p->name);
-		status = http_write_text(scan, &http->url, p->text, IN_URL, IN_URL);
+		http_begin_param(&page->url, p->name);
+		status = http_write_text(scan, &page->url, p->text, IN_URL, IN_URL);
 	}
 	if (status == CK_OK)
 		status = write_conditions(scan);
@@ -234,15 +237,16 @@ CkStatus
 http_make_request(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
 	const HttpPaging *p = &http->table->paging;
 	uint32_t	count = 0;
 	/* a signature is for one URL */
 	int			redirects = http_auth_rule(http->manifest, http->options).type == AUTH_AWS_SIGV4 ? 0 : 5;
 	CkStatus	status = CK_OK;
 
-	http_request_free(http);
-	if (http->next && (p->type == PAGING_NEXT_LINK || p->type == PAGING_LINK_HEADER))
-		text_string(&http->url, http->next);
+	http_request_free(page);
+	if (page->next && (p->type == PAGING_NEXT_LINK || p->type == PAGING_LINK_HEADER))
+		text_string(&page->url, page->next);
 	else
 		status = write_url(scan);
 	if (status == CK_OK)
@@ -258,28 +262,28 @@ http_make_request(CkScan *scan)
 			status = write_headers(scan, json, &count);
 	}
 	if (status == CK_OK)
-		status = http_check_text(scan->session, &http->url);
+		status = http_check_text(scan->session, &page->url);
 	if (status == CK_OK)
 		status = http_write_auth(scan);
 	if (status == CK_OK)
-		status = http_check_text(scan->session, &http->url);
-	http->request = (CkHttpRequest) {
-		.method = http->table->method, .url = http->url.data, .headers = http->header_list,
-		.secret_headers = http->secret_list, .body = http->body.data, .body_size = http->body.size,
+		status = http_check_text(scan->session, &page->url);
+	page->request = (CkHttpRequest) {
+		.method = http->table->method, .url = page->url.data, .headers = page->header_list,
+		.secret_headers = page->secret_list, .body = page->body.data, .body_size = page->body.size,
 		.limit = (size_t) http->options->max_reply_size, .redirects = redirects
 	};
 	return status;
 }
 
 void
-http_request_free(HttpScan *http)
+http_request_free(HttpPage *page)
 {
-	text_free(&http->url);
-	text_free(&http->body);
-	for (size_t i = 0; i < sizeof(http->headers) / sizeof(http->headers[0]); i++)
-		text_free(&http->headers[i]);
-	for (size_t i = 0; i < sizeof(http->secrets) / sizeof(http->secrets[0]); i++)
-		text_free(&http->secrets[i]);
-	memset(http->header_list, 0, sizeof(http->header_list));
-	memset(http->secret_list, 0, sizeof(http->secret_list));
+	text_free(&page->url);
+	text_free(&page->body);
+	for (size_t i = 0; i < sizeof(page->headers) / sizeof(page->headers[0]); i++)
+		text_free(&page->headers[i]);
+	for (size_t i = 0; i < sizeof(page->secrets) / sizeof(page->secrets[0]); i++)
+		text_free(&page->secrets[i]);
+	memset(page->header_list, 0, sizeof(page->header_list));
+	memset(page->secret_list, 0, sizeof(page->secret_list));
 }

@@ -164,9 +164,9 @@ put_given(CkScan *scan, CkRow *row, uint32_t column)
 	{
 		const HttpCondition *c = &http->conditions[i];
 
-		if (c->filter->given && (c->op & (FILTER_EQUAL | FILTER_IN)) && c->nargs == 1 &&
+		if (c->filter->given && (c->op & (FILTER_EQUAL | FILTER_IN)) && http->page->values[i].nargs == 1 &&
 			strcmp(c->filter->column, scan->columns[column].name) == 0)
-			row->values[column] = c->args[0];
+			row->values[column] = http->page->values[i].args[0];
 	}
 }
 
@@ -174,10 +174,11 @@ CkStatus
 http_put(CkScan *scan, CkRow *row, uint32_t column)
 {
 	HttpScan   *http = scan->state;
-	const JsonRecord *record = http->record;
+	HttpPage   *page = http->page;
+	const JsonRecord *record = page->record;
 	const HttpColumn *known = http->columns[column];
 	CkType		type = scan->columns[column].type;
-	uint32_t	number = http->element ? json_find(record, http->element, http->paths[column]) : 0;
+	uint32_t	number = page->element ? json_find(record, page->element, http->paths[column]) : 0;
 	const JsonNode *node;
 	const char *text;
 	int64_t		moment;
@@ -194,7 +195,7 @@ http_put(CkScan *scan, CkRow *row, uint32_t column)
 	if (node->kind == JSON_KIND_NULL)
 		return CK_OK;
 	/* CSV has texts alone, of which one may be JSON */
-	if (type == CK_JSON && http->csv)
+	if (type == CK_JSON && page->csv)
 	{
 		ck_put_json(row, column, text, node->text_size);
 		return CK_OK;
