@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "budget.h"
 #include "compat.h"
 #include "discover.h"
 #include "reach.h"
@@ -232,6 +233,29 @@ host_wait(CkSession *pub, int fd, int events)
 	}
 }
 
+CkStatus
+session_pause(Session *session, int64 ms)
+{
+	int64		until = host_now_ms() + ms;
+	int64		left;
+
+	while (!session->quiet && (left = until - host_now_ms()) > 0)
+	{
+		int64		deadline = session->pub.deadline_ms;
+		CkStatus	status = host_serve_interrupts(session);
+
+		if (status != CK_OK)
+			return status;
+		if (deadline > 0 && deadline <= host_now_ms())
+			return host_timeout(session);
+		if (deadline > 0)
+			left = Min(left, Max(deadline - host_now_ms(), 1));
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Min(left, 60000), PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+	return CK_OK;
+}
+
 static CkStatus
 host_interrupted(CkSession *pub)
 {
@@ -330,6 +354,8 @@ static const CkHost host = {
 	.format = host_format,
 	.reachable = reach_check,
 	.secret = session_put_secret,
+	.admit = budget_admit,
+	.hold = budget_hold,
 };
 
 const CkHost *

@@ -82,6 +82,8 @@ probe_prepare(Probe *probe)
 	probe->session = session_new(connector, probe->source, probe->server_options, probe->user_options,
 								 superuser() && superuser_arg(use.owner), &probe->trace);
 	probe->session->bounded = !superuser_arg(use.owner);
+	probe->session->serverid = probe->serverid;
+	probe->session->userid = GetUserId();
 	options_wipe_list(connector, probe->user_options);
 }
 

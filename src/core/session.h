@@ -98,6 +98,7 @@ typedef struct Session
 	uint64		progress_seen;
 	int64		progress_ms;
 	SessionTrace *trace;		/* for connkit_test(), or NULL */
+	int64		held_until_ms;	/* the source wants no requests before */
 
 	/* the last error told */
 	MemoryContext error_context;	/* holds it */
@@ -169,6 +170,9 @@ extern void session_cancel(Session *session);
 
 /* The SQLSTATE that users see for a class of error. */
 extern int	session_sqlstate(CkStatus status);
+
+/* Waits so long, or until a cancel or the session's deadline, which are told. */
+extern CkStatus session_pause(Session *session, int64 ms);
 
 /* The service CkHost.secret. */
 extern void session_put_secret(CkSecret *secret, const char *value, size_t size, int64_t lifetime_ms);

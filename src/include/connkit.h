@@ -25,7 +25,7 @@ extern "C"
 #endif
 
 /* Must match exactly between a module and the core; grows with every change of this file. */
-#define CK_ABI 6
+#define CK_ABI 7
 
 #if defined(__GNUC__)
 #define CK_EXPORT __attribute__((visibility("default")))
@@ -605,6 +605,8 @@ struct CkHost
 	int			(*format) (char *buffer, size_t size, const char *format, va_list args) CK_PRINTF(3, 0);
 	CkStatus	(*reachable) (CkSession *session, const char *host, int port, const char *address);
 	void		(*secret) (CkSecret *secret, const char *value, size_t size, int64_t lifetime_ms);
+	CkStatus	(*admit) (CkSession *session, int64_t requests, int64_t per_ms, int64_t longest_ms, bool wait);
+	CkStatus	(*hold) (CkSession *session, int64_t ms);
 };
 
 /*
@@ -701,6 +703,22 @@ static inline void
 ck_put_secret(CkSession *session, CkSecret *secret, const char *value, size_t size, int64_t lifetime_ms)
 {
 	session->host->secret(secret, value, size, lifetime_ms);
+}
+
+/* To be called before each request to a source that limits how many it takes: counts it, for all processes of the server, and
+ * waits until there are fewer than requests in any interval of per_ms (0: any number), and nobody is held back by ck_hold().
+ * CK_ERR_BUSY, already told, where that would take longer than longest_ms. Without wait, CK_END where it would have to wait. */
+static inline CkStatus
+ck_admit(CkSession *session, int64_t requests, int64_t per_ms, int64_t longest_ms, bool wait)
+{
+	return session->host->admit(session, requests, per_ms, longest_ms, wait);
+}
+
+/* The source has said that it wants no requests of this user for so long: ck_admit() sees to that, in all processes. */
+static inline CkStatus
+ck_hold(CkSession *session, int64_t ms)
+{
+	return session->host->hold(session, ms);
 }
 
 /* Discovery: a table; then its columns in order; then its keys, a call for each column (kind p or u). rows and bytes
