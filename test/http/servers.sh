@@ -183,44 +183,79 @@ json_server_start()
 	export CK_JSON_SERVER=$CK_ADDRESS
 }
 
-# nginx before another server, whose address is given: HTTP/2 over TLS, by the tests' certificate, and gzip; in CK_NGINX.
-nginx_start()
+# Starts nginx with the http part of its settings on standard input: the address that it is to have.
+nginx_run()
 {
-	local folder=$CK_TMP/nginx tls=$CK_TMP/tls program
+	local folder=$CK_TMP/nginx program
 
 	program=$(PATH=$PATH:/usr/sbin command -v nginx) || { CK_MISSING="no nginx"; return 1; }
 	CK_MISSING=
+	{
+		[ "$(id -u)" != 0 ] || echo "user root;"
+		cat <<-END
+			daemon off;
+			pid $folder/nginx.pid;
+			error_log $folder/log warn;
+			events {
+			}
+			http {
+				access_log off;
+				client_body_temp_path $folder/body;
+				proxy_temp_path $folder/proxy;
+				fastcgi_temp_path $folder/fastcgi;
+				uwsgi_temp_path $folder/uwsgi;
+				scgi_temp_path $folder/scgi;
+				gzip_types application/json;
+		END
+		cat
+		echo "}"
+	} >"$folder/nginx.conf"
+	CK_ADDRESS=$1
+	server_start nginx / "$program" -p "$folder/" -c "$folder/nginx.conf" || return 1
+	export CK_NGINX=$CK_ADDRESS
+}
+
+# nginx before another server, whose address is given: HTTP/2 over TLS, by the tests' certificate, and gzip; in CK_NGINX.
+nginx_start()
+{
+	local tls=$CK_TMP/tls
+
 	server_folder nginx
-	cat >"$folder/nginx.conf" <<-END
-		daemon off;
-		pid $folder/nginx.pid;
-		error_log $folder/log warn;
-		events {
-		}
-		http {
-			access_log off;
-			client_body_temp_path $folder/body;
-			proxy_temp_path $folder/proxy;
-			fastcgi_temp_path $folder/fastcgi;
-			uwsgi_temp_path $folder/uwsgi;
-			scgi_temp_path $folder/scgi;
-			gzip on;
-			gzip_types application/json;
-			server {
-				listen 127.0.0.1:$CK_PORT ssl http2;
-				ssl_certificate $tls/server.crt;
-				ssl_certificate_key $tls/server.key;
-				location / {
-					proxy_pass $1;
-					proxy_http_version 1.1;
-					proxy_set_header Host \$http_host;
-					proxy_set_header Connection "";
-				}
+	nginx_run "https://localhost:$CK_PORT" <<-END
+		gzip on;
+		server {
+			listen 127.0.0.1:$CK_PORT ssl http2;
+			ssl_certificate $tls/server.crt;
+			ssl_certificate_key $tls/server.key;
+			location / {
+				proxy_pass $1;
+				proxy_http_version 1.1;
+				proxy_set_header Host \$http_host;
+				proxy_set_header Connection "";
 			}
 		}
 	END
-	[ "$(id -u)" != 0 ] || sed -i '1i user root;' "$folder/nginx.conf"
-	CK_ADDRESS=https://localhost:$CK_PORT
-	server_start nginx / "$program" -p "$folder/" -c "$folder/nginx.conf" || return 1
-	export CK_NGINX=$CK_ADDRESS
+}
+
+# nginx that answers to /items?page=N with the file N.json of a folder, and to /packed/items with that in gzip; in CK_NGINX.
+nginx_files_start()
+{
+	server_folder nginx
+	nginx_run "http://localhost:$CK_PORT" <<-END
+		sendfile on;
+		keepalive_requests 1000000;
+		server {
+			listen 127.0.0.1:$CK_PORT;
+			root $1;
+			default_type application/json;
+			location /items {
+				try_files /\$arg_page.json =404;
+			}
+			location /packed/items {
+				gzip on;
+				gzip_comp_level 1;
+				try_files /\$arg_page.json =404;
+			}
+		}
+	END
 }
