@@ -278,6 +278,9 @@ add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan)
 
 	if (root->query_pathkeys)
 		wanted = lappend(wanted, root->query_pathkeys);
+	/* of several columns such a source orders by the first, and the others follow here */
+	if (list_length(root->query_pathkeys) > 1 && plan->table.sql->filter)
+		wanted = lappend(wanted, list_make1(linitial(root->query_pathkeys)));
 	/* an order for each equivalence class that a merge join with this table could use */
 	foreach(lc, rel->has_eclass_joins ? root->eq_classes : NIL)
 	{
@@ -303,6 +306,7 @@ add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan)
 		bool		limited;
 		double		rows = rel->rows,
 					sent = plan->sent_rows;
+		Path	   *path;
 
 		initStringInfo(&scratch);
 		if (!remote_order(&sql, pathkeys))
@@ -310,8 +314,9 @@ add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan)
 		limited = plan->single && pathkeys == root->query_pathkeys;
 		if (limited && root->limit_tuples > 0)
 			sent = rows = Min(rows, clamp_row_est(root->limit_tuples));
-		add_path(rel, (Path *) make_path(root, rel, plan, rows, sent, limited && root->limit_tuples > 0, pathkeys, NULL,
-										 limited));
+		path = (Path *) make_path(root, rel, plan, rows, sent, limited && root->limit_tuples > 0, pathkeys, NULL, limited);
+		charge_incomplete(root, rel, plan, list_concat_copy(plan->exact, plan->superset), NULL, path);
+		add_path(rel, path);
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "utils/lsyscache.h"
 
 #include "fdw.h"
+#include "rules.h"
 #include "value.h"
 
 /* Values of a list that are sent; longer lists are looked through here. */
@@ -30,16 +31,6 @@ typedef struct Condition
 	Oid			collation;
 } Condition;
 
-/* A column of the one table that is asked, or NULL. */
-static Var *
-column_of(RemoteSql *sql, Node *node)
-{
-	while (IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
-	return IsA(node, Var) && ((Var *) node)->varlevelsup == 0 && ((Var *) node)->varattno > 0 &&
-		bms_is_member(((Var *) node)->varno, sql->relids) ? (Var *) node : NULL;
-}
-
 /* The form in which values of a type are sent, so that they mean at the source what they mean here; CK_NULL: none. */
 static CkType
 value_form(Oid type)
@@ -47,6 +38,22 @@ value_form(Oid type)
 	CkType		form = value_type_for(getBaseType(type));
 
 	return form == CK_NATIVE || form == CK_BYTES || form == CK_JSON || getBaseType(type) == BPCHAROID ? CK_NULL : form;
+}
+
+/* A column of the one table that is asked, or NULL. Where it is read as another type, that is ordered as its own is. */
+static Var *
+column_of(RemoteSql *sql, Node *node)
+{
+	while (IsA(node, RelabelType))
+	{
+		Oid			to = getBaseType(exprType(node));
+
+		node = (Node *) ((RelabelType *) node)->arg;
+		if (to != getBaseType(exprType(node)) && value_form(to) != CK_TEXT)
+			return NULL;
+	}
+	return IsA(node, Var) && ((Var *) node)->varlevelsup == 0 && ((Var *) node)->varattno > 0 &&
+		bms_is_member(((Var *) node)->varno, sql->relids) ? (Var *) node : NULL;
 }
 
 /* A built-in comparison by which values of that form are ordered everywhere in the same way. */
@@ -204,6 +211,50 @@ remote_filter_write(RemoteSql *sql, Expr *expr)
 	}
 	if (strcmp(condition.op, "in") == 0)
 		appendStringInfoChar(sql->text, ')');
+}
+
+/* The conditions that the plan sends with whatever order. */
+static CkFilter *
+sent_filters(RemoteSql *sql, uint32_t *count)
+{
+	RelPlan    *plan = find_base_rel(sql->root, bms_singleton_member(sql->relids))->fdw_private;
+	List	   *sent = list_concat_copy(plan->exact, plan->superset);
+	CkFilter   *filters = palloc(sizeof(CkFilter) * (list_length(sent) + 1));
+	ListCell   *lc;
+
+	*count = 0;
+	foreach(lc, sent)
+	{
+		Condition	condition;
+
+		if (take(sql, lfirst_node(RestrictInfo, lc)->clause, &condition))
+			filters[(*count)++] = (CkFilter) {
+				.column = source_name(sql, condition.column), .op = condition.op, .type = value_form(condition.type)
+			};
+	}
+	return filters;
+}
+
+bool
+remote_filter_order(RemoteSql *sql, Expr *expr, Oid collation, bool descends, bool nulls_first, bool not_null)
+{
+	Var		   *column = column_of(sql, (Node *) expr);
+	CkOrder		order = {.descends = descends, .nulls_first = nulls_first, .not_null = not_null};
+	static const CkSqlRule bytes = {.locale = CK_C_LOCALE};
+
+	if (sql->dialect->order == NULL || column == NULL || bms_membership(sql->relids) != BMS_SINGLETON)
+		return false;
+	order.column = source_name(sql, column);
+	order.type = value_form(column->vartype);
+	if (order.type == CK_NULL || (order.type == CK_TEXT && !rules_locale_fits(&bytes, collation)))
+		return false;
+	order.filters = sent_filters(sql, &order.nfilters);
+	if (!sql->dialect->order(sql->dialect, &order))
+		return false;
+	appendStringInfoString(sql->text, " ORDER BY ");
+	remote_identifier(sql->text, sql->dialect, order.column);
+	appendStringInfoString(sql->text, descends ? " DESC" : " ASC");
+	return true;
 }
 
 Pushed

@@ -126,13 +126,25 @@ remote_sort_key(RemoteSql *sql, Expr *expr, Oid family, Oid collation, bool desc
 	return true;
 }
 
+/* The order by a single column, for a source that is asked by conditions. */
+static bool
+order_by_column(RemoteSql *sql, List *pathkeys)
+{
+	PathKey    *key = linitial_node(PathKey, pathkeys);
+	Expr	   *expr = list_length(pathkeys) == 1 ? pathkey_expression(sql, key) : NULL;
+
+	return expr && family_is_default(key->pk_opfamily, exprType((Node *) expr)) &&
+		remote_filter_order(sql, expr, key->pk_eclass->ec_collation, compat_pathkey_descends(key), key->pk_nulls_first,
+							never_null(sql, expr));
+}
+
 bool
 remote_order(RemoteSql *sql, List *pathkeys)
 {
 	ListCell   *lc;
 
 	if (sql->dialect->filter)
-		return pathkeys == NIL;
+		return pathkeys == NIL || order_by_column(sql, pathkeys);
 	foreach(lc, pathkeys)
 	{
 		PathKey    *key = lfirst_node(PathKey, lc);

@@ -145,6 +145,8 @@ extern bool remote_window_sees_order(WindowFunc *function, WindowClause *clause)
 /* Conditions on single columns, for a dialect that has a filter: in remote_filter.c, called by the functions above. */
 extern Pushed remote_filter_judge(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *condition);
 extern void remote_filter_write(RemoteSql *sql, Expr *condition);
+/* Writes ORDER BY where the source has that of the column; nothing and false where it has not. */
+extern bool remote_filter_order(RemoteSql *sql, Expr *expr, Oid collation, bool descends, bool nulls_first, bool not_null);
 extern Pushed remote_filter_judge_list(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *key, Oid operator,
 									   Oid key_type, Oid collation);
 extern void remote_filter_write_list(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, Oid collation);

@@ -390,6 +390,18 @@ typedef enum CkPushed
 	CK_PUSHED_EXACT				/* just the right rows */
 } CkPushed;
 
+/* An order of a table's rows by one column. */
+typedef struct CkOrder
+{
+	const char *column;			/* its name at the source */
+	CkType		type;			/* of its values; CK_TEXT: by their bytes */
+	bool		descends;
+	bool		nulls_first;	/* where rows without a value are wanted */
+	bool		not_null;		/* there are none, as the table is declared */
+	const CkFilter *filters;	/* the conditions that go with it */
+	uint32_t	nfilters;
+} CkOrder;
+
 /*
  * Catalog queries yield these columns, in this order, as text unless another type is told. In their text
  * "{schema}" and "{table}" behind an expression are replaced by a condition on it: = '…', IN (…), NOT IN (…)
@@ -397,11 +409,19 @@ typedef enum CkPushed
  */
 typedef struct CkSql
 {
-	/* For a source that is asked in another language than SQL, by conditions on single columns and a LIMIT: says what becomes of
-	 * a condition. The request text is SELECT list FROM "table" [WHERE "column" op ? AND "column" IN (?, ?) …] [LIMIT n or ?],
-	 * with quotes doubled within names, a scan's columns are what the list names, and of the other members only quote, limits and
-	 * required mean something. NULL: it speaks SQL, and rules say what it understands */
+	/* For a source that is asked in another language than SQL, by conditions on single columns, an order and a LIMIT: says what
+	 * becomes of a condition. The request text is SELECT list FROM "table" [WHERE "column" op ? AND "column" IN (?, ?) …]
+	 * [ORDER BY "column" ASC or DESC] [LIMIT n or ?], with quotes doubled within names, a scan's columns are what the list names,
+	 * and of the other members only those up to quote, and limits, mean something. NULL: it speaks SQL, and rules say what it
+	 * understands */
 	CkPushed	(*filter) (const struct CkSql *sql, const CkFilter *filter);
+	/* With filter, optional: whether the rows of one scan come in just that order, which is PostgreSQL's. NULL: never */
+	bool		(*order) (const struct CkSql *sql, const CkOrder *order);
+	/* With filter, optional: the column that grows with every change, by which a sync that is told none reads what is new; and
+	 * where that begins, and how far back it looks, as the sync's initial_value and lookback */
+	const char *cursor_column;
+	const char *cursor_start;
+	const char *cursor_lookback;
 	const char *const *required;	/* with filter: columns, up to a NULL, of which the source must be told the value, or several
 									 * (=, in), or it cannot be read; or NULL */
 
