@@ -84,10 +84,14 @@ extern CkStatus ck_http_send(CkSession *session, CkHttp *http, const CkHttpReque
 
 /*
  * Sends a request and waits for nothing but the host's addresses, where these are not known. Several requests of one CkHttp
- * may be under way, up to 8 to one host; more begin when one of those ends. request and what it points to must live until
- * ck_http_close(). While any stream of a CkHttp is waited for, all go on.
+ * may be under way, up to 8; one more begins when one of those ends, or when it is waited for: else streams that are not read
+ * would keep others from those who read. request and what it points to must live until ck_http_close(). While any stream of a
+ * CkHttp is waited for, all go on.
  */
 extern CkStatus ck_http_begin(CkSession *session, CkHttp *http, const CkHttpRequest *request, CkHttpStream **stream);
+
+/* Whether a request that begins now is sent at once. */
+extern bool ck_http_has_room(const CkHttp *http);
 
 /*
  * Waits for the headers of the reply, which is the stream's, and has no body. Redirects are followed as by ck_http_send().

@@ -14,6 +14,8 @@
 #define HTTP_HEADERS_LIMIT (64 * 1024)
 /* Bytes of a body, as it comes, that are kept ahead of the reader. */
 #define HTTP_AHEAD (128 * 1024)
+/* Requests that are under way at a time, but for those that are waited for. */
+#define HTTP_RUNNING 8
 /* Hosts whose addresses are kept. */
 #define HTTP_HOSTS 8
 
@@ -62,12 +64,15 @@ struct CkHttp
 	int			timer;
 	HttpHost	hosts[HTTP_HOSTS];
 	bool		reported;		/* how TLS is used was told */
+	CkHttpStream *streams;		/* all, the oldest first */
+	int			running;		/* of these, those that the library has */
 };
 
 struct CkHttpStream
 {
 	CkSession  *session;
 	CkHttp	   *http;
+	CkHttpStream *next;			/* of http->streams */
 	const CkHttpRequest *request;
 	CURL	   *easy;
 	HttpTarget	target;
@@ -83,6 +88,7 @@ struct CkHttpStream
 	bool		begun;			/* the reply's headers are there */
 	bool		redirects;		/* the reply leads elsewhere, its body is of no interest */
 	bool		told;			/* ck_http_reply() has returned it */
+	bool		queued;			/* the library does not have it yet */
 	bool		ended;			/* nothing more comes: */
 	CURLcode	code;			/* for this reason; the first that is known stays */
 	char		refused[NI_MAXHOST];	/* the address that was last found to be out of bounds */
@@ -115,8 +121,11 @@ extern CkStatus http_target_read(CkSession *session, const char *url, bool proxy
  */
 extern CkStatus http_target_find(CkHttpStream *stream);
 
-/* http_transfer.c: sends the request to the stream's target. */
+/* http_transfer.c: sends the request to the stream's target, or queues it where many are under way. */
 extern CkStatus http_transfer_start(CkHttpStream *stream);
+
+/* Sends what is queued. */
+extern void http_transfer_launch(CkHttpStream *stream);
 
 /* Lets the library do, for all streams, what it can without waiting. */
 extern void http_transfer_drive(CkHttp *http);

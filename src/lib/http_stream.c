@@ -59,12 +59,16 @@ stream_turn(CkHttpStream *stream)
 CkStatus
 ck_http_begin(CkSession *session, CkHttp *http, const CkHttpRequest *request, CkHttpStream **result)
 {
-	CkHttpStream *stream = calloc(1, sizeof(*stream));
+	CkHttpStream *stream = calloc(1, sizeof(*stream)),
+			  **last;
 	CkStatus	status;
 
 	*result = NULL;
 	if (!stream)
 		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
+	for (last = &http->streams; *last;)
+		last = &(*last)->next;
+	*last = stream;
 	stream->session = session;
 	stream->http = http;
 	stream->request = request;
@@ -84,13 +88,23 @@ ck_http_begin(CkSession *session, CkHttp *http, const CkHttpRequest *request, Ck
 	return status;
 }
 
+bool
+ck_http_has_room(const CkHttp *http)
+{
+	return http->running < HTTP_RUNNING;
+}
+
 void
 ck_http_close(CkHttpStream *stream)
 {
+	CkHttpStream **link;
+
 	if (!stream)
 		return;
-	if (!stream->ended)
-		curl_multi_remove_handle(stream->http->multi, stream->easy);
+	for (link = &stream->http->streams; *link != stream;)
+		link = &(*link)->next;
+	*link = stream->next;
+	http_transfer_end(stream, CURLE_ABORTED_BY_CALLBACK);
 	if (stream->easy)
 		curl_easy_cleanup(stream->easy);
 	http_transfer_forget(stream);
@@ -125,6 +139,8 @@ stream_wait(CkHttpStream *stream, int64_t until_ms)
 	int64_t		deadline_ms = session->deadline_ms;
 	CkStatus	status;
 
+	if (stream->queued)
+		http_transfer_launch(stream);
 	if (!deadline_ms)
 		session->deadline_ms = until_ms;
 	status = ck_wait(session, stream->http->epoll, CK_READABLE);
@@ -291,10 +307,22 @@ ck_http_read(CkHttpStream *stream, const char **data, size_t *size)
 	return stream->code ? http_error_tell(stream, stream->code) : CK_END;
 }
 
+/* Whether none of those under way can go on before it is read. */
+static bool
+stream_all_paused(const CkHttp *http)
+{
+	for (const CkHttpStream *s = http->streams; s; s = s->next)
+		if (!s->queued && !s->ended && !s->paused)
+			return false;
+	return true;
+}
+
 bool
 ck_http_pending(CkHttpStream *stream, int *socket)
 {
 	*socket = stream->http->epoll;
+	if (stream->queued && stream_all_paused(stream->http))
+		http_transfer_launch(stream);
 	if (stream->told ? stream_fill(stream) : stream_begun(stream))
 		return false;
 	http_transfer_drive(stream->http);

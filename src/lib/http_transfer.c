@@ -16,11 +16,33 @@
 void
 http_transfer_end(CkHttpStream *stream, CURLcode code)
 {
+	CkHttp	   *http = stream->http;
+
 	if (!stream->code)
 		stream->code = code;
-	if (!stream->ended)
-		curl_multi_remove_handle(stream->http->multi, stream->easy);
+	if (!stream->ended && !stream->queued)
+	{
+		curl_multi_remove_handle(http->multi, stream->easy);
+		http->running--;
+	}
+	stream->queued = false;
 	stream->ended = true;
+	for (CkHttpStream *s = http->streams; s && http->running < HTTP_RUNNING; s = s->next)
+		if (s->queued)
+			http_transfer_launch(s);
+}
+
+void
+http_transfer_launch(CkHttpStream *stream)
+{
+	stream->queued = false;
+	if (curl_multi_add_handle(stream->http->multi, stream->easy) == CURLM_OK)
+		stream->http->running++;
+	else
+	{
+		stream->code = CURLE_OUT_OF_MEMORY;
+		stream->ended = true;
+	}
 }
 
 void
@@ -349,9 +371,11 @@ http_transfer_start(CkHttpStream *stream)
 	snprintf(where, sizeof(where), "%s, port %d", target->host, target->port);
 	ck_stage(stream->session, CK_STAGE_CONNECT, where);
 	transfer_set(stream);
-	if (curl_multi_add_handle(stream->http->multi, stream->easy) != CURLM_OK)
-		return ck_fail(stream->session, CK_ERR_MEMORY, "out of memory");
 	stream->ended = false;
+	stream->queued = !ck_http_has_room(stream->http);
+	if (stream->queued)
+		return CK_OK;
+	http_transfer_launch(stream);
 	curl_multi_socket_action(stream->http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	transfer_collect(stream->http);
 	return CK_OK;

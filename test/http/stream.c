@@ -555,6 +555,35 @@ test_many(void)
 		ck_http_close(streams[i]);
 }
 
+/* More than may be under way, of which none is read before all have begun; and one that is not waited for. */
+static void
+test_unread(void)
+{
+	CkHttpRequest requests[13];
+	CkHttpStream *streams[13];
+	const CkHttpReply *reply;
+	int64_t		before = now_ms();
+	int			good = 0;
+	int			socket;
+
+	memset(requests, 0, sizeof(requests));
+	session.query_timeout_ms = 3000;
+	for (int i = 0; i < 13; i++)
+		streams[i] = begin(&requests[i], "/bytes/3000000");
+	check_true("no room", !ck_http_has_room(http));
+	for (int i = 0; i < 12; i++)
+		good += ck_http_reply(streams[i], &reply) == CK_OK;
+	check_true("12 replies that are not read", good == 12);
+	while (ck_http_pending(streams[12], &socket) && now_ms() < before + 5000)
+		(void) ck_wait(&session, socket, CK_READABLE);
+	check_true("one more while none can go on", now_ms() < before + 3000);
+	for (int i = 12; i >= 0; i--)
+		good += strcmp(finish(streams[i], false), "200 3000000 END") == 0;
+	check_true("all are whole", good == 25);
+	check_true("room again", ck_http_has_room(http));
+	session.query_timeout_ms = 0;
+}
+
 static void
 test_connections(void)
 {
@@ -707,6 +736,7 @@ main(int argc, char **argv)
 	test_paused("streams that are paused", "/bytes/20000000", 20000000);
 	test_deadlines();
 	test_many();
+	test_unread();
 	test_connections();
 	test_errors();
 	test_proxy();
