@@ -6,7 +6,8 @@
 set -euo pipefail
 
 build="gcc make pkg-config postgresql-15 postgresql-server-dev-15 libpq-dev libsqlite3-dev libmariadb-dev
-	libmariadb-dev-compat libsodium-dev libcurl4-openssl-dev libjansson-dev libyajl-dev libcsv-dev zlib1g-dev libicu-dev"
+	libmariadb-dev-compat libsodium-dev libcurl4-openssl-dev libjansson-dev libyajl-dev libcsv-dev zlib1g-dev libicu-dev
+	libssl-dev libexpat1-dev"
 servers="mariadb-server sqlite3 openssl perl"
 packages=
 

@@ -21,7 +21,7 @@
 [ $# -gt 0 ] || set -- 14 16 bookworm trixie sid
 
 common="gcc g++ make pkg-config openssl perl sqlite3 libpq-dev libsqlite3-dev libsodium-dev libicu-dev
-	libcurl4-openssl-dev libjansson-dev zlib1g-dev libyajl-dev libcsv-dev
+	libcurl4-openssl-dev libjansson-dev zlib1g-dev libyajl-dev libcsv-dev libssl-dev libexpat1-dev
 	python3 libipc-run-perl libtap-parser-sourcehandler-pgtap-perl"
 mariadb="mariadb-server libmariadb-dev libmariadb-dev-compat"
 mysql="mysql-server-core mysql-client-core libmariadb-dev libmariadb-dev-compat"

@@ -22,6 +22,33 @@ write_basic(CkScan *scan, const HttpAuthRule *rule, HttpText *header)
 	return status;
 }
 
+/* Whether the texts hold options' values, and none of these options is given: then there is no credential to be sent. */
+static bool
+lacks_credential(const CkScan *scan, const char *first, const char *second)
+{
+	const HttpScan *http = scan->state;
+	const char *texts[] = {first, second};
+	bool		lacks = false;
+
+	for (int i = 0; i < 2; i++)
+	{
+		const char *text = texts[i],
+				   *name;
+		size_t		size;
+
+		while ((text = http_next_value(text, &name, &size)) != NULL)
+		{
+			const CkOption *option = http_option(http->manifest->pub.options, name, size);
+
+			if (option && http_chosen(scan, option)[0])
+				return false;
+			lacks = true;
+			text = name + size;
+		}
+	}
+	return lacks;
+}
+
 CkStatus
 http_write_auth(CkScan *scan)
 {
@@ -32,6 +59,9 @@ http_write_auth(CkScan *scan)
 	HttpText   *header = &page->secrets[0];
 	CkStatus	status = CK_OK;
 
+	if ((rule.type == AUTH_BASIC && lacks_credential(scan, rule.user, rule.password)) ||
+		((rule.type == AUTH_BEARER || rule.type == AUTH_API_KEY) && lacks_credential(scan, rule.token, "")))
+		return CK_OK;
 	switch (rule.type)
 	{
 		case AUTH_NONE:
@@ -54,6 +84,7 @@ http_write_auth(CkScan *scan)
 			status = http_write_text(scan, header, rule.token, AS_IT_IS, AS_IT_IS);
 			break;
 		case AUTH_OAUTH2:
+		case AUTH_JWT:
 			status = http_need_token(scan, &rule);
 			text_string(header, "Authorization: Bearer ");
 			if (status == CK_OK)
@@ -73,9 +104,10 @@ http_renew_auth(CkScan *scan)
 	HttpScan   *http = scan->state;
 	HttpPage   *page = http->page;
 	HttpSession *session = scan->session->state;
+	HttpAuth	type = http_auth_rule(http->manifest, http->options).type;
 	const char *sent = page->secrets[0].data ? strrchr(page->secrets[0].data, ' ') : NULL;
 
-	if (page->renewed || http_auth_rule(http->manifest, http->options).type != AUTH_OAUTH2)
+	if (page->renewed || (type != AUTH_OAUTH2 && type != AUTH_JWT))
 		return false;
 	page->renewed = true;
 	/* another scan may have a new one already */

@@ -100,9 +100,8 @@ json_of_condition(const HttpCondition *c, HttpValues values)
 	return list;
 }
 
-/* A copy of what the table says, in which texts have their values; where a text is VALUE, value stands. NULL, told. */
-static json_t *
-fill_in(CkScan *scan, const json_t *from, json_t *value)
+json_t *
+http_fill_in(CkScan *scan, const json_t *from, json_t *value)
 {
 	json_t	   *copy = NULL;
 	bool		good = true;
@@ -125,13 +124,13 @@ fill_in(CkScan *scan, const json_t *from, json_t *value)
 
 		copy = json_pack("{}");
 		json_object_foreach((json_t *) from, name, member)
-			good = good && copy && json_object_set_new(copy, name, fill_in(scan, member, value)) == 0;
+			good = good && copy && json_object_set_new(copy, name, http_fill_in(scan, member, value)) == 0;
 	}
 	else if (json_is_array(from))
 	{
 		copy = json_pack("[]");
 		for (size_t i = 0; i < json_array_size(from); i++)
-			good = good && copy && json_array_append_new(copy, fill_in(scan, json_array_get(from, i), value)) == 0;
+			good = good && copy && json_array_append_new(copy, http_fill_in(scan, json_array_get(from, i), value)) == 0;
 	}
 	else
 		copy = json_deep_copy(from);
@@ -168,7 +167,7 @@ CkStatus
 http_make_body(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
-	json_t	   *body = fill_in(scan, http->table->body, NULL);
+	json_t	   *body = http_fill_in(scan, http->table->body, NULL);
 	bool		good = body && put_page(http, body);
 	char	   *text = NULL;
 
@@ -179,7 +178,7 @@ http_make_body(CkScan *scan)
 
 		if (!c->filter->body)
 			continue;
-		good = value && put_at(body, c->filter->body, c->filter->value ? fill_in(scan, c->filter->value, value) :
+		good = value && put_at(body, c->filter->body, c->filter->value ? http_fill_in(scan, c->filter->value, value) :
 							   json_incref(value));
 		json_decref(value);
 	}

@@ -26,7 +26,7 @@ static const CkOption ad_hoc_options[] = {
 	COMMON_OPTIONS,
 	TEXT("base_url", CK_ON_SERVER | CK_REQUIRED, base_url, NULL, "https://host/path that the tables' paths follow"),
 	{"auth", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, auth), "none", 0, 0,
-	"none|basic|bearer|api_key|oauth2|aws_sigv4",
+	"none|basic|bearer|api_key|oauth2|aws_sigv4|jwt",
 	"how requests prove whose they are", NULL},
 	TEXT("api_key_name", CK_ON_SERVER, api_key_name, "X-API-Key", "header or parameter that has the API key"),
 	{"api_key_in", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, api_key_in), "header", 0, 0, "header|query",
@@ -37,6 +37,10 @@ static const CkOption ad_hoc_options[] = {
 	TEXT("oauth_scope", CK_ON_SERVER, oauth_scope, NULL, "what the token is to be good for"),
 	{"oauth_credentials_in", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, oauth_credentials_in), "body", 0, 0,
 	"body|header", "where the client's id and secret stand", NULL},
+	{"jwt_algorithm", CK_OPT_CHOICE, CK_ON_SERVER, offsetof(HttpOptions, jwt_algorithm), "RS256", 0, 0, "RS256|ES256",
+	"how tokens are signed, with auth \"jwt\"", NULL},
+	TEXT("jwt_claims", CK_ON_SERVER, jwt_claims, "{}", "what tokens claim, as a JSON object"),
+	TEXT("jwt_lifetime", CK_ON_SERVER, jwt_lifetime, "10 minutes", "how long a token is good"),
 	TEXT("aws_region", CK_ON_SERVER, aws_region, NULL, "region, with auth \"aws_sigv4\""),
 	TEXT("aws_service", CK_ON_SERVER, aws_service, NULL, "the service's name in signatures"),
 	TEXT("headers", CK_ON_SERVER, headers, NULL, "headers of all requests, as a JSON object of texts"),
@@ -47,6 +51,8 @@ static const CkOption ad_hoc_options[] = {
 	TEXT("oauth_client_id", CK_ON_USER, oauth_client_id, NULL, "the client's id, with auth \"oauth2\""),
 	TEXT("oauth_client_secret", CK_ON_USER | CK_SECRET, oauth_client_secret, NULL, "the client's secret"),
 	TEXT("oauth_refresh_token", CK_ON_USER | CK_SECRET, oauth_refresh_token, NULL, "token that others are asked for with"),
+	TEXT("jwt_private_key", CK_ON_USER | CK_SECRET, jwt_private_key, NULL, "key that signs tokens, as PEM"),
+	TEXT("jwt_key_id", CK_ON_USER, jwt_key_id, NULL, "its id"),
 	TEXT("aws_access_key_id", CK_ON_USER, aws_access_key_id, NULL, "id of the access key"),
 	TEXT("aws_secret_access_key", CK_ON_USER | CK_SECRET, aws_secret_access_key, NULL, "its secret"),
 	TEXT("aws_session_token", CK_ON_USER | CK_SECRET, aws_session_token, NULL, "token of temporary credentials"),
@@ -70,7 +76,7 @@ static const CkOption ad_hoc_options[] = {
 HttpAuthRule
 http_auth_rule(const HttpManifest *manifest, const HttpOptions *options)
 {
-	static const char *const words[] = {"none", "basic", "bearer", "api_key", "oauth2", "aws_sigv4"};
+	static const char *const words[] = {"none", "basic", "bearer", "api_key", "oauth2", "aws_sigv4", "jwt"};
 	HttpAuthRule rule = {.user = "{user}", .password = "{password}", .name = options->api_key_name, .in = options->api_key_in,
 		.token_url = "{oauth_token_url}", .client_id = "{oauth_client_id}", .client_secret = "{oauth_client_secret}",
 		.refresh_token = "{oauth_refresh_token}", .scope = "{oauth_scope}",
@@ -86,6 +92,15 @@ http_auth_rule(const HttpManifest *manifest, const HttpOptions *options)
 		rule.client_id = "{aws_access_key_id}";
 		rule.client_secret = "{aws_secret_access_key}";
 		rule.token = "{aws_session_token}";
+	}
+	rule.lifetime = options->jwt_lifetime;
+	rule.elliptic = strcmp(options->jwt_algorithm, "ES256") == 0;
+	if (rule.type == AUTH_JWT)
+	{
+		rule.client_id = "{jwt_key_id}";
+		rule.client_secret = "{jwt_private_key}";
+		rule.grant = GRANT_JWT;
+		return rule;
 	}
 	rule.grant = strcmp(options->oauth_grant, "refresh_token") == 0 ? GRANT_REFRESH_TOKEN : GRANT_CLIENT_CREDENTIALS;
 	rule.in_header = strcmp(options->oauth_credentials_in, "header") == 0;

@@ -25,7 +25,7 @@ typedef struct HttpSession
 	const HttpPair *headers;	/* of all requests */
 	HttpPair   *own_headers;	/* those of the server's option, or NULL */
 	json_t	   *header_json;	/* which holds their texts */
-	HttpText	token;			/* of OAuth 2 */
+	HttpText	token;			/* of OAuth 2, or a JWT */
 	int64_t		token_until;	/* milliseconds of the monotonic clock */
 	HttpText	refresh_token;	/* that took the place of the option's */
 } HttpSession;
@@ -141,6 +141,8 @@ extern CkStatus http_make_request(CkScan *scan);
 extern void http_request_free(HttpPage *page);
 /* Writes a text, and the values that stand in it. */
 extern CkStatus http_write_text(CkScan *scan, HttpText *text, const char *format, HttpWriting writing, HttpWriting plain);
+/* What an option says, or "". */
+extern const char *http_chosen(const CkScan *scan, const CkOption *option);
 /* Begins a parameter of the URL. */
 extern void http_begin_param(HttpText *url, const char *name);
 /* Tells where memory was out. */
@@ -152,14 +154,19 @@ extern CkStatus http_write_auth(CkScan *scan);
 extern bool http_renew_auth(CkScan *scan);
 extern void http_auth_free(HttpSession *session);
 
-/* oauth.c: sees that the session has a token of OAuth 2 that serves, and asks for one where it has not. */
+/* oauth.c: sees that the session has a token of OAuth 2, or a JWT, that serves, and asks for one where it has not. */
 extern CkStatus http_need_token(CkScan *scan, const HttpAuthRule *rule);
+
+/* jwt.c: writes a token that is signed now, and until when (as ck_now_ms()) it serves. */
+extern CkStatus http_make_jwt(CkScan *scan, const HttpAuthRule *rule, HttpText *token, int64_t *until);
 
 /* aws.c: signs the request of the page at hand, which is made but for that. */
 extern CkStatus http_sign_aws(CkScan *scan, const HttpAuthRule *rule);
 
 /* body.c: makes its body. */
 extern CkStatus http_make_body(CkScan *scan);
+/* A copy of JSON in which texts have their values; where a text is "{value}", value stands, if there is one. NULL, told. */
+extern json_t *http_fill_in(CkScan *scan, const json_t *from, json_t *value);
 
 /* page.c: begins a page, and looks for the next when one has ended: CK_OK, CK_END where it was the last. */
 extern CkStatus http_begin_page(CkScan *scan);

@@ -6,22 +6,6 @@
 
 #include <stdio.h>
 
-/* A text of which the options' values are those of a server and its user: a session has them. */
-static bool
-take_session_text(Reading *r, const json_t *object, const char *member, const char **text)
-{
-	const char *name,
-			   *rest;
-	size_t		size;
-
-	if (!take_string(r, object, member, "", text) || !check_text(r, member, *text, NULL))
-		return false;
-	for (rest = *text; (rest = http_next_value(rest, &name, &size)) != NULL; rest = name + size)
-		if (http_option(r->options, name, size)->where & CK_ON_TABLE)
-			return bad(r, member, "\"%.*s\" is an option of tables", (int) size, name);
-	return true;
-}
-
 static bool
 read_oauth(Reading *r, const json_t *value, HttpAuthRule *auth)
 {
@@ -31,11 +15,11 @@ read_oauth(Reading *r, const json_t *value, HttpAuthRule *auth)
 	if (!check_names(r, value, "type grant token_url client_id client_secret scope refresh_token credentials_in") ||
 		!take_word(r, value, "grant", "client_credentials|refresh_token", &grant) ||
 		!take_word(r, value, "credentials_in", "body|header", &in) ||
-		!take_session_text(r, value, "token_url", &auth->token_url) ||
-		!take_session_text(r, value, "client_id", &auth->client_id) ||
-		!take_session_text(r, value, "client_secret", &auth->client_secret) ||
-		!take_session_text(r, value, "refresh_token", &auth->refresh_token) ||
-		!take_session_text(r, value, "scope", &auth->scope))
+		!take_text(r, value, "token_url", &auth->token_url) ||
+		!take_text(r, value, "client_id", &auth->client_id) ||
+		!take_text(r, value, "client_secret", &auth->client_secret) ||
+		!take_text(r, value, "refresh_token", &auth->refresh_token) ||
+		!take_text(r, value, "scope", &auth->scope))
 		return false;
 	auth->grant = (HttpGrant) grant;
 	auth->in_header = in == 1;
@@ -48,10 +32,10 @@ static bool
 read_aws(Reading *r, const json_t *value, HttpAuthRule *auth)
 {
 	if (!check_names(r, value, "type region service access_key_id secret_access_key session_token") ||
-		!take_session_text(r, value, "region", &auth->region) || !take_session_text(r, value, "service", &auth->service) ||
-		!take_session_text(r, value, "access_key_id", &auth->client_id) ||
-		!take_session_text(r, value, "secret_access_key", &auth->client_secret) ||
-		!take_session_text(r, value, "session_token", &auth->token))
+		!take_text(r, value, "region", &auth->region) || !take_text(r, value, "service", &auth->service) ||
+		!take_text(r, value, "access_key_id", &auth->client_id) ||
+		!take_text(r, value, "secret_access_key", &auth->client_secret) ||
+		!take_text(r, value, "session_token", &auth->token))
 		return false;
 	return (auth->region[0] && auth->service[0] && auth->client_id[0] && auth->client_secret[0]) ||
 		bad(r, "", "region, service, access_key_id and secret_access_key are needed");
@@ -84,12 +68,15 @@ read_auth(Reading *r, const json_t *object, HttpAuthRule *auth)
 
 	if (value && !json_is_object(value))
 		return bad(r, "", "an object is expected");
-	if (value && !take_word(r, value, "type", "none|basic|bearer|api_key|oauth2|aws_sigv4", &type))
+	if (value && !take_word(r, value, "type", "none|basic|bearer|api_key|oauth2|aws_sigv4|jwt", &type))
 		return false;
 	auth->type = value ? (HttpAuth) type : AUTH_NONE;
+	r->session = auth->type == AUTH_OAUTH2 || auth->type == AUTH_AWS_SIGV4 || auth->type == AUTH_JWT;
 	if (value && !(auth->type == AUTH_OAUTH2 ? read_oauth(r, value, auth) :
-				   auth->type == AUTH_AWS_SIGV4 ? read_aws(r, value, auth) : read_plain_auth(r, value, auth)))
+				   auth->type == AUTH_AWS_SIGV4 ? read_aws(r, value, auth) :
+				   auth->type == AUTH_JWT ? read_jwt(r, value, auth) : read_plain_auth(r, value, auth)))
 		return false;
+	r->session = false;
 	r->place[place] = '\0';
 	return true;
 }

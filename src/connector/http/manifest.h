@@ -40,6 +40,11 @@ typedef struct HttpOptions
 	const char *oauth_client_id;
 	const char *oauth_client_secret;
 	const char *oauth_refresh_token;
+	const char *jwt_algorithm;
+	const char *jwt_claims;
+	const char *jwt_lifetime;
+	const char *jwt_private_key;
+	const char *jwt_key_id;
 	const char *aws_region;
 	const char *aws_service;
 	const char *aws_access_key_id;
@@ -175,14 +180,16 @@ typedef enum HttpAuth
 	AUTH_BEARER,
 	AUTH_API_KEY,
 	AUTH_OAUTH2,
-	AUTH_AWS_SIGV4
+	AUTH_AWS_SIGV4,
+	AUTH_JWT
 } HttpAuth;
 
 /* What a token of OAuth 2 is asked for with. */
 typedef enum HttpGrant
 {
 	GRANT_CLIENT_CREDENTIALS,
-	GRANT_REFRESH_TOKEN
+	GRANT_REFRESH_TOKEN,
+	GRANT_JWT					/* with an empty token_url none is asked for: it is the token itself */
 } HttpGrant;
 
 /* How a request proves whose it is; texts with values. */
@@ -197,13 +204,16 @@ typedef struct HttpAuthRule
 
 	HttpGrant	grant;			/* of OAuth 2 */
 	const char *token_url;
-	const char *client_id;		/* or the access key's, of AWS */
-	const char *client_secret;
+	const char *client_id;		/* or the access key's, of AWS; or the private key's, of JWT */
+	const char *client_secret;	/* or the private key */
 	const char *refresh_token;
 	const char *scope;
 	const char *region;			/* of AWS */
 	const char *service;
 	bool		in_header;		/* id and secret go as Basic, and not in the body */
+	const json_t *claims;		/* of JWT: an object, texts in which have values */
+	const char *lifetime;		/* "10 minutes" */
+	bool		elliptic;		/* ES256 and not RS256 */
 } HttpAuthRule;
 
 typedef struct HttpManifest

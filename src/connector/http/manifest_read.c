@@ -224,16 +224,25 @@ check_text(Reading *r, const char *member, const char *text, const HttpTable *ta
 
 	while (text && (text = http_next_value(text, &name, &size)) != NULL)
 	{
-		bool		found = http_option(r->options, name, size) != NULL;
+		const CkOption *option = http_option(r->options, name, size);
+		bool		found = option != NULL;
 
 		for (size_t i = 0; table && i < table->nfilters && !found; i++)
 			found = http_in_path(&table->filters[i]) && strlen(table->filters[i].column) == size &&
 				memcmp(table->filters[i].column, name, size) == 0;
 		if (!found)
 			return bad(r, member, "\"%.*s\" is no option and no column with a filter in the path", (int) size, name);
+		if (option && r->session && (option->where & CK_ON_TABLE))
+			return bad(r, member, "\"%.*s\" is an option of tables", (int) size, name);
 		text = name + size;
 	}
 	return true;
+}
+
+bool
+take_text(Reading *r, const json_t *object, const char *member, const char **text)
+{
+	return take_string(r, object, member, "", text) && check_text(r, member, *text, NULL);
 }
 
 bool

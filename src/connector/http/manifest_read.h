@@ -15,6 +15,7 @@ typedef struct Reading
 	char		place[256];		/* of what is being read: "tables.issues.paging" */
 	struct Kept *kept;			/* all memory that it has */
 	const CkOption *options;	/* whose values texts may hold */
+	bool		session;		/* those of tables they may not: the text is the session's */
 } Reading;
 
 /* Forms of a moment, in the order of HttpFormat. */
@@ -51,6 +52,12 @@ extern bool take_pairs(Reading *r, const json_t *object, const char *member, con
 extern bool check_text(Reading *r, const char *member, const char *text, const HttpTable *table);
 /* The same of all texts in a JSON value; in these {value} is one too. */
 extern bool check_json(Reading *r, const char *member, const json_t *json);
+
+/* A text, or "", with values of options. */
+extern bool take_text(Reading *r, const json_t *object, const char *member, const char **text);
+
+/* jwt.c: reads what tokens are made of. */
+extern bool read_jwt(Reading *r, const json_t *value, HttpAuthRule *auth);
 
 /* manifest_table.c: reads a table, whose name is not among its members. */
 extern bool read_table(Reading *r, const char *name, const json_t *object, HttpTable *table);

@@ -63,8 +63,19 @@ static CkStatus
 write_form(CkScan *scan, const HttpAuthRule *rule, HttpText *form, HttpText *header)
 {
 	HttpSession *session = scan->session->state;
+	HttpText	assertion = {0};
+	int64_t		until;
 	CkStatus	status = CK_OK;
 
+	if (rule->grant == GRANT_JWT)
+	{
+		text_string(form, "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=");
+		status = http_make_jwt(scan, rule, &assertion, &until);
+		if (status == CK_OK)
+			text_append(form, assertion.data, assertion.size);
+		text_free(&assertion);
+		return status;
+	}
 	if (rule->grant == GRANT_REFRESH_TOKEN)
 	{
 		text_string(form, "grant_type=refresh_token&refresh_token=");
@@ -101,7 +112,7 @@ fail_token(CkSession *session, const CkHttpReply *reply, const json_t *json)
 	{
 		ck_fail(session, CK_ERR_AUTH, "\"%s\", port %d gives no token (HTTP status %d%s%s)", reply->host, reply->port,
 				reply->status, *name ? ", " : "", *name ? *name : "");
-		ck_hint(session, "Check the client's id and secret, and what else the token is asked for with.");
+		ck_hint(session, "Check the client's id and secret, or key, and what else the token is asked for with.");
 		return CK_ERR_AUTH;
 	}
 	ck_fail(session, CK_ERR_PROTOCOL, "what answers at \"%s\", port %d sent no token (HTTP status %d)", reply->host, reply->port,
@@ -181,6 +192,15 @@ http_need_token(CkScan *scan, const HttpAuthRule *rule)
 	if (state->token.data && now < state->token_until)
 		return CK_OK;
 	status = http_write_text(scan, &url, rule->token_url, AS_IT_IS, AS_IT_IS);
+	if (status == CK_OK && url.size == 0 && rule->grant == GRANT_JWT)
+	{
+		text_free(&state->token);
+		status = http_make_jwt(scan, rule, &state->token, &state->token_until);
+		if (status != CK_OK)
+			text_free(&state->token);
+		text_free(&url);
+		return status;
+	}
 	if (status == CK_OK && url.size == 0)
 	{
 		status = ck_fail(scan->session, CK_ERR_OPTION, "the URL where tokens are asked for is not given");

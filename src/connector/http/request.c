@@ -67,6 +67,16 @@ write_in_path(CkScan *scan, HttpText *text, const char *name, size_t size)
 	return ck_fail(scan->session, CK_ERR_INTERNAL, "the request lacks a value of \"%.*s\"", (int) size, name);
 }
 
+const char *
+http_chosen(const CkScan *scan, const CkOption *option)
+{
+	/* the user's are the session's own */
+	const void *options = option->where & CK_ON_USER ? scan->session->options : scan->options;
+	const char *chosen = *(const char *const *) ((const char *) options + option->offset);
+
+	return chosen ? chosen : "";
+}
+
 CkStatus
 http_write_text(CkScan *scan, HttpText *text, const char *format, HttpWriting writing, HttpWriting plain)
 {
@@ -86,14 +96,7 @@ http_write_text(CkScan *scan, HttpText *text, const char *format, HttpWriting wr
 			break;
 		option = http_option(http->manifest->pub.options, name, size);
 		if (option)
-		{
-			/* the user's are the session's own */
-			const void *options = option->where & CK_ON_USER ? scan->session->options : scan->options;
-			const char *chosen = *(const char *const *) ((const char *) options + option->offset);
-
-			if (chosen)
-				write_piece(text, chosen, strlen(chosen), writing);
-		}
+			write_piece(text, http_chosen(scan, option), strlen(http_chosen(scan, option)), writing);
 		else
 			status = write_in_path(scan, text, name, size);
 		format = name + size + 1;
