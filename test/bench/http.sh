@@ -127,10 +127,11 @@ mkdir "$CK_TMP/ms"
 wrong=0
 
 for round in $(seq "$BENCH_ROUNDS"); do
-	wall_time curl_loop >>"$CK_TMP/ms/curl" && "$CK_TMP/bare" "$CK_NGINX/items?page=" $((pages + 1)) 2>/dev/null >>"$CK_TMP/ms/bare" &&
+	wall_time curl_loop >>"$CK_TMP/ms/curl" &&
+		"$CK_TMP/bare" "$CK_NGINX/items?page=" $((pages + 1)) 2>/dev/null >>"$CK_TMP/ms/bare" &&
 		execution_time pages >>"$CK_TMP/ms/pages" && execution_time packed >>"$CK_TMP/ms/packed" &&
 		wall_time load_connkit >>"$CK_TMP/ms/sync" || ck_die "a round failed"
-	echo "round $round of $BENCH_ROUNDS, ms: $(cd "$CK_TMP/ms" && tail -q -n 1 curl bare pages packed sync | paste -sd ' ')"
+	echo "round $round of $BENCH_ROUNDS, ms:" $(cd "$CK_TMP/ms" && tail -q -n 1 curl bare pages packed sync)
 done
 expected=$(sums "($(item_rows 1 "$BENCH_ROWS"))")
 compare loaded

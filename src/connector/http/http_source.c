@@ -197,6 +197,29 @@ find_columns(CkScan *scan)
 	return CK_OK;
 }
 
+/* Finds which members of a record the columns are in. */
+static CkStatus
+find_members(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	size_t		n = 0;
+
+	for (uint32_t i = 0; i < scan->ncolumns; i++)
+	{
+		if (!http->paths[i][0])
+			return CK_OK;
+		http->text |= scan->columns[i].type == CK_JSON;
+	}
+	http->members = calloc(scan->ncolumns + 2, sizeof(*http->members));
+	if (!http->members)
+		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+	for (uint32_t i = 0; i < scan->ncolumns; i++)
+		http->members[n++] = http->paths[i];
+	if (http->table->unnest && http->table->unnest[0])
+		http->members[n++] = http->table->unnest;
+	return CK_OK;
+}
+
 static CkStatus
 http_scan_open(CkScan *scan)
 {
@@ -218,6 +241,8 @@ http_scan_open(CkScan *scan)
 		return CK_ERR_OPTION;
 	}
 	status = find_columns(scan);
+	if (status == CK_OK)
+		status = find_members(scan);
 	if (status == CK_OK)
 		status = http_read_request(scan);
 	if (status != CK_OK || http->nothing)
@@ -310,6 +335,7 @@ http_scan_close(CkScan *scan)
 		free(http->names[i]);
 	free(http->names);
 	free(http->paths);
+	free(http->members);
 	free(http->columns);
 	memset(http, 0, sizeof(*http));
 }

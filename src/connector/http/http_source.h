@@ -115,6 +115,8 @@ typedef struct HttpScan
 	const HttpColumn **columns; /* of each of the scan's; NULL: its name is the path */
 	JsonPath   *paths;
 	char	 ***names;			/* those paths that the scan has made, or NULL */
+	JsonPath   *members;		/* what json_reader_want() is told; NULL: all of a record is wanted */
+	bool		text;
 } HttpScan;
 
 /* Options of every source over HTTP, up to one without a name. */

@@ -30,6 +30,11 @@ struct JsonReader
 	bool		found;			/* something is at the path */
 	bool		lines;
 	bool		no_memory;
+	const JsonPath *members;	/* the first name of each leads to a member that is wanted; NULL: all are */
+	size_t		nmembers;
+	size_t		likely;			/* the one that comes next, it seems */
+	bool		text;			/* values that are not within another member are wanted as JSON too */
+	size_t		quiet;			/* bytes since something was made of what came */
 	char		error[256];
 
 	Level		levels[DEPTH_LIMIT + 1];
@@ -40,6 +45,8 @@ struct JsonReader
 	uint32_t	open[DEPTH_LIMIT + 1];	/* its objects and lists that have not ended */
 	uint32_t	last[DEPTH_LIMIT + 1];	/* their last members, 0 none */
 	int			nopen;
+	int			skipped;		/* objects and lists that have not ended of a member that is not wanted */
+	bool		skip;			/* the member that comes next is not wanted */
 	size_t		name;			/* of the member that comes next */
 	size_t		name_size;
 
@@ -65,13 +72,11 @@ fail_memory(JsonReader *reader)
 
 /* Makes room for so many more elements of a buffer. */
 static bool
-make_room(JsonReader *reader, void **buffer, size_t *room, size_t size, size_t more, size_t width)
+grow(JsonReader *reader, void **buffer, size_t *room, size_t size, size_t more, size_t width)
 {
 	size_t		wanted = *room ? *room : 64;
 	void	   *larger;
 
-	if (*room && size + more <= *room)
-		return true;
 	while (wanted < size + more)
 		wanted *= 2;
 	larger = realloc(*buffer, wanted * width);
@@ -82,6 +87,18 @@ make_room(JsonReader *reader, void **buffer, size_t *room, size_t size, size_t m
 	return true;
 }
 
+static inline bool
+make_room(JsonReader *reader, void **buffer, size_t *room, size_t size, size_t more, size_t width)
+{
+	return size + more <= *room && *room ? true : grow(reader, buffer, room, size, more, width);
+}
+
+static bool
+fail_size(JsonReader *reader)
+{
+	return fail(reader, "a record is larger than the option max_record_size allows");
+}
+
 /* Appends to the record's JSON. */
 static bool
 put_json(JsonReader *reader, const char *data, size_t size)
@@ -89,7 +106,7 @@ put_json(JsonReader *reader, const char *data, size_t size)
 	JsonRecord *r = reader->record;
 
 	if (size > reader->record_limit || r->json_size > reader->record_limit - size)
-		return fail(reader, "a record is larger than the option max_record_size allows");
+		return fail_size(reader);
 	if (!make_room(reader, (void **) &r->json, &r->json_room, r->json_size, size, 1))
 		return false;
 	memcpy(r->json + r->json_size, data, size);
@@ -129,12 +146,37 @@ put_text(JsonReader *reader, const char *text, size_t size, size_t *place)
 {
 	JsonRecord *r = reader->record;
 
+	if (size > reader->record_limit || r->size > reader->record_limit - size)
+		return fail_size(reader);
 	if (!make_room(reader, (void **) &r->bytes, &r->bytes_room, r->size, size, 1))
 		return false;
 	*place = r->size;
 	memcpy(r->bytes + r->size, text, size);
 	r->size += size;
 	return true;
+}
+
+/* True where what comes next in the record is to be kept as JSON too. */
+static bool
+keeps_json(const JsonReader *reader)
+{
+	return reader->text || reader->nopen > 1;
+}
+
+/* True where the member of that name may lead to a value that is wanted. */
+static bool
+is_wanted(JsonReader *reader, const char *name, size_t size)
+{
+	for (size_t i = 0; i < reader->nmembers; i++)
+	{
+		const char *wanted = reader->members[reader->likely][0];
+
+		/* members of all records come in the same order, as a rule */
+		reader->likely = reader->likely + 1 < reader->nmembers ? reader->likely + 1 : 0;
+		if (strncmp(wanted, name, size) == 0 && wanted[size] == '\0')
+			return true;
+	}
+	return false;
 }
 
 /* A new record, empty. */
@@ -153,7 +195,8 @@ begin_record(JsonReader *reader)
 	r->size = r->json_size = 0;
 	r->following = NULL;
 	reader->record = r;
-	reader->nopen = 0;
+	reader->nopen = reader->skipped = 0;
+	reader->skip = false;
 	reader->name_size = 0;
 	return true;
 }
@@ -194,7 +237,7 @@ add_node(JsonReader *reader, JsonKind kind, uint32_t *number)
 		else
 			r->nodes[parent].first = *number;
 		/* in an object the comma stands before the name */
-		if (before && r->nodes[parent].kind == JSON_KIND_LIST && !put_json(reader, ",", 1))
+		if (before && keeps_json(reader) && r->nodes[parent].kind == JSON_KIND_LIST && !put_json(reader, ",", 1))
 			return false;
 		reader->last[reader->nopen - 1] = *number;
 		node = &r->nodes[*number];
@@ -216,8 +259,14 @@ add_scalar(JsonReader *reader, JsonKind kind, const char *text, size_t size)
 	JsonNode   *node;
 	size_t		place = 0;
 
+	if (reader->skip)
+	{
+		reader->skip = reader->skipped > 0;
+		return true;
+	}
 	if (!add_node(reader, kind, &number) ||
-		!(kind == JSON_KIND_STRING ? put_json_string(reader, text, size) : put_json(reader, text, size)) ||
+		(keeps_json(reader) &&
+		 !(kind == JSON_KIND_STRING ? put_json_string(reader, text, size) : put_json(reader, text, size))) ||
 		!put_text(reader, text, size, &place))
 		return false;
 	node = &reader->record->nodes[number];
@@ -262,6 +311,7 @@ note_wanted(JsonReader *reader, const char *text, size_t size)
 static bool
 take_scalar(JsonReader *reader, JsonKind kind, const char *text, size_t size)
 {
+	reader->quiet = 0;
 	if (!reader->record && reader->in_list && !begin_record(reader))
 		return false;
 	if (reader->record)
@@ -306,8 +356,11 @@ take_begin(JsonReader *reader, bool list)
 {
 	uint32_t	number;
 
-	if (reader->depth + reader->nopen >= DEPTH_LIMIT)
+	reader->quiet = 0;
+	if (reader->depth + reader->nopen + reader->skipped >= DEPTH_LIMIT)
 		return fail(reader, "values are nested too deeply");
+	if (reader->skip)
+		return ++reader->skipped;
 	if (!reader->record && !reader->in_list && at_path(reader, reader->path))
 	{
 		reader->found = true;
@@ -338,6 +391,12 @@ take_begin(JsonReader *reader, bool list)
 static int
 take_end(JsonReader *reader, bool list)
 {
+	reader->quiet = 0;
+	if (reader->skipped > 0)
+	{
+		reader->skip = --reader->skipped > 0;
+		return true;
+	}
 	if (!reader->record)
 	{
 		Level	   *level = &reader->levels[--reader->depth];
@@ -385,11 +444,17 @@ on_name(void *arg, const unsigned char *text, size_t size)
 	JsonReader *reader = arg;
 	Level	   *level;
 
+	reader->quiet = 0;
+	if (reader->skipped > 0)
+		return true;
 	if (reader->record)
 	{
+		reader->skip = reader->members && reader->nopen == 1 && !is_wanted(reader, (const char *) text, size);
+		if (reader->skip)
+			return true;
 		reader->name_size = size;
-		return (reader->last[reader->nopen - 1] == 0 || put_json(reader, ",", 1)) &&
-			put_json_string(reader, (const char *) text, size) && put_json(reader, ":", 1) &&
+		return (!keeps_json(reader) || ((reader->last[reader->nopen - 1] == 0 || put_json(reader, ",", 1)) &&
+										put_json_string(reader, (const char *) text, size) && put_json(reader, ":", 1))) &&
 			put_text(reader, (const char *) text, size, &reader->name);
 	}
 	level = &reader->levels[reader->depth - 1];
@@ -424,6 +489,7 @@ json_reader_new(JsonPath records, bool lines, size_t record_limit, JsonWanted *w
 	reader->record_limit = record_limit;
 	reader->wanted = wanted;
 	reader->lines = lines;
+	reader->text = true;
 	reader->parser = yajl_alloc(&callbacks, NULL, reader);
 	if (!reader->parser)
 	{
@@ -433,6 +499,15 @@ json_reader_new(JsonPath records, bool lines, size_t record_limit, JsonWanted *w
 	if (lines)
 		yajl_config(reader->parser, yajl_allow_multiple_values, 1);
 	return reader;
+}
+
+void
+json_reader_want(JsonReader *reader, const JsonPath *members, bool text)
+{
+	reader->members = members;
+	while (members && members[reader->nmembers])
+		reader->nmembers++;
+	reader->text = text;
 }
 
 /* Notes what the library says of a text, where no callback has said what is wrong. */
@@ -449,7 +524,10 @@ take_status(JsonReader *reader, yajl_status status)
 bool
 json_reader_feed(JsonReader *reader, const char *data, size_t size)
 {
-	return take_status(reader, yajl_parse(reader->parser, (const unsigned char *) data, size));
+	/* the library keeps a value that has not ended */
+	reader->quiet += size;
+	return take_status(reader, yajl_parse(reader->parser, (const unsigned char *) data, size)) &&
+		(reader->quiet <= reader->record_limit || fail_size(reader));
 }
 
 bool

@@ -67,6 +67,11 @@ typedef struct JsonReader JsonReader;
  */
 extern JsonReader *json_reader_new(JsonPath records, bool lines, size_t record_limit, JsonWanted *wanted);
 
+/* Says what of the records is wanted: of objects the members that the first names of these paths lead to (up to a NULL, the
+ * caller's; NULL: all), and whether values are looked at as JSON that are neither objects nor lists nor within these. Before
+ * the first piece. */
+extern void json_reader_want(JsonReader *reader, const JsonPath *members, bool text);
+
 /* Takes the next piece of the text, and holds the records that end in it until they are taken. false: it is no such JSON, or a
  * record is too large, or memory is out: json_reader_error(). */
 extern bool json_reader_feed(JsonReader *reader, const char *data, size_t size);

@@ -91,6 +91,8 @@ http_begin_page(CkScan *scan)
 	}
 	page->reader = json_reader_new(http->table->records, http->table->format == REPLY_JSON_LINES,
 								   (size_t) http->options->max_record_size, page->wanted);
+	if (page->reader && http->members)
+		json_reader_want(page->reader, http->members, http->text);
 	if (page->reader && http->table->format == REPLY_CSV)
 		page->csv = csv_reader_new(page->reader, http->table->delimiter, (size_t) http->options->max_record_size);
 	if (!page->reader || (http->table->format == REPLY_CSV && !page->csv))

@@ -140,13 +140,13 @@ static void
 put_number(CkRow *row, uint32_t column, CkType type, const char *text, size_t size)
 {
 	size_t		sign = text[0] == '-' ? 1 : 0;
-	char		copy[32];
+	int64_t		number = 0;
 
 	if ((type == CK_INT64 || type == CK_UINT64) && size <= 18 && all_digits(text + sign, size - sign))
 	{
-		memcpy(copy, text, size);
-		copy[size] = '\0';
-		ck_put_int64(row, column, strtoll(copy, NULL, 10));
+		for (size_t i = sign; i < size; i++)
+			number = number * 10 + (text[i] - '0');
+		ck_put_int64(row, column, sign ? -number : number);
 	}
 	else if (type == CK_TEXT || type == CK_NATIVE)
 		ck_put_text(row, column, text, size);
