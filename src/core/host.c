@@ -414,20 +414,25 @@ raised_sqlstate(Session *session, CkStatus status)
 	const CkSql *sql = session->pub.connector->sql;
 	bool		same = false;
 
-	if (strlen(own) == 5 && strspn(own, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && sql)
+	if (strlen(own) == 5 && strspn(own, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5)
 		switch (status)
 		{
 			case CK_ERR_QUERY:
 			case CK_ERR_DATA:
 			case CK_ERR_PRIVILEGE:
 			case CK_ERR_NOT_FOUND:
-				same = sql->native || strncmp(own, "22", 2) == 0;
+				same = (sql && sql->native) || strncmp(own, "22", 2) == 0;
 				break;
 			case CK_ERR_CONSTRAINT:
 				same = strncmp(own, "23", 2) == 0;
 				break;
 			case CK_ERR_BUSY:
 				same = strncmp(own, "40", 2) == 0 || strcmp(own, "55P03") == 0;
+				break;
+			case CK_ERR_LOST:
+			case CK_ERR_TIMEOUT:
+			case CK_ERR_PROTOCOL:
+				same = strcmp(own, "08007") == 0;
 				break;
 			default:
 				break;

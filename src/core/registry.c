@@ -59,8 +59,10 @@ connector_fault(const CkConnector *c, const char *name)
 		return "it declares REMOTE but not READ";
 	if ((c->caps & CK_FILTERS) && (c->dialect == NULL || !(c->caps & CK_READ)))
 		return "it declares FILTERS but has no dialect, or not READ";
-	if ((c->caps & CK_WRITE) && (c->sql == NULL || c->sql->rules == NULL || !(c->caps & CK_READ)))
-		return "it declares WRITE but has no SQL dialect, or not READ";
+	if ((c->caps & CK_WRITE) && !(c->caps & CK_FILTERS) && (c->sql == NULL || c->sql->rules == NULL))
+		return "it declares WRITE but has no SQL dialect, and not FILTERS";
+	if ((c->caps & CK_WRITE) && !(c->caps & CK_READ))
+		return "it declares WRITE but not READ";
 	if ((c->caps & CK_DISCOVER) && c->discover == NULL &&
 		(c->sql == NULL || c->sql->tables == NULL || c->sql->columns == NULL || c->sql->types == NULL))
 		return "it declares DISCOVER but lacks discover and has no catalog queries";

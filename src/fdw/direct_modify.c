@@ -203,9 +203,9 @@ fdw_plan_direct(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_i
 			   *stored = NIL,
 			   *computed = NIL;
 
-	modify_check(table);
-	if (rel == NULL || (plan->operation != CMD_UPDATE && plan->operation != CMD_DELETE) || rel->superset != NIL ||
-		rel->local != NIL)
+	modify_check(table, plan->operation);
+	if (rel == NULL || table->sql->filter || (plan->operation != CMD_UPDATE && plan->operation != CMD_DELETE) ||
+		rel->superset != NIL || rel->local != NIL)
 		return false;
 	returned = modify_returned(root, plan, varno, subplan_index);
 	if (plan->returningLists ? returned == NIL || !(table->sql->returning & modify_bit(plan->operation)) : returned != NIL)
@@ -247,7 +247,7 @@ fdw_begin_direct(ForeignScanState *node, int eflags)
 		return;
 	remote_table_init(&change->table, RelationGetRelid(node->ss.ss_currentRelation),
 					  compat_result_user(node->resultRelInfo, estate));
-	modify_check(&change->table);
+	modify_check(&change->table, plan->operation);
 	change->places = list_nth(plan->fdw_private, DIRECT_PLACES);
 	change->stored = list_nth(plan->fdw_private, DIRECT_STORED);
 	change->returned = list_nth(plan->fdw_private, DIRECT_RETURNED);

@@ -546,7 +546,7 @@ fdw_import_schema(ImportForeignSchemaStmt *stmt, Oid serverid)
 	ListCell   *lc;
 
 	import.native = connector->sql && connector->sql->native;
-	import.keys = (connector->caps & CK_WRITE) && connector->sql->row_id == NULL;
+	import.keys = (connector->caps & CK_WRITE) && (connector->sql == NULL || connector->sql->row_id == NULL);
 	if (import.keys)
 		catalog.key = import_key;
 	parse_options(&import, stmt->options);

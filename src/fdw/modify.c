@@ -38,6 +38,8 @@ typedef struct TableChange
 	List	   *again_places;
 	ValueWriter *writers;		/* of stored and keys */
 	AttrNumber *junk;			/* of each key, in the subplan's rows */
+	AttrNumber	whole;			/* of the row that was read, there; 0: it is of no interest */
+	List	   *unsent;			/* attributes that no trigger may set */
 	CkValue    *values;			/* of stored and keys, of the row at hand */
 	KeySet	   *changed;		/* keys of the rows changed, where a row may come more than once */
 	const char *relation;
@@ -45,6 +47,8 @@ typedef struct TableChange
 	bool		counted;		/* its rows count for the statement */
 	bool		moves;			/* rows are inserted that an UPDATE takes from another partition */
 	bool		waits;			/* a batch is waited for before the next is made */
+	bool		lasting;		/* no rollback undoes what is changed: */
+	int64		changed_rows;	/* so many rows by now */
 
 	bool		reads_again;	/* the source does not return the attributes; known once there is a scan */
 	SourceScan *again;			/* reads the row by its keys */
@@ -83,7 +87,7 @@ change_begin(ModifyTableState *mtstate, ResultRelInfo *info, CmdType operation, 
 	int			i = 0;
 
 	remote_table_init(&change->table, RelationGetRelid(relation), compat_result_user(info, estate));
-	modify_check(&change->table);
+	modify_check(&change->table, operation);
 	sql = change->table.sql;
 	change->operation = operation;
 	change->command = estate->es_output_cid;
@@ -93,6 +97,7 @@ change_begin(ModifyTableState *mtstate, ResultRelInfo *info, CmdType operation, 
 	change->relation = RelationGetRelationName(relation);
 	change->estate = estate;
 	change->counted = mtstate->canSetTag;
+	change->lasting = registry_connector_of_server(change->table.serverid)->atomicity < CK_TRANSACTIONAL;
 	change->moves = operation == CMD_INSERT && mtstate->operation == CMD_UPDATE;
 	/* what COPY counts, it counts by itself; what a WITH changes may be changed after the query has run, and is told of then */
 	change->waits = mtstate->ps.plan == NULL || mtstate->ps.plan != estate->es_plannedstmt->planTree ||
@@ -129,8 +134,11 @@ fdw_begin_modify(ModifyTableState *mtstate, ResultRelInfo *info, List *private, 
 	change->flags = intVal(list_nth(private, MODIFY_FLAGS));
 	change->again_sql = strVal(list_nth(private, MODIFY_AGAIN));
 	change->again_places = list_nth(private, MODIFY_AGAIN_PLACES);
+	change->unsent = list_nth(private, MODIFY_UNSENT);
 	if (change->operation == CMD_INSERT)
 		return;
+	if (change->unsent != NIL || (change->flags & MODIFY_READ))
+		change->whole = ExecFindJunkAttributeInTlist(tlist, "wholerow");
 	/* a row that has been changed has another row id, and is not found by the old one */
 	if (!(change->flags & MODIFY_ALONE) && linitial_int(change->keys) > 0)
 		change->changed = key_set_begin();
@@ -396,7 +404,7 @@ is_kept(EState *estate, TableChange *change, TupleDesc desc)
 
 /* Runs the scan and puts the row as it is then, or before it is deleted, into the slot, if that is wanted; the rows affected. */
 static int64
-change_run(EState *estate, TableChange *change, SourceScan *scan, CkValue *args, int nargs, TupleTableSlot *slot)
+run_change(EState *estate, TableChange *change, SourceScan *scan, CkValue *args, int nargs, TupleTableSlot *slot)
 {
 	int64		affected;
 
@@ -418,6 +426,56 @@ change_run(EState *estate, TableChange *change, SourceScan *scan, CkValue *args,
 	return affected;
 }
 
+/* Tells, with an error of the source, how much of the statement stays done. */
+static void
+change_error_context(void *arg)
+{
+	TableChange *change = arg;
+
+	if (change->lasting && change->changed_rows > 0)
+		errcontext("change of foreign table \"%s\": rows that were changed before, and stay so: " INT64_FORMAT,
+				   change->relation, change->changed_rows);
+}
+
+/* The same, for one row. */
+static int64
+change_run(EState *estate, TableChange *change, SourceScan *scan, CkValue *args, int nargs, TupleTableSlot *slot)
+{
+	ErrorContextCallback context = {.callback = change_error_context, .arg = change, .previous = error_context_stack};
+	int64		affected;
+
+	error_context_stack = &context;
+	affected = run_change(estate, change, scan, args, nargs, slot);
+	error_context_stack = context.previous;
+	change->changed_rows += affected < 0 ? 1 : affected;
+	return affected;
+}
+
+/* Begins a batch. */
+static void
+batch_begin(TableChange *change, SourceScan *scan, CkValue *args, int nargs)
+{
+	ErrorContextCallback context = {.callback = change_error_context, .arg = change, .previous = error_context_stack};
+
+	error_context_stack = &context;
+	scan_change_begin(scan, args, nargs);
+	error_context_stack = context.previous;
+}
+
+/* Waits for the end of a batch of so many rows; returns how many were changed. */
+static int64
+batch_end(TableChange *change, SourceScan *scan, int rows)
+{
+	ErrorContextCallback context = {.callback = change_error_context, .arg = change, .previous = error_context_stack};
+	int64		affected;
+
+	error_context_stack = &context;
+	affected = scan_change_end(scan);
+	error_context_stack = context.previous;
+	change->changed_rows += affected < 0 ? rows : affected;
+	return affected;
+}
+
 /* Waits for the end of what was begun: an error is raised here; the statement's count loses the rows that the source left out. */
 static void
 change_finish(TableChange *change)
@@ -429,7 +487,7 @@ change_finish(TableChange *change)
 		return;
 	change->running = NULL;
 	dlist_delete(&change->node);
-	affected = scan_change_end(running);
+	affected = batch_end(change, running, change->running_rows);
 	if (change->counted && affected >= 0 && affected < change->running_rows)
 		change->estate->es_processed -= change->running_rows - affected;
 }
@@ -498,6 +556,7 @@ fdw_insert(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTable
 	int64		affected;
 
 	check_policies(estate, info, slot);
+	modify_filter_check_row(&change->table, change->unsent, 0, slot, plan_slot);
 	if (change->scan && change->scan_rows != 1)
 	{
 		scan_end(change->scan);
@@ -522,6 +581,8 @@ fdw_insert_batch(EState *estate, ResultRelInfo *info, TupleTableSlot **slots, Tu
 	CkValue    *args = change_all_args(change, slots, NULL, *count, &nargs);
 	SourceScan **scan = *count == change->batch_rows ? &change->batch : &change->scan;
 
+	for (int i = 0; i < *count; i++)
+		modify_filter_check_row(&change->table, change->unsent, 0, slots[i], NULL);
 	if (change->running && change->running == *scan && scan_change_more(*scan, args, nargs))
 	{
 		change->running_rows += *count;
@@ -541,9 +602,9 @@ fdw_insert_batch(EState *estate, ResultRelInfo *info, TupleTableSlot **slots, Tu
 	}
 	if (scan == &change->scan)
 		change->scan_rows = *count;
-	scan_change_begin(*scan, args, nargs);
+	batch_begin(change, *scan, args, nargs);
 	if (change->waits || *count != change->batch_rows)
-		*count = inserted_rows(scan_change_end(*scan), *count);
+		*count = inserted_rows(batch_end(change, *scan, *count), *count);
 	else
 	{
 		/* the next rows come while the source works by itself, and was told all values; its rows are counted as put in for now */
@@ -562,6 +623,8 @@ batch_rows(const RemoteTable *table, List *stored, int flags)
 
 	if (stored == NIL || ((flags & MODIFY_SKIP) && !table->sql->on_conflict))
 		return 1;
+	if (table->sql->filter)
+		most = Min(most, (int) table->sql->changes->rows * list_length(stored));
 	return Max(1, Min((int) table->common.batch_size, most / list_length(stored)));
 }
 
@@ -609,11 +672,14 @@ change_row(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTable
 				 errmsg("cannot move a row out of foreign table \"%s\" into another partition", change->relation),
 				 errhint("Delete it, and insert it again.")));
 	check_policies(estate, info, slot);
+	modify_filter_check_row(&change->table, change->unsent, change->whole, slot, plan_slot);
 	if (change->scan == NULL)
 		change->scan = change_scan(estate, change, change->sql);
 	affected = change_run(estate, change, change->scan, args, nargs, slot);
 	if (affected == 1 || affected < 0)
 	{
+		if (change->flags & MODIFY_READ)
+			modify_filter_put_read(change->whole, slot, plan_slot);
 		check_policies(estate, info, slot);
 		return slot;
 	}
@@ -642,6 +708,19 @@ TupleTableSlot *
 fdw_delete(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTableSlot *plan_slot)
 {
 	return change_row(estate, info, slot, plan_slot);
+}
+
+/* The columns that a statement itself gives values to. */
+static List *
+named_columns(ModifyTableState *mtstate, ResultRelInfo *info)
+{
+	Bitmapset  *named = mtstate->operation == CMD_INSERT ? ExecGetInsertedCols(info, mtstate->ps.state) : NULL;
+	List	   *columns = NIL;
+	int			i = -1;
+
+	while ((i = bms_next_member(named, i)) >= 0)
+		columns = lappend_int(columns, i + FirstLowInvalidHeapAttributeNumber);
+	return columns;
 }
 
 /* Columns whose values a row has that is routed into the table, by COPY or from a partitioned table: the source's defaults serve
@@ -704,15 +783,23 @@ fdw_begin_insert(ModifyTableState *mtstate, ResultRelInfo *info)
 {
 	ModifyTable *plan = (ModifyTable *) mtstate->ps.plan;
 	TableChange *change;
+	RemoteTable table;
 	List	   *stored,
+			   *unsent,
 			   *returned;
 
 	refuse_move(mtstate, info);
+	remote_table_init(&table, RelationGetRelid(info->ri_RelationDesc), compat_result_user(info, mtstate->ps.state));
+	modify_check(&table, CMD_INSERT);
 	stored = routed_columns(mtstate, info);
+	unsent = stored;
+	if (table.sql->filter)
+		stored = modify_filter_stored(&table, CMD_INSERT, stored, named_columns(mtstate, info));
 	returned = routed_returned(mtstate, info);
 	change = change_begin(mtstate, info, CMD_INSERT, stored, NIL, returned);
+	change->unsent = list_difference_int(unsent, stored);
 	if (plan && plan->onConflictAction == ONCONFLICT_NOTHING)
-		change->flags |= MODIFY_SKIP;
+		change->flags |= table.sql->filter ? modify_filter_skip(&table) : MODIFY_SKIP;
 	modify_check_returning(&change->table, CMD_INSERT, returned, change->table.sql->returning, false);
 	change->sql = modify_insert_sql(&change->table, stored, change->flags, 1);
 }
@@ -741,9 +828,13 @@ int
 fdw_updatable(Relation relation)
 {
 	RemoteTable table;
+	int			events = 0;
 
 	remote_table_init(&table, RelationGetRelid(relation), GetUserId());
-	return table.updatable ? (1 << CMD_INSERT) | (1 << CMD_UPDATE) | (1 << CMD_DELETE) : 0;
+	for (CmdType operation = CMD_UPDATE; operation <= CMD_DELETE; operation++)
+		if (table.updatable && (table.sql->filter == NULL || modify_filter_takes(&table, operation)))
+			events |= 1 << operation;
+	return events;
 }
 
 void

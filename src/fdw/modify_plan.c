@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/pg_type.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -32,13 +33,16 @@ modify_junk_name(Oid relid, AttrNumber attnum)
 	return psprintf("connkit key %d %u %d %u", attnum, type, typmod, collation);
 }
 
-/* Attributes or row ids that tell a row of the table from all others; NIL where there are none. */
+/* Attributes or row ids that tell a row of the table from all others, so that it can be changed; NIL where there are none. */
 static List *
-row_identity(Oid relid, const CkSql *sql)
+row_identity(const RemoteTable *table, CmdType operation)
 {
-	List	   *keys = remote_keys(relid);
+	List	   *keys;
 
-	return keys != NIL || sql == NULL ? keys : remote_row_ids(sql);
+	if (table->sql && table->sql->filter)
+		return modify_filter_keys(table, operation);
+	keys = remote_keys(table->relid);
+	return keys != NIL || table->sql == NULL ? keys : remote_row_ids(table->sql);
 }
 
 void
@@ -49,7 +53,10 @@ fdw_add_update_targets(PlannerInfo *root, Index rtindex, RangeTblEntry *target_r
 	ListCell   *lc;
 
 	remote_table_init(&table, relid, GetUserId());
-	foreach(lc, row_identity(relid, table.sql))
+	/* a row that is deleted is returned as it was read */
+	if (table.sql && table.sql->filter && root->parse->commandType == CMD_DELETE && root->parse->returningList)
+		add_row_identity_var(root, makeVar(rtindex, InvalidAttrNumber, RECORDOID, -1, InvalidOid, 0), rtindex, "wholerow");
+	foreach(lc, row_identity(&table, root->parse->commandType))
 	{
 		AttrNumber	attnum = (AttrNumber) lfirst_int(lc);
 		Oid			type = TEXTOID,
@@ -145,9 +152,8 @@ keys_condition(RemoteSql *sql, const RemoteTable *table, Index varno, List *keys
 	}
 }
 
-/* Attributes of the list, or with NIL all, that are stored at the source: not what is generated here. */
-static List *
-stored_attributes(Oid relid, List *wanted)
+List *
+modify_stored_attributes(Oid relid, List *wanted)
 {
 	Relation	relation = table_open(relid, NoLock);
 	TupleDesc	desc = RelationGetDescr(relation);
@@ -176,9 +182,8 @@ modify_has_before_triggers(Oid relid, CmdType operation)
 	return found;
 }
 
-/* The columns that an INSERT names: the source's defaults serve for the others. */
-static List *
-named_columns(Query *query)
+List *
+modify_named_columns(Query *query)
 {
 	List	   *named = NIL;
 	ListCell   *lc;
@@ -186,7 +191,8 @@ named_columns(Query *query)
 	foreach(lc, query->targetList)
 		if (!lfirst_node(TargetEntry, lc)->resjunk)
 			named = lappend_int(named, lfirst_node(TargetEntry, lc)->resno);
-	return named;
+	/* not all */
+	return named != NIL ? named : list_make1_int(0);
 }
 
 void
@@ -315,23 +321,23 @@ fdw_plan_modify(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_i
 	char	   *text = "",
 			   *again = "";
 
-	modify_check(table);
+	modify_check(table, plan->operation);
+	if (table->sql->filter)
+		return modify_filter_plan(root, table, plan, varno, subplan_index);
 	if (plan->operation == CMD_INSERT)
 	{
-		List	   *named = named_columns(root->parse);
+		List	   *named = modify_named_columns(root->parse);
 
 		if (modify_has_before_triggers(table->relid, CMD_INSERT))
 			named = NIL;
-		else if (named == NIL)
-			named = list_make1_int(0);
-		stored = stored_attributes(table->relid, named);
+		stored = modify_stored_attributes(table->relid, named);
 		text = modify_insert_sql(table, stored, flags, 1);
 		if (returned != NIL && !table->sql->native)
 			keys = inserted_keys(table, stored);
 	}
 	else
 	{
-		keys = row_identity(table->relid, table->sql);
+		keys = row_identity(table, plan->operation);
 		if (keys == NIL)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -340,8 +346,8 @@ fdw_plan_modify(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_i
 					 errhint("Set the option key on the columns of its primary key: "
 							 "ALTER FOREIGN TABLE … ALTER COLUMN … OPTIONS (ADD key 'true').")));
 		if (plan->operation == CMD_UPDATE)
-			stored = stored_attributes(table->relid, modify_has_before_triggers(table->relid, CMD_UPDATE) ? NIL :
-									   list_nth(plan->updateColnosLists, subplan_index));
+			stored = modify_stored_attributes(table->relid, modify_has_before_triggers(table->relid, CMD_UPDATE) ? NIL :
+											  list_nth(plan->updateColnosLists, subplan_index));
 		if (plan->operation == CMD_DELETE || stored != NIL)
 			text = row_sql(root, table, varno, plan->operation, stored, keys, &places);
 		if (bms_membership(COMPAT_QUERY_RELIDS(root)) != BMS_MULTIPLE || bms_equal(root->all_baserels, root->all_result_relids))
@@ -351,5 +357,5 @@ fdw_plan_modify(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_i
 		again = again_sql(root, table, varno, keys, returned, &again_places);
 	modify_check_returning(table, plan->operation, returned, table->sql->returning, keys != NIL);
 	return list_concat(list_make5(makeString(text), stored, keys, places, returned),
-					   list_make3(makeInteger(flags), makeString(again), again_places));
+					   list_make4(makeInteger(flags), makeString(again), again_places, NIL));
 }

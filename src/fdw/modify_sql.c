@@ -23,12 +23,16 @@
 #include "value.h"
 
 void
-modify_check(const RemoteTable *table)
+modify_check(const RemoteTable *table, CmdType operation)
 {
 	const CkConnector *connector = registry_connector_of_server(table->serverid);
 
 	if (table->updatable)
+	{
+		if (table->sql->filter)
+			modify_filter_check(table, operation);
 		return;
+	}
 	if (!(connector->caps & CK_WRITE))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

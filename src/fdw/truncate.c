@@ -40,7 +40,7 @@ fdw_truncate(List *relations, DropBehavior behavior, bool restart_seqs)
 		StringInfoData one;
 
 		remote_table_init(&table, RelationGetRelid(relation), GetUserId());
-		modify_check(&table);
+		modify_check(&table, CMD_UTILITY);
 		if (!table.common.truncatable)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -402,6 +402,21 @@ typedef struct CkOrder
 	uint32_t	nfilters;
 } CkOrder;
 
+struct CkSql;
+
+/* What may be changed in a table of a source with CkSql.filter, and by which columns it knows a row. */
+typedef struct CkChanges
+{
+	uint32_t	kinds;			/* CK_INSERT, CK_UPDATE, CK_DELETE */
+	uint32_t	rows;			/* that one INSERT may have; 0: 1 */
+	bool		skips;			/* INSERT takes CK_SCAN_SKIP_DUPLICATE */
+	const char *const *update_keys; /* columns, up to a NULL, whose values together tell the row that is updated; none of them
+									 * is ever NULL */
+	const char *const *delete_keys; /* or deleted */
+	/* Required. Whether such a statement (CK_INSERT, CK_UPDATE) may store values in the column. */
+	bool		(*stores) (const struct CkSql *sql, uint32_t kind, const char *column);
+} CkChanges;
+
 /*
  * Catalog queries yield these columns, in this order, as text unless another type is told. In their text
  * "{schema}" and "{table}" behind an expression are replaced by a condition on it: = '…', IN (…), NOT IN (…)
@@ -412,8 +427,8 @@ typedef struct CkSql
 	/* For a source that is asked in another language than SQL, by conditions on single columns, an order and a LIMIT: says what
 	 * becomes of a condition. The request text is SELECT list FROM "table" [WHERE "column" op ? AND "column" IN (?, ?) …]
 	 * [ORDER BY "column" ASC or DESC] [LIMIT n or ?], with quotes doubled within names, a scan's columns are what the list names,
-	 * and of the other members only those up to quote, and limits, mean something. NULL: it speaks SQL, and rules say what it
-	 * understands */
+	 * and of the other members only those up to quote, limits, returning (of INSERT and UPDATE) and max_args mean something.
+	 * NULL: it speaks SQL, and rules say what it understands */
 	CkPushed	(*filter) (const struct CkSql *sql, const CkFilter *filter);
 	/* With filter, optional: whether the rows of one scan come in just that order, which is PostgreSQL's. NULL: never */
 	bool		(*order) (const struct CkSql *sql, const CkOrder *order);
@@ -424,6 +439,11 @@ typedef struct CkSql
 	const char *cursor_lookback;
 	const char *const *required;	/* with filter: columns, up to a NULL, of which the source must be told the value, or several
 									 * (=, in), or it cannot be read; or NULL */
+	/* With filter: what may be changed, or NULL. The request text is INSERT INTO "table" ("column", …) VALUES (?, …), (?, …) or
+	 * INSERT INTO "table" DEFAULT VALUES; UPDATE "table" SET "column" = ?, … WHERE "key" = ? AND …; DELETE FROM "table" WHERE
+	 * "key" = ? AND …; the first two maybe with RETURNING "column", …. An UPDATE or DELETE is for one row, which was read before:
+	 * where it is not there any more, nothing is changed and affected is 0 */
+	const CkChanges *changes;
 
 	char		quote;			/* of identifiers, doubled within */
 	bool		numbered;		/* placeholders are $1, $2, … ; else ? */
@@ -493,7 +513,8 @@ typedef struct CkSql
 #define CK_MULTI	0x08u		/* one session serves many open scans at a time */
 #define CK_SECRETS	0x10u		/* keeps secrets that options of other sources refer to; needs secret_get */
 #define CK_HTTP		0x20u		/* speaks HTTP: addresses of the setting connkit.denied_addresses are refused */
-#define CK_WRITE	0x40u		/* changes rows; needs sql, and scan_open to take CK_SCAN_CHANGE */
+#define CK_WRITE	0x40u		/* changes rows; needs sql, or CK_FILTERS and dialects with changes, and scan_open to take
+								 * CK_SCAN_CHANGE */
 #define CK_FILTERS	0x100u		/* takes conditions on columns; needs a dialect() whose tables have filter */
 #define CK_AUTOCOMMIT	0x80u	/* a scan that comes without CK_BEGIN is a transaction of its own */
 
@@ -654,7 +675,7 @@ ck_hint(CkSession *session, const char *hint)
 
 /* Adds the source's own five-character SQLSTATE, or the one that says the same, to the error that was last told. It is shown
  * as detail, and is the error's where it has a meaning of its own: 22 (data), 23 (constraints), 40 (try the transaction again),
- * 55P03 (lock not available), and any where the source is PostgreSQL. */
+ * 55P03 (lock not available), 08007 (unknown whether a change was made), and any where the source is PostgreSQL. */
 static inline void
 ck_sqlstate(CkSession *session, const char *sqlstate)
 {
