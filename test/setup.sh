@@ -15,7 +15,7 @@ for purpose in "${@:-build test}"; do
 	for word in $purpose; do
 		case $word in
 			build) packages+=" $build" ;;
-			demo) packages+=" $build $servers" ;;
+			demo) packages+=" $build $servers curl prometheus" ;;
 			test) packages+=" $build $servers g++ curl pgtap postgresql-15-pgtap postgresql-15-cron
 				libtap-parser-sourcehandler-pgtap-perl libipc-run-perl python3 python3-venv prometheus nginx-light
 				nghttp2-server" ;;

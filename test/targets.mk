@@ -1,7 +1,7 @@
 # targets.mk: the commands beside building and installing. Each is a script below test/ that also runs by itself,
 # starts its own throw-away servers, and installs into a private copy of PostgreSQL, not the system's.
 #
-#   make demo           shows connkit at work on a MariaDB, a PostgreSQL and an SQLite source; leaves it running
+#   make demo           shows connkit at work on databases and an API over HTTP; leaves it running
 #   make demo-stop      ends that
 #   make test           every suite; SUITES="sql header" chooses
 #   make bench          speed against others, of reading and of syncs; SUITES="sync" chooses

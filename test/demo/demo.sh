@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# demo.sh: connects a MariaDB, a PostgreSQL and an SQLite source before one's eyes, queries and synchronises them, and
-# leaves it all running.
+# demo.sh: connects a MariaDB, a PostgreSQL, an SQLite source and the API of a Prometheus before one's eyes, queries and
+# synchronises them, and leaves it all running.
 #
 # usage: test/demo/demo.sh [stop]
 
 . "$(dirname "$0")/../lib.sh"
+. "$CK_TOP/test/http/servers.sh"
 
 export CK_TMP=${TMPDIR:-/tmp}/connkit-demo-$(id -u)
 
@@ -24,7 +25,7 @@ trap ck_end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-echo "building connkit; starting a PostgreSQL with it, and three sources of sample data"
+echo "building connkit; starting a PostgreSQL with it, and four sources of sample data"
 ck_prefix
 ck_certificates || ck_die "no certificates"
 ck_install || ck_die "the build failed"
@@ -34,9 +35,11 @@ ck_mysql source <"$CK_TOP/test/demo/shop.mysql.sql" >/dev/null || ck_die "no sam
 ck_source_psql source -f "$CK_TOP/test/demo/crm.postgres.sql" || ck_die "no sample data in PostgreSQL"
 sqlite3 "$CK_FILES/warehouse.db" <"$CK_TOP/test/demo/warehouse.sqlite.sql" || ck_die "no sample data in SQLite"
 [ "$(id -u)" != 0 ] || chown -R postgres: "$CK_FILES"
+prometheus_start || ck_die "no Prometheus: ${CK_MISSING:-it did not start}"
 
 ck_psql connkit -v mysql_port="$CK_MYSQL_PORT" -v pg_port="$CK_SOURCE_PGPORT" -v password="$CK_PASSWORD" \
-	-v ca="$CK_CA" -v file="$CK_FILES/warehouse.db" -f "$CK_TOP/test/demo/demo.sql" 2>&1 |
+	-v ca="$CK_CA" -v file="$CK_FILES/warehouse.db" -v prometheus="$CK_PROMETHEUS" \
+	-f "$CK_TOP/test/demo/demo.sql" 2>&1 |
 	sed -e 's,^psql:[^ ]*demo.sql:[0-9]*: ,,' -e 's,^------ ,\n&,' || ck_die "the demo failed"
 
 trap - EXIT

@@ -102,6 +102,49 @@ SELECT pg_sleep(5) \g /dev/null
 SELECT sync_name, trigger, state, rows_read, milliseconds FROM connkit.sync_run ORDER BY id;
 SELECT connkit_schedule('shop.orders', '0 2 * * *', timezone => 'Europe/Berlin');
 
+------ An API over HTTP needs no C: a manifest makes it a connector, here Prometheus' own
+
+SELECT connkit_register_connector($${
+	"manifest": 1, "name": "metrics", "version": "1.0", "title": "Metrics of a Prometheus",
+	"options": {"url": {"on": "server", "required": true, "help": "http://host:port"}},
+	"base_url": "{url}",
+	"tables": {
+		"sample": {
+			"path": "/api/v1/query_range", "params": {"step": "1"}, "records": "data.result", "unnest": "values",
+			"columns": {
+				"query": {"type": "text", "comment": "in PromQL"},
+				"time": {"type": "timestamptz", "path": "0", "format": "unix", "not_null": true},
+				"value": {"type": "double precision", "path": "1"},
+				"labels": {"type": "jsonb", "path": "metric"}
+			},
+			"filters": {
+				"query": {"= in": {"param": "query", "most": 1, "exact": true, "required": true, "given": true}},
+				"time": {">= >": "start", "<= <": "end"}
+			}
+		},
+		"target": {
+			"path": "/api/v1/targets", "records": "data.activeTargets", "key": ["url"],
+			"columns": {
+				"url": {"type": "text", "path": "scrapeUrl", "not_null": true}, "pool": {"type": "text", "path": "scrapePool"},
+				"health": "text", "seconds": {"type": "double precision", "path": "lastScrapeDuration"}
+			}
+		}
+	}
+}$$);
+CREATE SERVER metrics FOREIGN DATA WRAPPER connkit_metrics OPTIONS (url :'prometheus');
+CREATE USER MAPPING FOR CURRENT_USER SERVER metrics;
+SELECT * FROM connkit_test('metrics');
+SELECT * FROM connkit_discover('metrics');
+CREATE SCHEMA metrics;
+IMPORT FOREIGN SCHEMA api FROM SERVER metrics INTO metrics;
+
+SELECT date_trunc('second', time) AS time, value, labels FROM metrics.sample
+	WHERE query = 'up' AND time BETWEEN now() - interval '10 seconds' AND now() ORDER BY time DESC LIMIT 3;
+EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT max(value) FROM metrics.sample
+	WHERE query = 'scrape_samples_scraped' AND time BETWEEN now() - interval '10 seconds' AND now();
+SELECT connkit_create_sync('metrics', 'target', 'copy.target', mode => 'full_refresh', write => 'replace');
+SELECT outcome, rows_read, inserted, milliseconds FROM connkit_sync('metrics.target');
+
 ------ Secrets: who uses them, and never what they are
 
 SELECT name, owner, version, hosts, used_by FROM connkit.secret ORDER BY name;
