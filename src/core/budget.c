@@ -208,7 +208,7 @@ use_count(Place *place, int64 now, void *arg, int64 *left)
 }
 
 CkStatus
-budget_hold(CkSession *pub, int64_t ms)
+budget_hold(CkSession *pub, int64_t ms, bool shared)
 {
 	Session    *session = (Session *) pub;
 	int64		left;
@@ -216,7 +216,7 @@ budget_hold(CkSession *pub, int64_t ms)
 
 	ms = Min(ms, longest);
 	session->held_until_ms = Max(session->held_until_ms, pub->host->now_ms() + ms);
-	if (!OidIsValid(session->serverid) || ms <= 0)
+	if (!shared || !OidIsValid(session->serverid) || ms <= 0)
 		return CK_OK;
 	return place_use(session, true, use_hold, &ms, &left);
 }

@@ -8,6 +8,6 @@
 
 /* The services CkHost.admit and CkHost.hold. */
 extern CkStatus budget_admit(CkSession *session, int64_t requests, int64_t per_ms, int64_t longest_ms, bool wait);
-extern CkStatus budget_hold(CkSession *session, int64_t ms);
+extern CkStatus budget_hold(CkSession *session, int64_t ms, bool shared);
 
 #endif							/* CONNKIT_BUDGET_H */

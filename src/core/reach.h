@@ -10,7 +10,7 @@
 
 /*
  * The service CkHost.reachable. With an address of NULL it is asked before the name is looked up: CK_OK where one of the
- * addresses might be allowed.
+ * addresses might be allowed. An empty one will never be known: networks do not match it.
  */
 extern CkStatus reach_check(CkSession *session, const char *host, int port, const char *address);
 

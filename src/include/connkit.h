@@ -647,7 +647,7 @@ struct CkHost
 	CkStatus	(*reachable) (CkSession *session, const char *host, int port, const char *address);
 	void		(*secret) (CkSecret *secret, const char *value, size_t size, int64_t lifetime_ms);
 	CkStatus	(*admit) (CkSession *session, int64_t requests, int64_t per_ms, int64_t longest_ms, bool wait);
-	CkStatus	(*hold) (CkSession *session, int64_t ms);
+	CkStatus	(*hold) (CkSession *session, int64_t ms, bool shared);
 };
 
 /*
@@ -732,7 +732,7 @@ ck_warn(CkSession *session, const char *message, const char *hint)
 /* Whether this session may connect to that numeric address (or path of a Unix socket) and port, which host, as the user
  * wrote it or a redirect named it, stands for: CK_OK, or CK_ERR_PRIVILEGE, already told. To be asked for every address
  * before it is connected to. ck_resolve() of src/lib does; with an address of NULL it asks first whether the name is worth
- * looking up. */
+ * looking up, and an empty one is that of a name that others look up. */
 static inline CkStatus
 ck_reachable(CkSession *session, const char *host, int port, const char *address)
 {
@@ -755,11 +755,12 @@ ck_admit(CkSession *session, int64_t requests, int64_t per_ms, int64_t longest_m
 	return session->host->admit(session, requests, per_ms, longest_ms, wait);
 }
 
-/* The source has said that it wants no requests of this user for so long: ck_admit() sees to that, in all processes. */
+/* The source wants no requests of this user for so long: ck_admit() sees to that, for this session or, if shared, for those of
+ * all processes. */
 static inline CkStatus
-ck_hold(CkSession *session, int64_t ms)
+ck_hold(CkSession *session, int64_t ms, bool shared)
 {
-	return session->host->hold(session, ms);
+	return session->host->hold(session, ms, shared);
 }
 
 /* Discovery: a table; then its columns in order; then its keys, a call for each column (kind p or u). rows and bytes

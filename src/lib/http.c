@@ -214,10 +214,16 @@ ck_http_send(CkSession *session, CkHttp *http, const CkHttpRequest *request, CkH
 CkStatus
 ck_http_fail(CkSession *session, const CkHttpReply *reply)
 {
+	return ck_http_fail_as(session, reply, reply->status, NULL);
+}
+
+CkStatus
+ck_http_fail_as(CkSession *session, const CkHttpReply *reply, int meaning, const char *text)
+{
 	CkStatus	status = CK_ERR_QUERY;
 	const char *hint = NULL;
 
-	switch (reply->status)
+	switch (meaning)
 	{
 		case 401:
 			status = CK_ERR_AUTH;
@@ -243,14 +249,15 @@ ck_http_fail(CkSession *session, const CkHttpReply *reply)
 			hint = "The service is not available at present, or what stands before it does not reach it. Try again later.";
 			break;
 		default:
-			if (reply->status >= 300 && reply->status < 400)
+			if (meaning >= 300 && meaning < 400)
 			{
 				status = CK_ERR_PROTOCOL;
 				hint = "It redirects. Check the address: it should be where the service itself answers.";
 			}
 			break;
 	}
-	ck_fail(session, status, "\"%s\", port %d answered with HTTP status %d", reply->host, reply->port, reply->status);
+	ck_fail(session, status, "\"%s\", port %d answered with HTTP status %d%s%s%s", reply->host, reply->port, reply->status,
+			reply->status < 300 ? " and an error" : "", text ? ": " : "", text ? text : "");
 	if (hint)
 		ck_hint(session, hint);
 	return status;

@@ -119,6 +119,9 @@ extern const char *ck_http_header(const CkHttpReply *reply, const char *name, si
 /* Tells the error that a reply's status stands for, where the connector knows no better. */
 extern CkStatus ck_http_fail(CkSession *session, const CkHttpReply *reply);
 
+/* The same as of another status, whose meaning the reply has, with what the source says of it; text may be NULL. */
+extern CkStatus ck_http_fail_as(CkSession *session, const CkHttpReply *reply, int meaning, const char *text);
+
 /* Overwrites and frees what is in the reply. */
 extern void ck_http_reply_free(CkHttpReply *reply);
 

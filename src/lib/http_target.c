@@ -77,7 +77,7 @@ target_host(CkHttp *http, const HttpTarget *target)
 	return oldest;
 }
 
-/* A proxy's target is not looked up here; what of it can be checked is. */
+/* A proxy's target is not looked up here; what of it can be checked is: its name, or the address that it is. */
 static CkStatus
 target_check(CkSession *session, const HttpTarget *target)
 {
@@ -86,7 +86,7 @@ target_check(CkSession *session, const HttpTarget *target)
 	char		addresses[CK_ADDRESS_SIZE];
 
 	if (getaddrinfo(target->host, NULL, &hints, &numeric) != 0)
-		return ck_reachable(session, target->host, target->port, NULL);
+		return ck_reachable(session, target->host, target->port, "");
 	freeaddrinfo(numeric);
 	return ck_resolve(session, target->host, target->port, addresses, sizeof(addresses));
 }

@@ -77,8 +77,8 @@ END $$;
 SELECT is(fault('"next"', '{tables,item,paging,type}'), 'tables.item.paging.type: it is none of none|page|offset|cursor|next_link|link_header',
 	'a word');
 SELECT is(fault('"1"', '{tables,item,paging,size}'), 'tables.item.paging.size: a number of 1 or more is expected', 'a number');
-SELECT is(fault('"x"', '{tables,item,pageing}'), 'tables.item.pageing: there is no such setting; there are comment method path params headers body '
-	'format delimiter records unnest columns key paging filters errors', 'a misspelt setting');
+SELECT matches(fault('"x"', '{tables,item,pageing}'), '^tables\.item\.pageing: there is no such setting; there are comment .*paging',
+	'a misspelt setting');
 SELECT is(fault('"/{nothing}"', '{tables,item,path}'), 'tables.item.path: "nothing" is no option and no column with a filter in the path',
 	'a value that there is not');
 SELECT is(fault('"/comments"', '{tables,comment,path}'), 'tables.comment.path: it lacks {item}, which is said to stand there',

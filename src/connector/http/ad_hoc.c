@@ -50,7 +50,9 @@ table_of_options(Reading *r, const HttpOptions *o)
 		put_option(r, object, "format", o->format, false) && put_option(r, object, "delimiter", o->delimiter, false) &&
 		put_option(r, object, "records", o->records, false) &&
 		put_option(r, object, "unnest", o->unnest, false) && put_paging(r, object, o->paging) &&
-		put_option(r, object, "filters", o->filters, true) && put_option(r, object, "errors", o->errors, true))
+		put_option(r, object, "filters", o->filters, true) && put_option(r, object, "errors", o->errors, true) &&
+		put_option(r, object, "error_message", o->error_message, false) &&
+		put_option(r, object, "rate_limit", o->rate_limit, true))
 		return object;
 	json_decref(object);
 	return NULL;

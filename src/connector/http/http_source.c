@@ -15,7 +15,18 @@
 	{"max_record_size", CK_OPT_INTEGER, CK_ON_SERVER | CK_ON_TABLE, offsetof(HttpOptions, max_record_size), "67108864", 1, \
 	1 << 30, NULL, "bytes that one record of a reply may have", NULL}, \
 	{"max_reply_size", CK_OPT_INTEGER, CK_ON_SERVER | CK_ON_TABLE, offsetof(HttpOptions, max_reply_size), "17179869184", 1, \
-	INT64_C(1) << 50, NULL, "bytes that one reply may have, unpacked", NULL}
+	INT64_C(1) << 50, NULL, "bytes that one reply may have, unpacked", NULL}, \
+	{"max_attempts", CK_OPT_INTEGER, CK_ON_SERVER | CK_ON_TABLE, offsetof(HttpOptions, max_attempts), "6", 1, 100, NULL, \
+	"times that a request is sent where the source asks for patience", NULL}, \
+	{"max_wait", CK_OPT_INTEGER, CK_ON_SERVER | CK_ON_TABLE, offsetof(HttpOptions, max_wait), "300", 0, 86400, NULL, \
+	"seconds that a request may wait until the source, or max_requests, lets it through", NULL}, \
+	{"max_requests", CK_OPT_INTEGER, CK_ON_SERVER, offsetof(HttpOptions, max_requests), "0", 0, INT32_MAX, NULL, \
+	"requests that the source gets in max_requests_seconds, of all processes; 0: as the manifest says, or any number", NULL}, \
+	{"max_requests_seconds", CK_OPT_INTEGER, CK_ON_SERVER, offsetof(HttpOptions, max_requests_seconds), "60", 1, \
+	MAX_REQUESTS_SECONDS, NULL, "seconds that max_requests is for", NULL}, \
+	TEXT("proxy", CK_ON_SERVER, proxy, NULL, "proxy that requests go by: http://host:port"), \
+	TEXT("proxy_user", CK_ON_USER, proxy_user, NULL, "user at the proxy"), \
+	TEXT("proxy_password", CK_ON_USER | CK_SECRET, proxy_password, NULL, "his password")
 
 const CkOption http_common_options[] = {
 	COMMON_OPTIONS,
@@ -69,7 +80,9 @@ static const CkOption ad_hoc_options[] = {
 	TEXT("unnest", CK_ON_TABLE, unnest, NULL, "path of a list within a record, each element of which makes a row"),
 	TEXT("paging", CK_ON_TABLE, paging, NULL, "how the next page is asked for: link_header, or a JSON object"),
 	TEXT("filters", CK_ON_TABLE, filters, NULL, "what conditions on columns become in the request, as a JSON object"),
-	TEXT("errors", CK_ON_TABLE, errors, NULL, "statuses that stand for no rows: {\"404\": \"empty\"}"),
+	TEXT("errors", CK_ON_SERVER | CK_ON_TABLE, errors, NULL, "what errors stand for, as JSON: {\"404\": \"empty\"}"),
+	TEXT("error_message", CK_ON_SERVER | CK_ON_TABLE, error_message, NULL, "path of the source's words in the body of an error"),
+	TEXT("rate_limit", CK_ON_SERVER | CK_ON_TABLE, rate_limit, NULL, "headers that tell how many requests are left, as JSON"),
 	{NULL}
 };
 
@@ -138,16 +151,48 @@ session_headers(CkSession *session)
 	return CK_ERR_OPTION;
 }
 
+/* Has requests go by the proxy of the options. */
+static CkStatus
+set_proxy(CkSession *session)
+{
+	const HttpOptions *o = session->options;
+	HttpSession *state = session->state;
+	const char *host = o->proxy ? strstr(o->proxy, "://") : NULL;
+
+	if (!o->proxy)
+		return CK_OK;
+	if (!host || strchr(o->proxy, '@'))
+	{
+		ck_fail(session, CK_ERR_OPTION, "the option proxy is no URL that can be used");
+		ck_hint(session, "Write it as http://host:port; the user mapping has proxy_user and proxy_password.");
+		return CK_ERR_OPTION;
+	}
+	text_append(&state->proxy, o->proxy, (size_t) (host - o->proxy) + 3);
+	if (o->proxy_user)
+	{
+		text_encoded(&state->proxy, o->proxy_user, strlen(o->proxy_user));
+		text_string(&state->proxy, ":");
+		if (o->proxy_password)
+			text_encoded(&state->proxy, o->proxy_password, strlen(o->proxy_password));
+		text_string(&state->proxy, "@");
+	}
+	text_string(&state->proxy, host + 3);
+	ck_http_set_proxy(state->http, state->proxy.data);
+	return http_check_text(session, &state->proxy);
+}
+
 static CkStatus
 http_session_open(CkSession *session)
 {
 	const HttpOptions *o = session->options;
 	HttpSession *state = session->state;
+	CkStatus	status;
 
 	state->http = ck_http_new(&o->tls);
 	if (!state->http)
 		return ck_fail(session, CK_ERR_MEMORY, "out of memory");
-	return session_headers(session);
+	status = set_proxy(session);
+	return status == CK_OK ? session_headers(session) : status;
 }
 
 static void
@@ -156,6 +201,7 @@ http_session_close(CkSession *session)
 	HttpSession *state = session->state;
 
 	ck_http_free(state->http);
+	text_free(&state->proxy);
 	free(state->own_headers);
 	json_decref(state->header_json);
 	http_auth_free(state);
@@ -204,6 +250,9 @@ find_members(CkScan *scan)
 	HttpScan   *http = scan->state;
 	size_t		n = 0;
 
+	/* what tells of an error may be in the one record that the reply is */
+	if (!http->table->records[0] && http_judges_whole(http))
+		return CK_OK;
 	for (uint32_t i = 0; i < scan->ncolumns; i++)
 	{
 		if (!http->paths[i][0])

@@ -22,6 +22,7 @@ typedef struct HttpText
 typedef struct HttpSession
 {
 	CkHttp	   *http;
+	HttpText	proxy;			/* its URL, with user and password */
 	const HttpPair *headers;	/* of all requests */
 	HttpPair   *own_headers;	/* those of the server's option, or NULL */
 	json_t	   *header_json;	/* which holds their texts */
@@ -63,6 +64,9 @@ typedef struct HttpValues
 /* Bytes that are taken apart at once: the records in them are kept until they are put. */
 #define HTTP_SLICE (16 * 1024)
 
+/* Values beside the records of a reply that are looked at. */
+#define HTTP_WANTED 20
+
 /* A page that is asked for: its request, and what has come of the reply. */
 typedef struct HttpPage
 {
@@ -84,12 +88,14 @@ typedef struct HttpPage
 	CkHttpStream *stream;
 	JsonReader *reader;
 	CsvReader  *csv;			/* that feeds it, or NULL */
-	JsonWanted	wanted[4];		/* next, last and more, as far as the table has them */
+	JsonWanted	wanted[HTTP_WANTED];	/* next, last and more, and what tells of errors, as far as the table has them */
 	bool		begun;			/* the reply's headers are there */
 	char	   *link;			/* the next page's URL in the reply's headers, or NULL */
 	const char *data;			/* of what came, the rest that is not read */
 	size_t		size;
 	bool		whole;			/* the reply has ended */
+	HttpText	ahead;			/* what was read of the body before it was found to be good */
+	int64_t		held;			/* bytes that were taken apart */
 	int64_t		records;		/* of this page */
 
 	/* the record at hand */
@@ -178,6 +184,29 @@ extern CkStatus http_next_page(CkScan *scan);
 /* The next record of the page at hand: CK_OK; CK_END where there is none. */
 extern CkStatus http_next_record(CkScan *scan);
 extern void http_end_page(HttpPage *page);
+
+/* fault.c: judges the reply of the page at hand, whose headers are there. CK_OK: it is to be read, from page->ahead on, unless
+ * again is set: then the page is to be begun anew. CK_END: it stands for no rows. */
+extern CkStatus http_judge_reply(CkScan *scan, const CkHttpReply *reply, bool *again);
+/* The same of one that is good by its status and was read; needed where http_judges_whole(): no row of it may be given before. */
+extern CkStatus http_judge_whole(CkScan *scan, const CkHttpReply *reply, bool *again);
+extern bool http_judges_whole(const HttpScan *http);
+/* Adds what that looks at. */
+extern void http_want_faults(const HttpScan *http, JsonWanted *wanted);
+
+/* rate.c: waits until the source may be asked; with wait false, CK_END where it may not now. */
+extern CkStatus http_admit(CkScan *scan, bool wait);
+/* The source wants no requests for so long: of this session, or of all that its user has. */
+extern CkStatus http_hold(CkSession *session, int64_t ms, bool shared);
+/* Does so where the reply says that it was the last one for some time. */
+extern CkStatus http_note_rate(CkScan *scan, const CkHttpReply *reply);
+/* Milliseconds that a source wants to be left alone, by a reply that refuses; by its Retry-After alone; -1: it does not tell. */
+extern int64_t http_wait_wanted(const HttpScan *http, const CkHttpReply *reply);
+extern int64_t http_retry_after(const CkHttpReply *reply);
+/* Whether a refusal comes of a limit, by its headers. */
+extern bool http_rate_is_used_up(const HttpScan *http, const CkHttpReply *reply);
+/* Milliseconds to wait after so many attempts where the source does not tell. */
+extern int64_t http_backoff(int attempts);
 
 /* value.c: puts a column of the record at hand. */
 extern CkStatus http_put(CkScan *scan, CkRow *row, uint32_t column);

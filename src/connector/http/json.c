@@ -18,6 +18,7 @@ typedef struct Level
 {
 	char	   *name;			/* of the member at hand; NULL in a list */
 	bool		list;
+	size_t		count;			/* of a list's elements that have come */
 } Level;
 
 struct JsonReader
@@ -28,6 +29,8 @@ struct JsonReader
 	size_t		record_limit;
 	JsonWanted *wanted;
 	bool		found;			/* something is at the path */
+	bool		sole;			/* which is all of the text, and no list */
+	bool		ended;			/* the text was whole */
 	bool		lines;
 	bool		no_memory;
 	const JsonPath *members;	/* the first name of each leads to a member that is wanted; NULL: all are */
@@ -278,17 +281,38 @@ add_scalar(JsonReader *reader, JsonKind kind, const char *text, size_t size)
 	return true;
 }
 
-/* True where the names around what comes next are those of the path. */
+/* True where what comes next lies in the level's member, or element, of that name. */
 static bool
-at_path(const JsonReader *reader, JsonPath path)
+at_name(const Level *level, const char *name)
+{
+	char		number[32];
+
+	if (!level->list)
+		return level->name && strcmp(level->name, name) == 0;
+	snprintf(number, sizeof(number), "%zu", level->count - 1);
+	return strcmp(number, name) == 0;
+}
+
+/* True where the names around what comes next are those of the path, or, with within, begin so. */
+static bool
+at_path(const JsonReader *reader, JsonPath path, bool within)
 {
 	int			i = 0;
 
 	for (; path[i]; i++)
-		if (i >= reader->depth || reader->levels[i].list || !reader->levels[i].name ||
-			strcmp(reader->levels[i].name, path[i]) != 0)
+		if (i >= reader->depth || !at_name(&reader->levels[i], path[i]))
 			return false;
-	return i == reader->depth;
+	return within ? i < reader->depth : i == reader->depth;
+}
+
+/* A value around the records has come. */
+static void
+note_value(JsonReader *reader)
+{
+	if (reader->depth > 0 && reader->levels[reader->depth - 1].list)
+		reader->levels[reader->depth - 1].count++;
+	for (JsonWanted *w = reader->wanted; w && w->path; w++)
+		w->inside = w->inside || at_path(reader, w->path, true);
 }
 
 /* Notes a value around the records that is wanted. */
@@ -297,7 +321,7 @@ note_wanted(JsonReader *reader, const char *text, size_t size)
 {
 	for (JsonWanted *w = reader->wanted; w && w->path; w++)
 	{
-		if (!at_path(reader, w->path))
+		if (!at_path(reader, w->path, false))
 			continue;
 		free(w->text);
 		w->text = text ? strndup(text, size) : NULL;
@@ -316,7 +340,8 @@ take_scalar(JsonReader *reader, JsonKind kind, const char *text, size_t size)
 		return false;
 	if (reader->record)
 		return add_scalar(reader, kind, text ? text : "null", text ? size : 4);
-	if (at_path(reader, reader->path))
+	note_value(reader);
+	if (at_path(reader, reader->path, false))
 	{
 		/* null stands for no records; anything else is no list */
 		if (text)
@@ -361,9 +386,12 @@ take_begin(JsonReader *reader, bool list)
 		return fail(reader, "values are nested too deeply");
 	if (reader->skip)
 		return ++reader->skipped;
-	if (!reader->record && !reader->in_list && at_path(reader, reader->path))
+	if (!reader->record && !reader->in_list)
+		note_value(reader);
+	if (!reader->record && !reader->in_list && at_path(reader, reader->path, false))
 	{
 		reader->found = true;
+		reader->sole = !list && !reader->path[0] && !reader->lines;
 		if (list)
 		{
 			reader->levels[reader->depth++] = (Level) {.list = true};
@@ -539,7 +567,20 @@ json_reader_end(JsonReader *reader)
 		return fail(reader, "it ends in the middle of its JSON");
 	if (!take_status(reader, status))
 		return false;
+	reader->ended = true;
 	return reader->found || reader->lines || fail(reader, "it has nothing where its records should be");
+}
+
+bool
+json_reader_ended(const JsonReader *reader)
+{
+	return reader->ended;
+}
+
+const JsonRecord *
+json_reader_sole(const JsonReader *reader)
+{
+	return reader->sole ? reader->whole : NULL;
 }
 
 bool
@@ -600,6 +641,13 @@ free_records(JsonRecord *r)
 		free(r);
 		r = following;
 	}
+}
+
+void
+json_reader_forget(JsonReader *reader)
+{
+	free_records(reader->whole);
+	reader->whole = NULL;
 }
 
 void

@@ -56,6 +56,7 @@ typedef struct JsonWanted
 {
 	JsonPath	path;
 	char	   *text;			/* set by the reader: the last string, number, true or false there; NULL: none, or null */
+	bool		inside;			/* set by the reader: an object or list is there that is not empty */
 } JsonWanted;
 
 typedef struct JsonReader JsonReader;
@@ -78,6 +79,15 @@ extern bool json_reader_feed(JsonReader *reader, const char *data, size_t size);
 
 /* The text has ended; false as above, also where the text lacks its end or has nothing at the path. */
 extern bool json_reader_end(JsonReader *reader);
+
+/* Whether the text was whole, whatever json_reader_end() has said of what it holds. */
+extern bool json_reader_ended(const JsonReader *reader);
+
+/* The record that is all of the text, which has ended and of which no record was taken; NULL: it has several, or others. */
+extern const JsonRecord *json_reader_sole(const JsonReader *reader);
+
+/* Gives none of the records that are held. */
+extern void json_reader_forget(JsonReader *reader);
 
 /* For what is no JSON: makes a record, an object whose members are texts or (NULL) null. false as above. */
 extern bool json_reader_begin(JsonReader *reader);

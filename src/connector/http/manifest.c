@@ -169,6 +169,8 @@ read_tables(Reading *r, const json_t *object, HttpManifest *manifest)
 			return false;
 		if (manifest->tables[manifest->ntables - 1].columns == NULL)
 			return bad(r, "columns", "the columns are missing");
+		if (!check_faults(r, &manifest->faults, &manifest->tables[manifest->ntables - 1]))
+			return false;
 		r->place[outer] = '\0';
 	}
 	r->place[place] = '\0';
@@ -189,7 +191,8 @@ read_manifest(Reading *r, const json_t *json, HttpManifest *m)
 	const char *name,
 			   *docs;
 
-	if (!check_names(r, json, "manifest name version title docs options base_url auth headers tables check") ||
+	if (!check_names(r, json, "manifest name version title docs options base_url auth headers errors error_message "
+					 "rate_limit tables check") ||
 		!take_integer(r, json, "manifest", 0, 1, &edition) ||
 		!take_string(r, json, "name", NULL, &name) || !take_string(r, json, "version", NULL, &m->pub.version) ||
 		!take_string(r, json, "title", name, &m->pub.title) || !take_string(r, json, "docs", NULL, &docs) ||
@@ -201,7 +204,8 @@ read_manifest(Reading *r, const json_t *json, HttpManifest *m)
 		return bad(r, !name ? "name" : !m->base_url ? "base_url" : "version", "it is missing");
 	m->pub.name = name;
 	return check_text(r, "base_url", m->base_url, NULL) && read_auth(r, json, &m->auth) &&
-		take_pairs(r, json, "headers", NULL, &m->headers) && read_tables(r, json, m);
+		take_pairs(r, json, "headers", NULL, &m->headers) && read_faults(r, json, &m->faults) &&
+		read_rate_limit(r, json, true, &m->rate_limit) && read_tables(r, json, m);
 }
 
 const CkConnector *

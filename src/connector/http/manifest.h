@@ -7,6 +7,7 @@
 #define CK_HTTP_MANIFEST_H
 
 #include "connkit.h"
+#include "fault.h"
 #include "http.h"
 
 /* Its json_object() cannot be called: PostgreSQL has a function of that name, which would be taken for it. */
@@ -21,6 +22,12 @@ typedef struct HttpOptions
 {
 	CkHttpTls	tls;
 	const char *proxy;
+	const char *proxy_user;
+	const char *proxy_password;
+	int64_t		max_attempts;
+	int64_t		max_wait;			/* seconds */
+	int64_t		max_requests;		/* in so many seconds; 0: as the manifest says */
+	int64_t		max_requests_seconds;
 	int64_t		max_record_size;	/* bytes */
 	int64_t		max_reply_size;
 
@@ -63,6 +70,8 @@ typedef struct HttpOptions
 	const char *paging;
 	const char *filters;
 	const char *errors;
+	const char *error_message;
+	const char *rate_limit;
 
 	const char *values[];		/* of the manifest's own options, in its order */
 } HttpOptions;
@@ -170,7 +179,8 @@ typedef struct HttpTable
 	HttpPaging	paging;
 	HttpFilter *filters;
 	size_t		nfilters;
-	int			empty_status[8];	/* a reply of this status stands for no rows; 0 ends it */
+	HttpFaults	faults;			/* looked at before the whole's */
+	HttpRateLimit rate_limit;	/* where it says nothing, the whole's */
 } HttpTable;
 
 typedef enum HttpAuth
@@ -223,6 +233,8 @@ typedef struct HttpManifest
 	const char *base_url;		/* text with values */
 	HttpAuthRule auth;
 	HttpPair   *headers;
+	HttpFaults	faults;			/* of all tables */
+	HttpRateLimit rate_limit;
 	HttpTable  *tables;
 	size_t		ntables;
 	const HttpTable *check;		/* that connkit_test() asks for a record, or NULL */

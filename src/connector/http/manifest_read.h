@@ -59,6 +59,13 @@ extern bool take_text(Reading *r, const json_t *object, const char *member, cons
 /* jwt.c: reads what tokens are made of. */
 extern bool read_jwt(Reading *r, const json_t *value, HttpAuthRule *auth);
 
+/* manifest_fault.c: the members errors and error_message of a table or the whole, and rate_limit, with the requests that may be
+ * sent of the whole. */
+extern bool read_faults(Reading *r, const json_t *object, HttpFaults *faults);
+extern bool read_rate_limit(Reading *r, const json_t *object, bool whole, HttpRateLimit *limit);
+/* Sees that what is looked at in a table's good replies does not lie in its records. */
+extern bool check_faults(Reading *r, const HttpFaults *faults, const HttpTable *table);
+
 /* manifest_table.c: reads a table, whose name is not among its members. */
 extern bool read_table(Reading *r, const char *name, const json_t *object, HttpTable *table);
 

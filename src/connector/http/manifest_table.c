@@ -235,32 +235,6 @@ read_filters(Reading *r, const json_t *object, HttpTable *table)
 	return list_required(r, table);
 }
 
-/* Statuses that stand for no rows: {"404": "empty"}. */
-static bool
-read_errors(Reading *r, const json_t *object, HttpTable *table)
-{
-	json_t	   *errors = json_object_get(object, "errors");
-	size_t		n = 0;
-	const char *status;
-	json_t	   *what;
-
-	if (errors && !json_is_object(errors))
-		return bad(r, "errors", "an object is expected");
-	json_object_foreach(errors, status, what)
-	{
-		int			number = atoi(status);
-
-		if (number < 300 || number > 599 || strlen(status) != 3)
-			return bad(r, "errors", "\"%s\" is no status of an error", status);
-		if (!json_is_string(what) || strcmp(json_string_value(what), "empty") != 0)
-			return bad(r, "errors", "a status can only be \"empty\"");
-		if (n + 1 >= sizeof(table->empty_status) / sizeof(table->empty_status[0]))
-			return bad(r, "errors", "these are too many");
-		table->empty_status[n++] = number;
-	}
-	return true;
-}
-
 static bool
 read_body(Reading *r, const json_t *object, HttpTable *table)
 {
@@ -287,7 +261,7 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		.limits = {.timestamp_min = -62135596800000000, .timestamp_max = 253402300799999999}
 	};
 	if (!check_names(r, object, "comment method path params headers body format delimiter records unnest columns key paging "
-					 "filters errors") ||
+					 "filters errors error_message rate_limit") ||
 		!take_string(r, object, "comment", NULL, &table->comment) ||
 		!read_columns(r, object, table) || !read_filters(r, object, table) || !read_body(r, object, table) ||
 		!take_string(r, object, "path", "", &table->path) || !check_text(r, "path", table->path, table) ||
@@ -298,7 +272,8 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		!take_string(r, object, "delimiter", ",", &delimiter) ||
 		!take_member_path(r, object, "records", &table->records) ||
 		!take_member_path(r, object, "unnest", &table->unnest) ||
-		!read_paging(r, object, table) || !read_errors(r, object, table))
+		!read_paging(r, object, table) || !read_faults(r, object, &table->faults) ||
+		!read_rate_limit(r, object, false, &table->rate_limit))
 		return false;
 	table->format = (HttpBodyFormat) format;
 	table->delimiter = delimiter[0];
@@ -308,6 +283,8 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		return bad(r, table->records ? "records" : "unnest", "CSV has no paths");
 	if (!table->records)
 		table->records = all;
+	if (!check_faults(r, &table->faults, table))
+		return false;
 	if (strcmp(table->method, "GET") != 0 && strcmp(table->method, "POST") != 0)
 		return bad(r, "method", "it is none of GET and POST");
 	for (size_t i = 0; i < table->nfilters; i++)

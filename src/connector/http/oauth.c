@@ -177,6 +177,34 @@ wipe(json_t *json)
 	json_decref(json);
 }
 
+/* Asks for a token, and again where who gives it is busy; what waits is this session alone. */
+static CkStatus
+send_form(CkScan *scan, const CkHttpRequest *request, CkHttpReply *reply)
+{
+	const HttpOptions *options = ((HttpScan *) scan->state)->options;
+	HttpSession *state = scan->session->state;
+
+	for (int attempts = 1;; attempts++)
+	{
+		CkStatus	status = ck_http_send(scan->session, state->http, request, reply);
+		int64_t		wait;
+
+		scan->round_trips++;
+		if (status != CK_OK || (reply->status != 429 && reply->status != 503) || attempts >= options->max_attempts)
+			return status;
+		wait = http_retry_after(reply);
+		wait = wait < 0 ? http_backoff(attempts) : wait;
+		if (wait > options->max_wait * 1000)
+			return status;
+		ck_http_reply_free(reply);
+		status = http_hold(scan->session, wait, false);
+		if (status == CK_OK)
+			status = ck_admit(scan->session, 0, 0, wait + 1000, true);
+		if (status != CK_OK)
+			return status;
+	}
+}
+
 CkStatus
 http_need_token(CkScan *scan, const HttpAuthRule *rule)
 {
@@ -218,8 +246,7 @@ http_need_token(CkScan *scan, const HttpAuthRule *rule)
 			.body_size = form.size, .limit = TOKEN_REPLY_LIMIT, .once = true
 		};
 
-		status = ck_http_send(scan->session, state->http, &request, &reply);
-		scan->round_trips++;
+		status = send_form(scan, &request, &reply);
 	}
 	if (status == CK_OK)
 	{

@@ -7,50 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
-
-/* Times that a page is asked for where the source says that it is busy. */
-#define ATTEMPTS 6
-/* Milliseconds before the second, doubled for each further; as long a wait as the source may want. */
-#define FIRST_WAIT_MS 250
-#define LONGEST_WAIT_MS 600000
-
-/* Waits so long, as all waits are: until a cancel at most. */
-static CkStatus
-sleep_ms(CkSession *session, int64_t ms)
-{
-	struct itimerspec when = {.it_value = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 + 1}};
-	int			timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	CkStatus	status;
-
-	if (timer < 0)
-		return ck_fail(session, CK_ERR_MEMORY, "no file descriptor is free");
-	timerfd_settime(timer, 0, &when, NULL);
-	status = ck_wait(session, timer, CK_READABLE);
-	close(timer);
-	return status;
-}
-
-/* How long the source wants to be left alone: its Retry-After, else some time that grows. */
-static int64_t
-wait_wanted(const HttpScan *http, const CkHttpReply *reply)
-{
-	size_t		size;
-	const char *after = ck_http_header(reply, "Retry-After", &size);
-	int64_t		ms = (int64_t) FIRST_WAIT_MS << http->page->attempts;
-	char		text[64];
-	time_t		until;
-
-	if (!after || size >= sizeof(text))
-		return ms + rand() % FIRST_WAIT_MS;
-	memcpy(text, after, size);
-	text[size] = '\0';
-	if (text[0] >= '0' && text[0] <= '9')
-		return size > 9 ? LONGEST_WAIT_MS + 1 : atoll(text) * 1000;
-	until = curl_getdate(text, NULL);
-	return until < 0 ? ms : until <= time(NULL) ? 0 : (until - time(NULL)) * 1000;
-}
 
 void
 http_end_page(HttpPage *page)
@@ -65,9 +21,10 @@ http_end_page(HttpPage *page)
 	page->element = 0;
 	page->size = 0;
 	page->begun = page->whole = false;
-	page->records = 0;
+	page->records = page->held = 0;
 	free(page->link);
 	page->link = NULL;
+	text_free(&page->ahead);
 }
 
 CkStatus
@@ -89,6 +46,7 @@ http_begin_page(CkScan *scan)
 		if (paths[i])
 			page->wanted[n++].path = paths[i];
 	}
+	http_want_faults(http, page->wanted + n);
 	page->reader = json_reader_new(http->table->records, http->table->format == REPLY_JSON_LINES,
 								   (size_t) http->options->max_record_size, page->wanted);
 	if (page->reader && http->members)
@@ -97,7 +55,9 @@ http_begin_page(CkScan *scan)
 		page->csv = csv_reader_new(page->reader, http->table->delimiter, (size_t) http->options->max_record_size);
 	if (!page->reader || (http->table->format == REPLY_CSV && !page->csv))
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
-	status = http_make_request(scan);
+	status = http_admit(scan, true);
+	if (status == CK_OK)
+		status = http_make_request(scan);
 	if (status == CK_OK)
 		status = ck_http_begin(scan->session, session->http, &page->request, &page->stream);
 	scan->round_trips++;
@@ -143,48 +103,32 @@ find_link(const CkHttpReply *reply)
 	return NULL;
 }
 
-/* Waits for the reply's headers, and asks again where the source is busy. CK_END: it stands for no rows. */
+/* Waits for the reply's headers, and asks again where that is worth it. CK_END: it stands for no rows. */
 static CkStatus
 judge_reply(CkScan *scan)
 {
-	HttpScan   *http = scan->state;
-	HttpPage   *page = http->page;
+	HttpPage   *page = ((HttpScan *) scan->state)->page;
 	const CkHttpReply *reply;
-	CkStatus	status;
+	bool		again = true;
+	CkStatus	status = CK_OK;
 
-	for (;;)
+	while (again)
 	{
+		again = false;
 		status = ck_http_reply(page->stream, &reply);
-		if (status != CK_OK)
-			return status;
-		if (reply->status == 401 && http_renew_auth(scan))
-		{
-			status = http_begin_page(scan);
-			if (status != CK_OK)
-				return status;
-			continue;
-		}
-		for (const int *s = http->table->empty_status; *s; s++)
-			if (*s == reply->status)
-				return CK_END;
-		if ((reply->status != 429 && reply->status != 503) || page->attempts >= ATTEMPTS ||
-			wait_wanted(http, reply) > LONGEST_WAIT_MS)
-			break;
-		status = sleep_ms(scan->session, wait_wanted(http, reply));
 		if (status == CK_OK)
+			status = http_judge_reply(scan, reply, &again);
+		if (again)
 			status = http_begin_page(scan);
-		if (status != CK_OK)
+		if (status != CK_OK && status != CK_END)
 			return status;
 	}
-	page->attempts = 0;
-	page->renewed = false;
 	page->begun = true;
-	if (reply->status < 200 || reply->status > 299)
-		return ck_http_fail(scan->session, reply);
-	page->link = find_link(reply);
-	if (reply->status == 204)
-		return CK_END;
-	return CK_OK;
+	page->data = page->ahead.data;
+	page->size = page->ahead.size;
+	if (status == CK_OK)
+		page->link = find_link(reply);
+	return reply->status == 204 ? CK_END : status;
 }
 
 /* Tells why the reply cannot be read. */
@@ -202,25 +146,74 @@ fail_reply(CkScan *scan)
 	return CK_ERR_PROTOCOL;
 }
 
+/* Judges a reply that has ended, before its rows are given: CK_OK; CK_END where it has none. good: it can be read. */
+static CkStatus
+judge_whole(CkScan *scan, bool good)
+{
+	HttpPage   *page = ((HttpScan *) scan->state)->page;
+	const CkHttpReply *reply;
+	bool		again = false;
+	CkStatus	status = ck_http_reply(page->stream, &reply);
+
+	if (status == CK_OK && json_reader_ended(page->reader))
+		status = http_judge_whole(scan, reply, &again);
+	if (status == CK_END)
+		json_reader_forget(page->reader);
+	if (again)
+		return http_begin_page(scan);
+	return status == CK_OK && !good ? fail_reply(scan) : status;
+}
+
+/* Takes the next piece of the reply apart. */
+static CkStatus
+read_piece(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
+	size_t		slice = page->size < HTTP_SLICE ? page->size : HTTP_SLICE;
+	bool		good;
+	CkStatus	status;
+
+	if (page->size == 0)
+	{
+		status = ck_http_read(page->stream, &page->data, &page->size);
+		scan->bytes += status == CK_OK ? page->size : 0;
+		page->whole = status == CK_END;
+		if (status != CK_END)
+			return status;
+		good = page->csv ? csv_reader_end(page->csv) : json_reader_end(page->reader);
+		return http_judges_whole(http) ? judge_whole(scan, good) : good ? CK_OK : fail_reply(scan);
+	}
+	if (!(page->csv ? csv_reader_feed(page->csv, page->data, slice) : json_reader_feed(page->reader, page->data, slice)))
+		return fail_reply(scan);
+	page->data += slice;
+	page->size -= slice;
+	page->held += (int64_t) slice;
+	if (!http_judges_whole(http) || page->held <= http->options->max_record_size)
+		return CK_OK;
+	ck_fail(scan->session, CK_ERR_PROTOCOL, "a reply for table \"%s\" is larger than the option max_record_size allows",
+			http->name);
+	ck_hint(scan->session, "Replies whose errors may be told behind their records are kept as a whole. Ask for smaller pages.");
+	return CK_ERR_PROTOCOL;
+}
+
 CkStatus
 http_next_record(CkScan *scan)
 {
-	HttpPage   *page = ((HttpScan *) scan->state)->page;
+	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
 	CkStatus	status;
 
-	if (!page->begun)
-	{
-		status = judge_reply(scan);
-		if (status == CK_END)
-			page->begun = page->whole = true;
-		else if (status != CK_OK)
-			return status;
-	}
 	for (;;)
 	{
-		size_t		slice;
-
-		page->record = json_reader_next(page->reader);
+		if (!page->begun)
+		{
+			status = judge_reply(scan);
+			page->whole = page->whole || status == CK_END;
+			if (status != CK_OK && status != CK_END)
+				return status;
+		}
+		page->record = page->whole || !http_judges_whole(http) ? json_reader_next(page->reader) : NULL;
 		if (page->record)
 		{
 			page->records++;
@@ -228,23 +221,9 @@ http_next_record(CkScan *scan)
 		}
 		if (page->whole)
 			return CK_END;
-		if (page->size == 0)
-		{
-			status = ck_http_read(page->stream, &page->data, &page->size);
-			scan->bytes += status == CK_OK ? page->size : 0;
-			page->whole = status == CK_END;
-			if (status == CK_END && !(page->csv ? csv_reader_end(page->csv) : json_reader_end(page->reader)))
-				return fail_reply(scan);
-			if (status != CK_OK && status != CK_END)
-				return status;
-			continue;
-		}
-		slice = page->size < HTTP_SLICE ? page->size : HTTP_SLICE;
-		if (!(page->csv ? csv_reader_feed(page->csv, page->data, slice) :
-			  json_reader_feed(page->reader, page->data, slice)))
-			return fail_reply(scan);
-		page->data += slice;
-		page->size -= slice;
+		status = read_piece(scan);
+		if (status != CK_OK && status != CK_END)
+			return status;
 	}
 }
 
@@ -352,6 +331,8 @@ http_next_page(CkScan *scan)
 	}
 	page->number++;
 	page->seen += page->records;
+	page->attempts = 0;
+	page->renewed = false;
 	if (p->type != PAGING_PAGE && p->type != PAGING_OFFSET)
 	{
 		status = turn_to(scan, next, by_link);
