@@ -126,6 +126,83 @@ read_moment(const char *text, size_t size, HttpFormat format, int64_t *moment)
 	return true;
 }
 
+/* Two digits, or four: their number, -1 where there is another character. */
+static int
+digits(const char *text, int count)
+{
+	int			number = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (text[i] < '0' || text[i] > '9')
+			return -1;
+		number = number * 10 + (text[i] - '0');
+	}
+	return number;
+}
+
+/* Days since 1970 of a date of the proleptic Gregorian calendar from year 1 on; false: there is no such day. */
+static bool
+days_of_date(int year, int month, int day, int64_t *days)
+{
+	static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
+	bool		leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+	int			past = year - 1;
+
+	if (year < 1 || month < 1 || month > 12 || day < 1 ||
+		day > before[month] - before[month - 1] + (month == 2 && leap ? 1 : 0))
+		return false;
+	*days = (int64_t) past * 365 + past / 4 - past / 100 + past / 400 + before[month - 1] + (month > 2 && leap ? 1 : 0) + day - 1 -
+		719162;
+	return true;
+}
+
+/* A moment in the form of ISO 8601 that all write, with a zone or without one as the type wants it: microseconds since 1970.
+ * false: it is another form, which PostgreSQL may know. */
+static bool
+read_iso(const char *text, size_t size, bool zone, int64_t *moment)
+{
+	const char *end = text + size;
+	int			hour,
+				minute,
+				second;
+	int64_t		days,
+				scale = SECOND;
+
+	if (size < 19 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != ' ') || text[13] != ':' ||
+		text[16] != ':' || !days_of_date(digits(text, 4), digits(text + 5, 2), digits(text + 8, 2), &days))
+		return false;
+	hour = digits(text + 11, 2);
+	minute = digits(text + 14, 2);
+	second = digits(text + 17, 2);
+	if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
+		return false;
+	*moment = days * DAY + (hour * 3600 + minute * 60 + second) * SECOND;
+	text += 19;
+	if (text < end && *text == '.')
+	{
+		for (text++; text < end && *text >= '0' && *text <= '9' && scale > 1; text++)
+		{
+			scale /= 10;
+			*moment += (*text - '0') * scale;
+		}
+		if (scale == SECOND)
+			return false;
+	}
+	if (text == end || !zone)
+		return text == end && !zone;
+	if (*text == 'Z')
+		return text + 1 == end;
+	if ((*text != '+' && *text != '-') || end - text != 6 || text[3] != ':')
+		return false;
+	hour = digits(text + 1, 2);
+	minute = digits(text + 4, 2);
+	if (hour < 0 || hour > 15 || minute < 0 || minute > 59)
+		return false;
+	*moment -= (*text == '-' ? -1 : 1) * (hour * 3600 + minute * 60) * SECOND;
+	return true;
+}
+
 static bool
 all_digits(const char *text, size_t size)
 {
@@ -222,6 +299,11 @@ http_put(CkScan *scan, CkRow *row, uint32_t column)
 	}
 	if (node->kind == JSON_KIND_NUMBER)
 		put_number(row, column, type, text, node->text_size);
+	else if ((type == CK_TIMESTAMP || type == CK_TIMESTAMPTZ) &&
+			 read_iso(text, node->text_size, type == CK_TIMESTAMPTZ, &moment) &&
+			 /* of a text PostgreSQL rounds the fraction as the type wants it */
+			 (moment % SECOND == 0 || !strchr(scan->columns[column].local_type, '(')))
+		ck_put_int(row, column, type, moment);
 	else if (type == CK_BOOL && node->kind != JSON_KIND_STRING)
 		ck_put_bool(row, column, node->kind == JSON_KIND_TRUE);
 	else
