@@ -152,8 +152,8 @@ days_of_date(int year, int month, int day, int64_t *days)
 	if (year < 1 || month < 1 || month > 12 || day < 1 ||
 		day > before[month] - before[month - 1] + (month == 2 && leap ? 1 : 0))
 		return false;
-	*days = (int64_t) past * 365 + past / 4 - past / 100 + past / 400 + before[month - 1] + (month > 2 && leap ? 1 : 0) + day - 1 -
-		719162;
+	*days = (int64_t) past * 365 + past / 4 - past / 100 + past / 400 - 719162;
+	*days += before[month - 1] + (month > 2 && leap ? 1 : 0) + day - 1;
 	return true;
 }
 
