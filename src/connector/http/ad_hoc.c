@@ -73,7 +73,7 @@ ad_hoc_table(const HttpOptions *options, char *error, size_t error_size)
 	Reading		r = {.error = error, .error_size = error_size, .options = http_ad_hoc.pub.options};
 	json_t	   *object = table_of_options(&r, options);
 	char	   *text = object ? json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-	Known	   *found = known;
+	Known	   *found = text ? known : NULL;
 
 	while (text && found && strcmp(found->text, text) != 0)
 		found = found->next;

@@ -122,7 +122,7 @@ read_short_rules(Reading *r, const json_t *object, HttpFaults *faults)
 		HttpFaultRule *rule = &faults->rules[faults->nrules++];
 		json_t	   *text = json_string(status);
 		int			verdict = 0;
-		bool		good = text && take_status(r, "", text, &rule->statuses[0].first, &rule->statuses[0].last);
+		bool		good = text && take_status(r, status, text, &rule->statuses[0].first, &rule->statuses[0].last);
 
 		json_decref(text);
 		if (!good || !json_is_string(what) || !take_word(r, object, status, VERDICT_WORDS, &verdict))
