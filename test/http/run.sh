@@ -49,6 +49,7 @@ for file in "$CK_TOP"/test/http/*.sql; do
 		pg_prove --norc -v -h "$CK_PGHOST" -p "$CK_PGPORT" -U postgres -d "$name" --set api="$CK_API" \
 			--set other="$CK_API_OTHER" --set tls="$CK_API_TLS" --set files="$CK_FILES" "$file" || status=1
 done
+bash "$CK_TOP/test/http/budget.sh" || status=1
 ck_stop api
 
 bash "$CK_TOP/test/http/shipped.sh" || status=1
