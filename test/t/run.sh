@@ -11,7 +11,8 @@ cp "$CK_TOP"/test/t/*.p[lm] "$folder" 2>/dev/null || { echo "1..0"; exit 0; }
 [ "$(id -u)" != 0 ] || chown -R postgres: "$folder"
 cd "$folder" || exit 1
 
-# They wait more than they work: two at a time. TESTDIR is for PostgreSQL 15 and earlier, the other two for later ones. LC_ALL goes there: LANG decides the encoding.
+# They wait more than they work: two at a time.
+# TESTDIR is for PostgreSQL 15 and earlier, the other two for later ones. LC_ALL goes there: LANG decides the encoding.
 ck_as postgres env PERL5LIB="$perl/perl" PG_REGRESS="$perl/regress/pg_regress" TESTDIR="$folder" \
 	TESTLOGDIR="$folder/log" TESTDATADIR="$folder/data" PGPORT=65432 TMPDIR="$folder" LANG=C.UTF-8 \
 	prove --norc -j 2 -v ./*.pl
