@@ -39,6 +39,8 @@
 #define COST_SUBSELECT	10.0
 /* A request that the source would refuse, since it lacks a condition that is required; it is planned where there is no other. */
 #define COST_REFUSED	1.0e10
+/* One that the source has to find values for, each of which is a request. */
+#define COST_SEARCHED	(COST_ROUND_TRIP * 1000)
 /* Rows of a table of which nothing is known. */
 #define DEFAULT_TUPLES	1000.0
 
@@ -258,15 +260,21 @@ fdw_whole_path(PlannerInfo *root, RelOptInfo *rel)
 	return make_path(root, rel, plan, rel->rows, plan->sent_rows, false, NIL, NULL, false);
 }
 
-/* Lets a path that lacks a required condition be the last that is chosen. */
+/* Lets a path that lacks a required condition be the last that is chosen, and one that the source makes many requests of dear. */
 static void
 charge_incomplete(PlannerInfo *root, RelOptInfo *rel, RelPlan *plan, List *sent, Expr *key, Path *path)
 {
-	if (plan->outer == NULL && !remote_filter_complete(root, rel, plan->table.sql, sent, key))
+	const CkSql *sql = plan->table.sql;
+
+	if (plan->outer != NULL || sql == NULL)
+		return;
+	if (!remote_filter_gives(root, rel, sql, sql->required, sent, key))
 	{
 		path->startup_cost += COST_REFUSED;
 		path->total_cost += COST_REFUSED;
 	}
+	if (!remote_filter_gives(root, rel, sql, sql->searched, sent, key))
+		path->total_cost += COST_SEARCHED;
 }
 
 /* Adds paths that give the rows in an order that the query can use. */

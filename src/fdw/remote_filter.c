@@ -286,14 +286,15 @@ remote_filter_write_list(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, 
 }
 
 bool
-remote_filter_complete(PlannerInfo *root, RelOptInfo *rel, const CkSql *dialect, List *conditions, Expr *key)
+remote_filter_gives(PlannerInfo *root, RelOptInfo *rel, const CkSql *dialect, const char *const *columns, List *conditions,
+					Expr *key)
 {
 	RemoteSql	sql = {.dialect = dialect, .root = root, .relids = rel->relids};
 
-	for (const char *const *required = dialect ? dialect->required : NULL; required && *required; required++)
+	for (; columns && *columns; columns++)
 	{
 		Var		   *given = key ? column_of(&sql, (Node *) key) : NULL;
-		bool		found = given && strcmp(source_name(&sql, given), *required) == 0;
+		bool		found = given && strcmp(source_name(&sql, given), *columns) == 0;
 		ListCell   *lc;
 
 		foreach(lc, conditions)
@@ -302,7 +303,7 @@ remote_filter_complete(PlannerInfo *root, RelOptInfo *rel, const CkSql *dialect,
 
 			found |= take(&sql, lfirst_node(RestrictInfo, lc)->clause, &condition) &&
 				(strcmp(condition.op, "=") == 0 || strcmp(condition.op, "in") == 0) &&
-				strcmp(source_name(&sql, condition.column), *required) == 0;
+				strcmp(source_name(&sql, condition.column), *columns) == 0;
 		}
 		if (!found)
 			return false;

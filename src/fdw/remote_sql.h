@@ -150,9 +150,10 @@ extern bool remote_filter_order(RemoteSql *sql, Expr *expr, Oid collation, bool 
 extern Pushed remote_filter_judge_list(PlannerInfo *root, Relids relids, const CkSql *dialect, Expr *key, Oid operator,
 									   Oid key_type, Oid collation);
 extern void remote_filter_write_list(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, Oid collation);
-/* False where the source wants to be told a value of a column that these conditions (RestrictInfos), and the key of a list or
- * NULL, do not give. */
-extern bool remote_filter_complete(PlannerInfo *root, RelOptInfo *rel, const CkSql *dialect, List *conditions, Expr *key);
+/* False where these conditions (RestrictInfos), and the key of a list or NULL, do not give values of all these columns: of
+ * CkSql.required or CkSql.searched. */
+extern bool remote_filter_gives(PlannerInfo *root, RelOptInfo *rel, const CkSql *dialect, const char *const *columns,
+								List *conditions, Expr *key);
 
 /* For the files that write SQL: each appends, and is false where the source would not answer as PostgreSQL does. */
 

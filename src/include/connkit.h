@@ -439,6 +439,7 @@ typedef struct CkSql
 	const char *cursor_lookback;
 	const char *const *required;	/* with filter: columns, up to a NULL, of which the source must be told the value, or several
 									 * (=, in), or it cannot be read; or NULL */
+	const char *const *searched;	/* with filter: the same, of columns that cost many requests where that is not told */
 	/* With filter: what may be changed, or NULL. The request text is INSERT INTO "table" ("column", …) VALUES (?, …), (?, …) or
 	 * INSERT INTO "table" DEFAULT VALUES; UPDATE "table" SET "column" = ?, … WHERE "key" = ? AND …; DELETE FROM "table" WHERE
 	 * "key" = ? AND …; the first two maybe with RETURNING "column", …. An UPDATE or DELETE is for one row, which was read before:

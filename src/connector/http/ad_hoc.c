@@ -38,6 +38,12 @@ put_paging(Reading *r, json_t *object, const char *text)
 	return (value && json_object_set_new(object, "paging", value) == 0) || bad(r, "paging", "it is no text");
 }
 
+static bool
+put_number(Reading *r, json_t *object, const char *name, int64_t number)
+{
+	return json_object_set_new(object, name, json_integer(number)) == 0 || bad(r, name, "out of memory");
+}
+
 /* What the options of a table of connkit_http say, as a manifest would. */
 static json_t *
 table_of_options(Reading *r, const HttpOptions *o)
@@ -50,7 +56,8 @@ table_of_options(Reading *r, const HttpOptions *o)
 		put_option(r, object, "format", o->format, false) && put_option(r, object, "delimiter", o->delimiter, false) &&
 		put_option(r, object, "records", o->records, false) &&
 		put_option(r, object, "unnest", o->unnest, false) && put_paging(r, object, o->paging) &&
-		put_option(r, object, "filters", o->filters, true) && put_option(r, object, "errors", o->errors, true) &&
+		put_option(r, object, "filters", o->filters, true) && put_number(r, object, "concurrency", o->concurrency) &&
+		put_option(r, object, "errors", o->errors, true) &&
 		put_option(r, object, "error_message", o->error_message, false) &&
 		put_option(r, object, "rate_limit", o->rate_limit, true))
 		return object;

@@ -30,7 +30,18 @@ http_find_filter(const HttpTable *table, const char *column, uint32_t op)
 	for (size_t i = 0; i < table->nfilters; i++)
 		if ((table->filters[i].ops & op) && strcmp(table->filters[i].column, column) == 0)
 			return &table->filters[i];
+	/* what must be given is asked for value by value */
+	for (size_t i = 0; op == FILTER_IN && i < table->nfilters; i++)
+		if (table->filters[i].required && (table->filters[i].ops & FILTER_EQUAL) &&
+			strcmp(table->filters[i].column, column) == 0)
+			return &table->filters[i];
 	return NULL;
+}
+
+bool
+http_takes_list(const HttpFilter *filter)
+{
+	return (filter->ops & FILTER_IN) != 0;
 }
 
 /* True for types whose equal values may be written in several ways. */
@@ -49,6 +60,10 @@ http_filter(const CkSql *sql, const CkFilter *filter)
 	uint32_t	op = http_operator(filter->op);
 	const HttpFilter *found = http_find_filter((const HttpTable *) sql, filter->column, op);
 
+	/* a row that comes for several requests is known by such values */
+	if (found && op == FILTER_IN && !found->exact && (found->most > 0 || !http_takes_list(found)) &&
+		filter->type != CK_INT64 && filter->type != CK_TEXT)
+		return CK_NOT_PUSHED;
 	/* a day, or a second, stands for all its moments */
 	return !found ? CK_NOT_PUSHED : found->exact && op == FILTER_EQUAL && found->format == FORMAT_PLAIN &&
 		!is_written_variously(filter->type) ? CK_PUSHED_EXACT : CK_PUSHED;
@@ -101,37 +116,13 @@ same_place(const HttpFilter *a, const HttpFilter *b)
 	return http_in_path(a) && http_in_path(b) && strcmp(a->column, b->column) == 0;
 }
 
-/* Of a condition's values those from the given one on that go into one request. */
-static HttpValues
-values_from(const HttpCondition *condition, const CkValue *args)
+HttpValues
+http_values_from(const HttpCondition *condition, const CkValue *args)
 {
 	uint32_t	left = condition->nall - (uint32_t) (args - condition->all);
-	int64_t		most = condition->filter->most;
+	int64_t		most = condition->op == FILTER_EQUAL ? 1 : condition->filter->most;
 
 	return (HttpValues) {.args = args, .nargs = most > 0 && left > most ? (uint32_t) most : left};
-}
-
-void
-http_first_values(HttpScan *http)
-{
-	for (uint32_t i = 0; i < http->nconditions; i++)
-		http->page->values[i] = values_from(&http->conditions[i], http->conditions[i].all);
-}
-
-bool
-http_next_values(HttpScan *http)
-{
-	for (uint32_t i = 0; i < http->nconditions; i++)
-	{
-		const HttpCondition *c = &http->conditions[i];
-		const CkValue *rest = http->page->values[i].args + http->page->values[i].nargs;
-		bool		more = rest < c->all + c->nall;
-
-		http->page->values[i] = values_from(c, more ? rest : c->all);
-		if (more)
-			return true;
-	}
-	return false;
 }
 
 void
@@ -167,37 +158,33 @@ take_values(HttpCondition *condition, const CkValue *args, uint32_t nargs)
 	return condition->all != NULL;
 }
 
-/* Adds a condition of the text. */
-static CkStatus
-add_condition(CkScan *scan, const char *column, const char *op, const CkValue *args, uint32_t nargs)
+/* True for column = value, which may be exact. */
+static bool
+is_one(const HttpCondition *condition)
+{
+	return condition->op == FILTER_EQUAL && condition->nall == 1;
+}
+
+CkStatus
+http_add_condition(CkScan *scan, HttpCondition condition)
 {
 	HttpScan   *http = scan->state;
-	HttpCondition condition = {.op = http_operator(op)};
 
-	condition.filter = http_find_filter(http->table, column, condition.op);
-	if (!condition.filter || http->nconditions == HTTP_CONDITIONS)
-		return ck_fail(scan->session, CK_ERR_INTERNAL, "the request has a condition on \"%s\" that there is no filter for",
-					   column);
-	if (!take_values(&condition, args, nargs))
-		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
-	/* nothing is equal to NULL, nor less */
-	http->nothing |= condition.nall == 0;
 	for (uint32_t i = 0; i < http->nconditions; i++)
 	{
 		HttpCondition *other = &http->conditions[i];
 
 		if (!same_place(other->filter, condition.filter))
 			continue;
-		if (strcmp(other->filter->column, column) != 0)
+		if (strcmp(other->filter->column, condition.filter->column) != 0)
 		{
 			free(condition.all);
 			return ck_fail(scan->session, CK_ERR_UNSUPPORTED, "conditions on \"%s\" and \"%s\" cannot be sent together",
-						   other->filter->column, column);
+						   other->filter->column, condition.filter->column);
 		}
-		if (condition.op == FILTER_EQUAL && other->op == FILTER_EQUAL && condition.nall > 0 && other->nall > 0 &&
-			!is_written_variously(args->type))
+		if (is_one(&condition) && is_one(other) && !is_written_variously(condition.all->type))
 			http->nothing |= !same_value(condition.all, other->all);
-		if (condition.op == FILTER_EQUAL)
+		if (is_one(&condition) || condition.from > 0)
 		{
 			HttpCondition swap = *other;
 
@@ -207,8 +194,33 @@ add_condition(CkScan *scan, const char *column, const char *op, const CkValue *a
 		free(condition.all);
 		return CK_OK;
 	}
+	if (http->nconditions == HTTP_CONDITIONS)
+	{
+		free(condition.all);
+		return ck_fail(scan->session, CK_ERR_UNSUPPORTED, "the request has too many conditions");
+	}
 	http->conditions[http->nconditions++] = condition;
 	return CK_OK;
+}
+
+/* Adds a condition of the text. */
+static CkStatus
+read_condition(CkScan *scan, const char *column, const char *op, const CkValue *args, uint32_t nargs)
+{
+	HttpScan   *http = scan->state;
+	HttpCondition condition = {.op = http_operator(op)};
+
+	condition.filter = http_find_filter(http->table, column, condition.op);
+	if (!condition.filter)
+		return ck_fail(scan->session, CK_ERR_INTERNAL, "the request has a condition on \"%s\" that there is no filter for",
+					   column);
+	if (condition.op == FILTER_IN && !http_takes_list(condition.filter))
+		condition.op = FILTER_EQUAL;
+	if (!take_values(&condition, args, nargs))
+		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+	/* nothing is equal to NULL, nor less */
+	http->nothing |= condition.nall == 0;
+	return http_add_condition(scan, condition);
 }
 
 /* Sees that what must be told is. */
@@ -288,7 +300,7 @@ http_read_request(CkScan *scan)
 		else if (quoted || strcmp(word, "AND") == 0 || strcmp(word, "LIMIT") == 0)
 		{
 			if (column[0] && arg > first)
-				status = add_condition(scan, column, op, scan->args + first, arg - first);
+				status = read_condition(scan, column, op, scan->args + first, arg - first);
 			first = arg;
 			column[0] = '\0';
 			if (quoted)
@@ -302,8 +314,6 @@ http_read_request(CkScan *scan)
 			memcpy(op, word, sizeof(op) - 1);
 	}
 	if (status == CK_OK && part == IN_CONDITIONS && column[0] && arg > first)
-		status = add_condition(scan, column, op, scan->args + first, arg - first);
-	if (status == CK_OK)
-		http_first_values(http);
+		status = read_condition(scan, column, op, scan->args + first, arg - first);
 	return status == CK_OK ? check_required(scan) : status;
 }

@@ -80,6 +80,8 @@ static const CkOption ad_hoc_options[] = {
 	TEXT("unnest", CK_ON_TABLE, unnest, NULL, "path of a list within a record, each element of which makes a row"),
 	TEXT("paging", CK_ON_TABLE, paging, NULL, "how the next page is asked for: link_header, or a JSON object"),
 	TEXT("filters", CK_ON_TABLE, filters, NULL, "what conditions on columns become in the request, as a JSON object"),
+	{"concurrency", CK_OPT_INTEGER, CK_ON_TABLE, offsetof(HttpOptions, concurrency), "4", 1, HTTP_PAGES, NULL,
+	"requests that may be under way at once, where a query needs several", NULL},
 	TEXT("errors", CK_ON_SERVER | CK_ON_TABLE, errors, NULL, "what errors stand for, as JSON: {\"404\": \"empty\"}"),
 	TEXT("error_message", CK_ON_SERVER | CK_ON_TABLE, error_message, NULL, "path of the source's words in the body of an error"),
 	TEXT("rate_limit", CK_ON_SERVER | CK_ON_TABLE, rate_limit, NULL, "headers that tell how many requests are left, as JSON"),
@@ -243,7 +245,7 @@ find_columns(CkScan *scan)
 	return CK_OK;
 }
 
-/* Finds which members of a record the columns are in. */
+/* Finds which members of a record the columns are in, and those that say what a row belongs to. */
 static CkStatus
 find_members(CkScan *scan)
 {
@@ -259,11 +261,16 @@ find_members(CkScan *scan)
 			return CK_OK;
 		http->text |= scan->columns[i].type == CK_JSON;
 	}
-	http->members = calloc(scan->ncolumns + 2, sizeof(*http->members));
+	for (uint32_t i = 0; i < http->nconditions; i++)
+		if (!http->conditions[i].filter->at[0])
+			return CK_OK;
+	http->members = calloc(scan->ncolumns + http->nconditions + 2, sizeof(*http->members));
 	if (!http->members)
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
 	for (uint32_t i = 0; i < scan->ncolumns; i++)
 		http->members[n++] = http->paths[i];
+	for (uint32_t i = 0; i < http->nconditions; i++)
+		http->members[n++] = http->conditions[i].filter->at;
 	if (http->table->unnest && http->table->unnest[0])
 		http->members[n++] = http->table->unnest;
 	return CK_OK;
@@ -291,12 +298,17 @@ http_scan_open(CkScan *scan)
 	}
 	status = find_columns(scan);
 	if (status == CK_OK)
-		status = find_members(scan);
-	if (status == CK_OK)
 		status = http_read_request(scan);
-	if (status != CK_OK || http->nothing)
+	if (status == CK_OK && !http->nothing)
+		status = http_parent_open(scan);
+	if (status == CK_OK)
+		status = find_members(scan);
+	if (status == CK_OK && !http->nothing)
+		status = http_first_part(scan);
+	if (status != CK_END)
 		return status;
-	return http_first_page(scan);
+	http->nothing = true;
+	return CK_OK;
 }
 
 /* Sees that a record is an object or a list, unless a column is all of it: a text or a number would be a row of NULLs. */
@@ -354,14 +366,17 @@ http_scan_next(CkScan *scan, CkRow *row)
 
 	if (http->nothing || http->limit <= 0)
 		return CK_END;
-	while ((status = next_row(scan)) == CK_END)
+	do
 	{
-		status = http_next_page(scan);
-		if (status == CK_END && http_next_values(http))
-			status = http_first_page(scan);
-		if (status != CK_OK)
-			return status;
-	}
+		while ((status = next_row(scan)) == CK_END)
+		{
+			status = http_next_page(scan);
+			if (status == CK_END)
+				status = http_next_part(scan);
+			if (status != CK_OK)
+				return status;
+		}
+	} while (status == CK_OK && !http_belongs(http));
 	http->limit--;
 	for (uint32_t i = 0; i < scan->ncolumns && status == CK_OK; i++)
 		status = http_put(scan, row, i);
@@ -374,11 +389,9 @@ http_scan_close(CkScan *scan)
 	HttpScan   *http = scan->state;
 
 	for (int i = 0; i < HTTP_PAGES; i++)
-	{
-		http_end_page(&http->pages[i]);
-		http_request_free(&http->pages[i]);
-		free(http->pages[i].next);
-	}
+		http_page_free(&http->pages[i]);
+	http_parent_free(http);
+	http_ids_release(http->ids);
 	http_conditions_free(http);
 	for (uint32_t i = 0; http->names && i < scan->ncolumns; i++)
 		free(http->names[i]);

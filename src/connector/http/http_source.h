@@ -47,6 +47,7 @@ typedef struct HttpCondition
 	uint32_t	op;				/* FILTER_* */
 	CkValue    *all;			/* its values, each once, which the scan frees */
 	uint32_t	nall;
+	uint32_t	from;			/* the parent's column that has them, from 1; 0: they are all's */
 } HttpCondition;
 
 #define HTTP_CONDITIONS 64
@@ -58,19 +59,29 @@ typedef struct HttpValues
 	uint32_t	nargs;
 } HttpValues;
 
-/* Pages that one scan may have under way. */
-#define HTTP_PAGES 1
-
 /* Bytes that are taken apart at once: the records in them are kept until they are put. */
 #define HTTP_SLICE (16 * 1024)
 
 /* Values beside the records of a reply that are looked at. */
 #define HTTP_WANTED 20
 
+/* Values of several rows of a parent, of each column as many as there is room for. */
+typedef struct HttpIds
+{
+	int			users;
+	uint32_t	columns;
+	uint32_t	room;
+	uint32_t	count;			/* rows */
+	CkValue		values[];
+} HttpIds;
+
+typedef struct HttpParentScan HttpParentScan;
+
 /* A page that is asked for: its request, and what has come of the reply. */
 typedef struct HttpPage
 {
 	HttpValues	values[HTTP_CONDITIONS];	/* of each of the scan's conditions */
+	HttpIds    *ids;			/* which hold them, or NULL */
 	int64_t		number;			/* from 0, of the pages of these values */
 	int64_t		seen;			/* records of those before */
 	char	   *next;			/* cursor, or URL of the page; NULL for the first */
@@ -115,8 +126,18 @@ typedef struct HttpScan
 	int64_t		limit;			/* rows that are wanted; INT64_MAX: all */
 
 	const HttpPair *server_headers;
-	HttpPage	pages[HTTP_PAGES];
+	HttpPage	pages[HTTP_PAGES];	/* of the parts that are under way, in a ring */
 	HttpPage   *page;			/* the one at hand, which functions work on */
+	bool		early;			/* it is not wanted yet: http_begin_page() says CK_END rather than wait */
+
+	/* the parts: see parts.c */
+	int			under_way;
+	int			window;			/* as many as may be */
+	bool		turned;			/* the first has begun */
+	bool		turned_all;		/* and the last */
+	HttpValues	values[HTTP_CONDITIONS];	/* of the one that has begun last */
+	HttpIds    *ids;
+	HttpParentScan *parent;		/* which says what is asked for, or NULL */
 
 	const HttpColumn **columns; /* of each of the scan's; NULL: its name is the path */
 	JsonPath   *paths;
@@ -131,10 +152,10 @@ extern const CkOption http_common_options[];
 /* filter.c: what the request text asks for; first, of which table. */
 extern void http_read_name(CkScan *scan);
 extern CkStatus http_read_request(CkScan *scan);
-/* Gives the page at hand the first values of all lists; turns it to the next of lists that are too long for one request; false:
- * there are none. */
-extern void http_first_values(HttpScan *http);
-extern bool http_next_values(HttpScan *http);
+/* Adds a condition, which takes over its values. */
+extern CkStatus http_add_condition(CkScan *scan, HttpCondition condition);
+/* Of a condition's values those from the given one on that go into one request. */
+extern HttpValues http_values_from(const HttpCondition *condition, const CkValue *args);
 extern void http_conditions_free(HttpScan *http);
 
 /* How a value is written. */
@@ -176,6 +197,34 @@ extern CkStatus http_make_body(CkScan *scan);
 /* A copy of JSON in which texts have their values; where a text is "{value}", value stands, if there is one. NULL, told. */
 extern json_t *http_fill_in(CkScan *scan, const json_t *from, json_t *value);
 
+/* parts.c: begins the first part, and turns to the next when all pages of one have been read: CK_OK, or CK_END where there is
+ * none. */
+extern CkStatus http_first_part(CkScan *scan);
+extern CkStatus http_next_part(CkScan *scan);
+extern void http_page_free(HttpPage *page);
+
+/* parent.c: begins to read the parent, if there is one and the query does not say what is asked for. */
+extern CkStatus http_parent_open(CkScan *scan);
+/* Values of the next rows of the parent, as many as one request takes: CK_OK; CK_END where there are none. The caller gives ids
+ * back also after an error. */
+extern CkStatus http_parent_next(CkScan *scan, HttpIds **ids);
+extern void http_parent_free(HttpScan *http);
+extern HttpIds *http_ids_hold(HttpIds *ids);
+extern void http_ids_release(HttpIds *ids);
+
+/* What two values are to each other, as far as their types tell. */
+typedef enum HttpLikeness
+{
+	LIKE_SAME,
+	LIKE_DIFFERENT,
+	LIKE_UNKNOWN
+} HttpLikeness;
+
+/* belong.c */
+extern HttpLikeness http_likeness(const CkValue *a, const CkValue *b);
+/* Whether the row at hand is of the part at hand, and not of another that the source was not asked for by this request. */
+extern bool http_belongs(const HttpScan *http);
+
 /* page.c: begins a page, and looks for the next when one has ended: CK_OK, CK_END where it was the last. */
 extern CkStatus http_begin_page(CkScan *scan);
 /* The same of the first one. */
@@ -210,6 +259,10 @@ extern int64_t http_backoff(int attempts);
 
 /* value.c: puts a column of the record at hand. */
 extern CkStatus http_put(CkScan *scan, CkRow *row, uint32_t column);
+/* The value at a path in the element at hand, or else in its record; 0: none. */
+extern uint32_t http_find(const HttpPage *page, JsonPath path);
+/* A number of at most 18 characters without a fraction; false: it is none. */
+extern bool http_read_integer(const char *text, size_t size, int64_t *number);
 /* Writes a value as it stands in a request; a moment between two that the format has is the later one with up. false: it has no
  * such form. */
 extern bool http_write_value(HttpText *text, const CkValue *value, HttpFormat format, bool up);

@@ -173,6 +173,8 @@ read_tables(Reading *r, const json_t *object, HttpManifest *manifest)
 			return false;
 		r->place[outer] = '\0';
 	}
+	if (!find_parents(r, manifest->tables, manifest->ntables))
+		return false;
 	r->place[place] = '\0';
 	if (!take_string(r, object, "check", NULL, &check))
 		return false;
@@ -181,7 +183,8 @@ read_tables(Reading *r, const json_t *object, HttpManifest *manifest)
 			manifest->check = &manifest->tables[i];
 	if (check && !manifest->check)
 		return bad(r, "check", "there is no such table");
-	return !check || !manifest->check->sql.required[0] || bad(r, "check", "the table can only be asked for given values");
+	return !check || (!manifest->check->sql.required[0] && !manifest->check->parent.table) ||
+		bad(r, "check", "the table can only be asked for given values");
 }
 
 static bool

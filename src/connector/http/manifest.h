@@ -72,6 +72,7 @@ typedef struct HttpOptions
 	const char *errors;
 	const char *error_message;
 	const char *rate_limit;
+	int64_t		concurrency;
 
 	const char *values[];		/* of the manifest's own options, in its order */
 } HttpOptions;
@@ -130,6 +131,7 @@ typedef enum HttpFormat
 typedef struct HttpFilter
 {
 	const char *column;
+	JsonPath	at;				/* where a record has it */
 	uint32_t	ops;			/* FILTER_*, those that it is for */
 	const char *param;			/* the query parameter; NULL: its value stands in the path in {braces}, or in the body */
 	JsonPath	body;			/* where its value, or that JSON with its value, is put into the body; or NULL */
@@ -151,6 +153,18 @@ typedef struct HttpColumn
 	bool		not_null;
 	const char *comment;
 } HttpColumn;
+
+#define HTTP_PARENT_COLUMNS 8
+
+/* Another table, whose rows say what this one is asked for. */
+typedef struct HttpParent
+{
+	const char *name;
+	const struct HttpTable *table;	/* NULL: there is none */
+	uint32_t	count;
+	const char *columns[HTTP_PARENT_COLUMNS];	/* of this table */
+	const char *from[HTTP_PARENT_COLUMNS];	/* columns of the parent, which give them their values */
+} HttpParent;
 
 typedef enum HttpBodyFormat
 {
@@ -181,6 +195,8 @@ typedef struct HttpTable
 	size_t		nfilters;
 	HttpFaults	faults;			/* looked at before the whole's */
 	HttpRateLimit rate_limit;	/* where it says nothing, the whole's */
+	HttpParent	parent;
+	int64_t		concurrency;	/* requests that one scan may have under way, where it needs several */
 } HttpTable;
 
 typedef enum HttpAuth
@@ -201,6 +217,9 @@ typedef enum HttpGrant
 	GRANT_REFRESH_TOKEN,
 	GRANT_JWT					/* with an empty token_url none is asked for: it is the token itself */
 } HttpGrant;
+
+/* Pages that one scan may have under way. */
+#define HTTP_PAGES 8
 
 /* How a request proves whose it is; texts with values. */
 typedef struct HttpAuthRule
@@ -269,5 +288,7 @@ extern HttpAuthRule http_auth_rule(const HttpManifest *manifest, const HttpOptio
 extern CkPushed http_filter(const CkSql *sql, const CkFilter *filter);
 extern uint32_t http_operator(const char *op);
 extern const HttpFilter *http_find_filter(const HttpTable *table, const char *column, uint32_t op);
+/* Whether one request takes several values by it. */
+extern bool http_takes_list(const HttpFilter *filter);
 
 #endif							/* CK_HTTP_MANIFEST_H */

@@ -66,6 +66,10 @@ extern bool read_rate_limit(Reading *r, const json_t *object, bool whole, HttpRa
 /* Sees that what is looked at in a table's good replies does not lie in its records. */
 extern bool check_faults(Reading *r, const HttpFaults *faults, const HttpTable *table);
 
+/* manifest_parent.c: reads a table's member parent; finds the parents, once all tables are there. */
+extern bool read_parent(Reading *r, const json_t *object, HttpTable *table);
+extern bool find_parents(Reading *r, HttpTable *tables, size_t ntables);
+
 /* manifest_table.c: reads a table, whose name is not among its members. */
 extern bool read_table(Reading *r, const char *name, const json_t *object, HttpTable *table);
 

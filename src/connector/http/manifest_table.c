@@ -191,6 +191,25 @@ list_required(Reading *r, HttpTable *table)
 	return required != NULL;
 }
 
+/* Where a record has a column: without columns of the table's own, its name is the path. */
+static bool
+find_path(Reading *r, const HttpTable *table, const char *name, JsonPath *path)
+{
+	const HttpColumn *column = http_column(table, name);
+	json_t	   *text;
+	bool		good;
+
+	if (column)
+	{
+		*path = column->path;
+		return true;
+	}
+	text = json_string(name);
+	good = take_path(r, text, name, path);
+	json_decref(text);
+	return good;
+}
+
 /* {"column": {"=": "parameter", ">= >": {…}}} */
 static bool
 read_filters(Reading *r, const json_t *object, HttpTable *table)
@@ -202,6 +221,7 @@ read_filters(Reading *r, const json_t *object, HttpTable *table)
 			   *ops;
 	json_t	   *value,
 			   *filter;
+	JsonPath	path;
 
 	if (columns && !json_is_object(columns))
 		return bad(r, "", "an object is expected");
@@ -218,10 +238,13 @@ read_filters(Reading *r, const json_t *object, HttpTable *table)
 			return bad(r, "", "an object is expected, of operators and what they become");
 		if (table->columns && !http_column(table, column))
 			return bad(r, "", "the table has no such column");
+		if (!find_path(r, table, column, &path))
+			return false;
 		json_object_foreach(value, ops, filter)
 		{
 			HttpFilter *f = &table->filters[table->nfilters++];
 
+			f->at = path;
 			if (!take_operators(r, ops, &f->ops))
 				return false;
 			(void) enter(r, ops);
@@ -261,7 +284,7 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		.limits = {.timestamp_min = -62135596800000000, .timestamp_max = 253402300799999999}
 	};
 	if (!check_names(r, object, "comment method path params headers body format delimiter records unnest columns key paging "
-					 "filters errors error_message rate_limit") ||
+					 "filters errors error_message rate_limit parent concurrency") ||
 		!take_string(r, object, "comment", NULL, &table->comment) ||
 		!read_columns(r, object, table) || !read_filters(r, object, table) || !read_body(r, object, table) ||
 		!take_string(r, object, "path", "", &table->path) || !check_text(r, "path", table->path, table) ||
@@ -273,8 +296,11 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		!take_member_path(r, object, "records", &table->records) ||
 		!take_member_path(r, object, "unnest", &table->unnest) ||
 		!read_paging(r, object, table) || !read_faults(r, object, &table->faults) ||
-		!read_rate_limit(r, object, false, &table->rate_limit))
+		!read_rate_limit(r, object, false, &table->rate_limit) ||
+		!read_parent(r, object, table) || !take_integer(r, object, "concurrency", 4, 1, &table->concurrency))
 		return false;
+	if (table->concurrency > HTTP_PAGES)
+		return bad(r, "concurrency", "a number from 1 to %d is expected", HTTP_PAGES);
 	table->format = (HttpBodyFormat) format;
 	table->delimiter = delimiter[0];
 	if (strlen(delimiter) != 1 || delimiter[0] == '"' || delimiter[0] == '\n' || delimiter[0] == '\r')

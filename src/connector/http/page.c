@@ -55,7 +55,7 @@ http_begin_page(CkScan *scan)
 		page->csv = csv_reader_new(page->reader, http->table->delimiter, (size_t) http->options->max_record_size);
 	if (!page->reader || (http->table->format == REPLY_CSV && !page->csv))
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
-	status = http_admit(scan, true);
+	status = http_admit(scan, !http->early);
 	if (status == CK_OK)
 		status = http_make_request(scan);
 	if (status == CK_OK)

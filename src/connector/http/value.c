@@ -212,19 +212,29 @@ all_digits(const char *text, size_t size)
 	return size > 0;
 }
 
+bool
+http_read_integer(const char *text, size_t size, int64_t *number)
+{
+	size_t		sign = size > 0 && text[0] == '-' ? 1 : 0;
+
+	if (size > 18 || !all_digits(text + sign, size - sign))
+		return false;
+	*number = 0;
+	for (size_t i = sign; i < size; i++)
+		*number = *number * 10 + (text[i] - '0');
+	if (sign)
+		*number = -*number;
+	return true;
+}
+
 /* A number into a column of that type. */
 static void
 put_number(CkRow *row, uint32_t column, CkType type, const char *text, size_t size)
 {
-	size_t		sign = text[0] == '-' ? 1 : 0;
-	int64_t		number = 0;
+	int64_t		number;
 
-	if ((type == CK_INT64 || type == CK_UINT64) && size <= 18 && all_digits(text + sign, size - sign))
-	{
-		for (size_t i = sign; i < size; i++)
-			number = number * 10 + (text[i] - '0');
-		ck_put_int64(row, column, sign ? -number : number);
-	}
+	if ((type == CK_INT64 || type == CK_UINT64) && http_read_integer(text, size, &number))
+		ck_put_int64(row, column, number);
 	else if (type == CK_TEXT || type == CK_NATIVE)
 		ck_put_text(row, column, text, size);
 	else
@@ -247,6 +257,14 @@ put_given(CkScan *scan, CkRow *row, uint32_t column)
 	}
 }
 
+uint32_t
+http_find(const HttpPage *page, JsonPath path)
+{
+	uint32_t	number = page->element ? json_find(page->record, page->element, path) : 0;
+
+	return number ? number : json_find(page->record, 1, path);
+}
+
 CkStatus
 http_put(CkScan *scan, CkRow *row, uint32_t column)
 {
@@ -255,13 +273,11 @@ http_put(CkScan *scan, CkRow *row, uint32_t column)
 	const JsonRecord *record = page->record;
 	const HttpColumn *known = http->columns[column];
 	CkType		type = scan->columns[column].type;
-	uint32_t	number = page->element ? json_find(record, page->element, http->paths[column]) : 0;
+	uint32_t	number = http_find(page, http->paths[column]);
 	const JsonNode *node;
 	const char *text;
 	int64_t		moment;
 
-	if (!number)
-		number = json_find(record, 1, http->paths[column]);
 	if (!number)
 	{
 		put_given(scan, row, column);
