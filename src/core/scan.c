@@ -10,6 +10,7 @@
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -19,6 +20,7 @@
 
 uint64		scan_bytes = 0;
 const ScanRejecter *scan_rejecter = NULL;
+const ScanMessage *scan_message = NULL;
 Oid			scan_unlimited_table = InvalidOid;
 
 /* An execution of the request begins. */
@@ -347,6 +349,7 @@ scan_open(SourceScan *scan)
 	scan->session->progress_ms = 0;
 	scan->session->pub.query_timeout_ms = scan->query_timeout_ms;
 	connector = scan->session->pub.connector;
+	scan->pub.message = scan_message_of(scan->table);
 	status = connector->scan_open(&scan->pub);
 	if (status == CK_ERR_LOST && scan->alone && scan->session->proven && !scan->session->in_transaction)
 	{
@@ -817,4 +820,34 @@ scan_end(SourceScan *scan)
 	scan_drop_spool(scan);
 	scan_close(scan);
 	MemoryContextDelete(scan->context);
+}
+
+const CkMessage *
+scan_message_of(Oid table)
+{
+	return scan_message && OidIsValid(table) && scan_message->table == table ? scan_message->message : NULL;
+}
+
+void
+scan_receive(Oid serverid, Oid userid, const char *schema, const char *table, CkMessage *message)
+{
+	const CkConnector *connector = registry_connector_of_server(serverid);
+	List	   *options = NIL;
+	SourceScan *scan;
+	CkStatus	status;
+
+	if (connector->receive == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("sources of connector \"%s\" have no webhooks", connector->name)));
+	if (schema)
+		options = lappend(options, makeDefElem("schema_name", (Node *) makeString(pstrdup(schema)), -1));
+	options = lappend(options, makeDefElem("table_name", (Node *) makeString(pstrdup(table)), -1));
+	scan = scan_new(serverid, userid, source_options(serverid, options), NULL, 0, NULL, NULL, NULL, NULL, 0);
+	scan->session = session_get_alone(serverid, userid);
+	scan->pub.session = &scan->session->pub;
+	status = connector->receive(&scan->pub, message);
+	if (status != CK_OK)
+		scan_fail(scan, status);
+	scan_end(scan);
 }

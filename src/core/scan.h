@@ -159,4 +159,19 @@ typedef struct ScanRejecter
 
 extern const ScanRejecter *scan_rejecter;
 
+/* Set by who has a foreign table's rows read out of a message: planned and run, it is not asked for at the source. NULL: nobody. */
+typedef struct ScanMessage
+{
+	Oid			table;
+	const CkMessage *message;
+} ScanMessage;
+
+extern const ScanMessage *scan_message;
+
+/* The message where that is so of this foreign table; or NULL. */
+extern const CkMessage *scan_message_of(Oid table);
+
+/* Has the connector look at a message to a table's webhook (CkConnector.receive), as the user. ERROR where it fails. */
+extern void scan_receive(Oid serverid, Oid userid, const char *schema, const char *table, CkMessage *message);
+
 #endif							/* CONNKIT_SCAN_H */

@@ -201,6 +201,12 @@ fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid foreigntableid)
 	remote_table_init(&plan->table, foreigntableid, compat_check_as_user(root, rel, rte));
 	if (plan->table.sql && plan->table.sql->careful && scan_rejecter && scan_rejecter->table == foreigntableid)
 		plan->table.sql = plan->table.sql->careful;
+	/* a message is given no conditions */
+	if (scan_message_of(foreigntableid))
+	{
+		plan->table.sql = NULL;
+		plan->table.remote = false;
+	}
 	plan->connector = registry_connector_of_server(plan->table.serverid);
 	plan->has_sql = plan->table.remote;
 	plan->visible = rel->relids;

@@ -228,6 +228,33 @@ typedef enum CkEvent
 } CkEvent;
 
 /*
+ * Messages: what a source sends by itself, to a webhook
+ */
+
+/* What a message means for the rows of its table. */
+typedef enum CkMessageKind
+{
+	CK_MESSAGE_IGNORED,
+	CK_MESSAGE_UPSERT,			/* its records are rows as they are now */
+	CK_MESSAGE_DELETE			/* its records are rows that are gone; of these only some columns may be there */
+} CkMessageKind;
+
+typedef struct CkMessage
+{
+	/* set by the core */
+	const char *body;			/* ends in NUL, beyond size */
+	size_t		size;			/* bytes */
+	const char *const *headers; /* name, value, name, value …, NULL; letter case of names as it came */
+	bool		raw;			/* the body is what was sent, byte by byte; else it is the same JSON, written anew */
+
+	/* set by CkConnector.receive */
+	bool		genuine;		/* it was proven who sent it; an error before that is told to nobody but the source's owner */
+	CkMessageKind kind;
+	char		id[256];		/* the same when it is sent again; empty: it has none */
+	char		at[64];			/* when the source sent it, or its records were so, in ISO 8601; empty: not known */
+} CkMessage;
+
+/*
  * Scans
  */
 
@@ -279,6 +306,7 @@ struct CkScan
 	uint32_t	ncolumns;		/* may be 0: only the number of rows counts */
 	uint32_t	flags;			/* CK_SCAN_* */
 	const CkInsert *insert;		/* of a CK_SCAN_CHANGE that stores several rows, or NULL */
+	const CkMessage *message;	/* its records are the rows: there is no request, and the source is not asked; or NULL */
 	uint32_t	fetch_size;		/* rows to ask for at once, where the protocol has that; 0: the connector's choice */
 	void	   *state;			/* scan_size zeroed bytes; a bare pointer where that is 0 */
 
@@ -606,6 +634,11 @@ struct CkConnector
 	CkStatus	(*scan_more) (CkScan *scan);
 	/* Required with CK_READ. Always called, also after a failed scan_open, and before session_close; does not wait. */
 	void		(*scan_close) (CkScan *scan);
+
+	/* Optional. Sees whether a message to the webhook of the scan's table is genuine, and tells what it means; asks nobody. It
+	 * looks at nothing else before that. Without a message: CK_OK where the table has a webhook. Any other error than of an
+	 * unproven message is CK_ERR_DATA or CK_ERR_UNSUPPORTED. With it, scan_open takes messages. */
+	CkStatus	(*receive) (CkScan *scan, CkMessage *message);
 
 	/* Optional, with CK_REMOTE; for SQL of the users' own. Has the source say, without running it, which columns the rows of
 	 * one statement have: ck_column() for each, in order; none for a statement without rows. Placeholders have no values.

@@ -276,13 +276,12 @@ find_members(CkScan *scan)
 	return CK_OK;
 }
 
-static CkStatus
-http_scan_open(CkScan *scan)
+CkStatus
+http_find_table(CkScan *scan)
 {
 	HttpSession *session = scan->session->state;
 	HttpScan   *http = scan->state;
 	char		error[512] = "";
-	CkStatus	status;
 
 	http->manifest = (const HttpManifest *) scan->session->connector;
 	http->options = scan->options;
@@ -296,7 +295,17 @@ http_scan_open(CkScan *scan)
 		ck_hint(scan->session, "docs/manifest.md says what a table's options hold.");
 		return CK_ERR_OPTION;
 	}
-	status = find_columns(scan);
+	return find_columns(scan);
+}
+
+static CkStatus
+http_scan_open(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	CkStatus	status = http_find_table(scan);
+
+	if (status == CK_OK && scan->message)
+		return http_message_open(scan);
 	if (status == CK_OK)
 		status = http_read_request(scan);
 	if (status == CK_OK && !http->nothing)
@@ -364,6 +373,8 @@ http_scan_next(CkScan *scan, CkRow *row)
 	HttpScan   *http = scan->state;
 	CkStatus	status;
 
+	if (scan->message)
+		return http_message_next(scan, row);
 	if (http->nothing || http->limit <= 0)
 		return CK_END;
 	do
@@ -505,6 +516,7 @@ const HttpManifest http_ad_hoc = {
 		.scan_open = http_scan_open,
 		.scan_next = http_scan_next,
 		.scan_close = http_scan_close,
+		.receive = http_receive,
 	},
 	.ad_hoc = true,
 };

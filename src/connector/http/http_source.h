@@ -257,8 +257,18 @@ extern bool http_rate_is_used_up(const HttpScan *http, const CkHttpReply *reply)
 /* Milliseconds to wait after so many attempts where the source does not tell. */
 extern int64_t http_backoff(int attempts);
 
+/* webhook.c: CkConnector.receive; and the rows of a message, which scan_open, scan_next and http_put are where there is one. */
+extern CkStatus http_receive(CkScan *scan, CkMessage *message);
+extern CkStatus http_message_open(CkScan *scan);
+extern CkStatus http_message_next(CkScan *scan, CkRow *row);
+
+/* http_source.c: finds the table, and the columns that the scan has to deliver. */
+extern CkStatus http_find_table(CkScan *scan);
+
 /* value.c: puts a column of the record at hand. */
 extern CkStatus http_put(CkScan *scan, CkRow *row, uint32_t column);
+/* Puts that value of it. */
+extern CkStatus http_put_node(CkScan *scan, CkRow *row, uint32_t column, uint32_t number);
 /* The value at a path in the element at hand, or else in its record; 0: none. */
 extern uint32_t http_find(const HttpPage *page, JsonPath path);
 /* A number of at most 18 characters without a fraction; false: it is none. */
@@ -266,5 +276,7 @@ extern bool http_read_integer(const char *text, size_t size, int64_t *number);
 /* Writes a value as it stands in a request; a moment between two that the format has is the later one with up. false: it has no
  * such form. */
 extern bool http_write_value(HttpText *text, const CkValue *value, HttpFormat format, bool up);
+/* A number that stands for a moment: microseconds since 1970. */
+extern bool http_read_moment(const char *text, size_t size, HttpFormat format, int64_t *moment);
 
 #endif							/* CK_HTTP_SOURCE_H */

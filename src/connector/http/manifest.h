@@ -173,6 +173,52 @@ typedef enum HttpBodyFormat
 	REPLY_CSV
 } HttpBodyFormat;
 
+/* How a message to a webhook proves who sent it. */
+typedef enum HttpSignature
+{
+	SIGNATURE_SHA256,			/* HMAC of the body */
+	SIGNATURE_SHA1,
+	SIGNATURE_SHA512,
+	SIGNATURE_STRIPE,			/* HMAC of time and body, t=…,v1=…,v1=… */
+	SIGNATURE_TOKEN				/* the secret itself */
+} HttpSignature;
+
+typedef enum HttpEventKind
+{
+	EVENT_UPSERT,
+	EVENT_DELETE,
+	EVENT_IGNORE
+} HttpEventKind;
+
+/* A kind of event, which may end in '*', and what it means. */
+typedef struct HttpEvent
+{
+	const char *name;
+	HttpEventKind kind;
+} HttpEvent;
+
+/* Messages that the source sends by itself. In these texts {path} is a value of the body, and {header:name} one of a header. */
+typedef struct HttpWebhook
+{
+	HttpSignature signature;
+	const char *header;
+	const char *prefix;
+	const char *secret;			/* name of the option */
+	bool		base64;			/* else hexadecimal */
+	int64_t		tolerance;		/* seconds that a signed time may be off */
+	JsonPath	records;
+	HttpColumn *columns;		/* whose paths begin at the body; what a table's column has not, of type and format, is the table's */
+	size_t		ncolumns;
+	const char **optional;		/* columns that a record may lack, up to a NULL */
+	bool		all_optional;
+	const char *event;			/* kind of a message; NULL: all are upserts */
+	HttpEvent  *events;
+	size_t		nevents;
+	const char *id;
+	const char *at;
+	HttpFormat	at_format;
+} HttpWebhook;
+
 typedef struct HttpTable
 {
 	CkSql		sql;			/* for the core: what may be pushed down; must be first */
@@ -197,6 +243,7 @@ typedef struct HttpTable
 	HttpRateLimit rate_limit;	/* where it says nothing, the whole's */
 	HttpParent	parent;
 	int64_t		concurrency;	/* requests that one scan may have under way, where it needs several */
+	HttpWebhook *webhook;		/* or NULL */
 } HttpTable;
 
 typedef enum HttpAuth

@@ -73,4 +73,7 @@ extern bool find_parents(Reading *r, HttpTable *tables, size_t ntables);
 /* manifest_table.c: reads a table, whose name is not among its members. */
 extern bool read_table(Reading *r, const char *name, const json_t *object, HttpTable *table);
 
+/* manifest_webhook.c: reads a table's webhook. */
+extern bool read_webhook(Reading *r, const json_t *object, HttpTable *table);
+
 #endif							/* CK_HTTP_MANIFEST_READ_H */

@@ -284,7 +284,7 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		.limits = {.timestamp_min = -62135596800000000, .timestamp_max = 253402300799999999}
 	};
 	if (!check_names(r, object, "comment method path params headers body format delimiter records unnest columns key paging "
-					 "filters errors error_message rate_limit parent concurrency") ||
+					 "filters errors error_message rate_limit parent concurrency webhook") ||
 		!take_string(r, object, "comment", NULL, &table->comment) ||
 		!read_columns(r, object, table) || !read_filters(r, object, table) || !read_body(r, object, table) ||
 		!take_string(r, object, "path", "", &table->path) || !check_text(r, "path", table->path, table) ||
@@ -297,7 +297,8 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		!take_member_path(r, object, "unnest", &table->unnest) ||
 		!read_paging(r, object, table) || !read_faults(r, object, &table->faults) ||
 		!read_rate_limit(r, object, false, &table->rate_limit) ||
-		!read_parent(r, object, table) || !take_integer(r, object, "concurrency", 4, 1, &table->concurrency))
+		!read_parent(r, object, table) || !take_integer(r, object, "concurrency", 4, 1, &table->concurrency) ||
+		!read_webhook(r, object, table))
 		return false;
 	if (table->concurrency > HTTP_PAGES)
 		return bad(r, "concurrency", "a number from 1 to %d is expected", HTTP_PAGES);

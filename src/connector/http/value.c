@@ -106,9 +106,8 @@ http_write_value(HttpText *text, const CkValue *value, HttpFormat format, bool u
 	}
 }
 
-/* A number that stands for a moment: microseconds since 1970. */
-static bool
-read_moment(const char *text, size_t size, HttpFormat format, int64_t *moment)
+bool
+http_read_moment(const char *text, size_t size, HttpFormat format, int64_t *moment)
 {
 	char		copy[64];
 	char	   *end;
@@ -266,25 +265,17 @@ http_find(const HttpPage *page, JsonPath path)
 }
 
 CkStatus
-http_put(CkScan *scan, CkRow *row, uint32_t column)
+http_put_node(CkScan *scan, CkRow *row, uint32_t column, uint32_t number)
 {
 	HttpScan   *http = scan->state;
 	HttpPage   *page = http->page;
 	const JsonRecord *record = page->record;
 	const HttpColumn *known = http->columns[column];
 	CkType		type = scan->columns[column].type;
-	uint32_t	number = http_find(page, http->paths[column]);
-	const JsonNode *node;
-	const char *text;
+	const JsonNode *node = &record->nodes[number];
+	const char *text = record->bytes + node->text;
 	int64_t		moment;
 
-	if (!number)
-	{
-		put_given(scan, row, column);
-		return CK_OK;
-	}
-	node = &record->nodes[number];
-	text = record->bytes + node->text;
 	if (node->kind == JSON_KIND_NULL)
 		return CK_OK;
 	/* CSV has texts alone, of which one may be JSON */
@@ -304,7 +295,7 @@ http_put(CkScan *scan, CkRow *row, uint32_t column)
 	if (known && (known->format == FORMAT_UNIX || known->format == FORMAT_UNIX_MS) &&
 		(type == CK_TIMESTAMP || type == CK_TIMESTAMPTZ))
 	{
-		if (read_moment(text, node->text_size, known->format, &moment))
+		if (http_read_moment(text, node->text_size, known->format, &moment))
 			ck_put_int(row, column, type, moment);
 		else
 		{
@@ -324,5 +315,17 @@ http_put(CkScan *scan, CkRow *row, uint32_t column)
 		ck_put_bool(row, column, node->kind == JSON_KIND_TRUE);
 	else
 		ck_put_text(row, column, text, node->text_size);
+	return CK_OK;
+}
+
+CkStatus
+http_put(CkScan *scan, CkRow *row, uint32_t column)
+{
+	HttpScan   *http = scan->state;
+	uint32_t	number = http_find(http->page, http->paths[column]);
+
+	if (number)
+		return http_put_node(scan, row, column, number);
+	put_given(scan, row, column);
 	return CK_OK;
 }
