@@ -14,7 +14,7 @@ PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-f
 
 # The install script is the pieces in this order, then the connectors' own.
 SQL_PIECES = sql/extension.sql sql/catalog.sql sql/functions.sql sql/secret.sql sql/source.sql sql/query.sql \
-	sql/sync.sql sql/cron.sql sql/schedule.sql sql/audit.sql
+	sql/sync.sql sql/webhook.sql sql/cron.sql sql/schedule.sql sql/audit.sql
 CONNECTOR_DIRS = $(sort $(wildcard src/connector/*/connector.mk))
 ALL_CONNECTORS = $(patsubst src/connector/%/connector.mk,%,$(CONNECTOR_DIRS))
 CONNECTORS ?= $(ALL_CONNECTORS)

@@ -2,7 +2,7 @@
 
 CREATE TABLE connkit.source_grant (
 	source name NOT NULL,
-	privilege text NOT NULL CHECK (privilege IN ('query', 'execute')),
+	privilege text NOT NULL CHECK (privilege IN ('query', 'execute', 'receive')),
 	grantee name NOT NULL,
 	grantee_mark text NOT NULL,
 	granted_by name NOT NULL,
@@ -10,9 +10,9 @@ CREATE TABLE connkit.source_grant (
 	PRIMARY KEY (source, privilege, grantee)
 );
 COMMENT ON TABLE connkit.source_grant IS
-	'roles that may send SQL of their own to a source, beside its owner; by connkit_grant_source()';
+	'roles that may send SQL of their own to a source, or bring its messages, beside its owner; by connkit_grant_source()';
 COMMENT ON COLUMN connkit.source_grant.privilege IS
-	'query: connkit_query() and foreign tables that are queries; execute: connkit_execute()';
+	'query: connkit_query() and foreign tables that are queries; execute: connkit_execute(); receive: connkit_receive()';
 COMMENT ON COLUMN connkit.source_grant.grantee_mark IS 'tells the role from a later one of the same name';
 
 SELECT pg_extension_config_dump('connkit.source_grant', '');
@@ -24,7 +24,8 @@ GRANT SELECT ON connkit.source_grant TO PUBLIC;
 CREATE FUNCTION connkit_grant_source(source name, privilege text, grantee name) RETURNS void
 	AS 'MODULE_PATHNAME', 'connkit_grant_source' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION connkit_grant_source(name, text, name) IS
-	'lets a role, which needs USAGE on the server too, send SQL of its own to a source: query (rows) or execute (changes)';
+	'lets a role, which needs USAGE on the server too, send SQL of its own to a source: query (rows) or execute (changes); or, '
+	'without USAGE, bring messages to its webhooks: receive';
 
 CREATE FUNCTION connkit_revoke_source(source name, privilege text, grantee name) RETURNS void
 	AS 'MODULE_PATHNAME', 'connkit_revoke_source' LANGUAGE C VOLATILE STRICT;

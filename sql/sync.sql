@@ -33,6 +33,7 @@ CREATE TABLE connkit.sync (
 	create_indexes boolean NOT NULL DEFAULT false,
 	search_path text NOT NULL,
 	paused boolean NOT NULL DEFAULT false,
+	webhook boolean NOT NULL DEFAULT false,
 	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	CHECK ((table_name IS NULL) <> (query IS NULL)),
 	CHECK ((query IS NULL) = (query_columns IS NULL))
@@ -65,6 +66,7 @@ COMMENT ON COLUMN connkit.sync.chunk_rows IS 'rows that a run in the background 
 COMMENT ON COLUMN connkit.sync.resumable IS 'in the background, rows of runs that read all are gathered in parts of chunk_rows, '
 	'in the order of their key, so that a run that was interrupted goes on';
 COMMENT ON COLUMN connkit.sync.replace_rows IS 'replace deletes and inserts rows, and does not exchange the table''s storage';
+COMMENT ON COLUMN connkit.sync.webhook IS 'messages that connkit_receive() takes are applied to its target';
 COMMENT ON COLUMN connkit.sync.search_path IS 'for expressions and types of the definition: of who created it';
 
 CREATE TABLE connkit.sync_state (

@@ -10,6 +10,7 @@
 /* The privileges, as connkit.source_grant has them. */
 #define RIGHT_QUERY		"query"
 #define RIGHT_EXECUTE	"execute"
+#define RIGHT_RECEIVE	"receive"
 
 /* Whether the role has the privilege: as superuser, by the owner's role, or by a grant to a role whose rights it has. */
 extern bool rights_have(ForeignServer *server, Oid role, const char *privilege);

@@ -846,6 +846,9 @@ scan_receive(Oid serverid, Oid userid, const char *schema, const char *table, Ck
 	scan = scan_new(serverid, userid, source_options(serverid, options), NULL, 0, NULL, NULL, NULL, NULL, 0);
 	scan->session = session_get_alone(serverid, userid);
 	scan->pub.session = &scan->session->pub;
+	/* so that the connector frees what it has of it */
+	scan->open = scan->ended = true;
+	dlist_push_tail(&scan->session->scans, &scan->node);
 	status = connector->receive(&scan->pub, message);
 	if (status != CK_OK)
 		scan_fail(scan, status);

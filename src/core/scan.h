@@ -159,7 +159,7 @@ typedef struct ScanRejecter
 
 extern const ScanRejecter *scan_rejecter;
 
-/* Set by who has a foreign table's rows read out of a message: planned and run, it is not asked for at the source. NULL: nobody. */
+/* Set by who has a foreign table's rows read out of a message, from planning on: the source is not asked. NULL: nobody. */
 typedef struct ScanMessage
 {
 	Oid			table;

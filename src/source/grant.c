@@ -1,5 +1,6 @@
 /*
- * grant.c: connkit_grant_source() and connkit_revoke_source(): who may send SQL of his own to a source.
+ * grant.c: connkit_grant_source() and connkit_revoke_source(): who may send SQL of his own to a source, or bring
+ * its messages.
  */
 #include "postgres.h"
 
@@ -36,11 +37,12 @@ change_grant(FunctionCallInfo fcinfo, const char *action, const char *sql)
 	if (!has_privs_of_role(GetUserId(), server->owner))
 		secret_refuse(&event, psprintf("must be owner of source \"%s\"", server->servername),
 					  "Rights on a source are given by its owner.");
-	if (strcmp(privilege, RIGHT_QUERY) != 0 && strcmp(privilege, RIGHT_EXECUTE) != 0)
+	if (strcmp(privilege, RIGHT_QUERY) != 0 && strcmp(privilege, RIGHT_EXECUTE) != 0 &&
+		strcmp(privilege, RIGHT_RECEIVE) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown privilege \"%s\"", privilege),
-				 errhint("It is query or execute.")));
+				 errhint("It is query, execute or receive.")));
 	values[3] = CStringGetTextDatum(rolemark_make(get_role_oid(grantee, revoke)));
 	SPI_connect();
 	tables_execute(sql, lengthof(types), types, values, NULL);

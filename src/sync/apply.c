@@ -100,9 +100,8 @@ all_fields(Sync *sync, const char *prefix)
 	return field_list(sync, ALL_FIELDS, prefix, false);
 }
 
-/* Condition: a and s are of one key, by the equality of the key's types. */
-static char *
-same_key(Sync *sync)
+char *
+apply_same_key(Sync *sync)
 {
 	StringInfoData condition;
 	ListCell   *lc;
@@ -261,7 +260,7 @@ apply_merge(Apply *apply)
 		merge_rows(sync, run, apply->stage_id, index);
 		return;
 	}
-	key = same_key(sync);
+	key = apply_same_key(sync);
 	stage_check(apply);
 	if (sync->deletes == SYNC_DELETES_SOFT)
 	{
@@ -286,7 +285,7 @@ apply_replace(Apply *apply)
 	if (sync->source_keyed && OidIsValid(merge_index(sync)))
 	{
 		apply->run->deleted += apply_sql(apply, "DELETE FROM %s AS a WHERE NOT EXISTS (SELECT FROM %s AS s WHERE %s)",
-										 apply->target, apply->stage, same_key(sync));
+										 apply->target, apply->stage, apply_same_key(sync));
 		apply_merge(apply);
 		return;
 	}
@@ -302,7 +301,7 @@ static void
 apply_history(Apply *apply)
 {
 	Sync	   *sync = apply->sync;
-	char	   *key = same_key(sync);
+	char	   *key = apply_same_key(sync);
 	uint64		closed = 0;
 	uint64		opened;
 	bool		isnull;
@@ -359,24 +358,24 @@ apply_stage(Sync *sync, SyncRun *run, Oid stage)
 }
 
 void
-apply_deletes(Sync *sync, SyncRun *run, Oid keys)
+apply_deletes(Sync *sync, SyncRun *run, Oid keys, bool listed)
 {
 	Apply		apply;
-	char	   *missing;
+	char	   *gone;
 
 	if (sync->deletes == SYNC_DELETES_IGNORE)
 		return;
 	apply_begin(&apply, sync, run, keys);
 	add_deleted_column(&apply);
-	missing = psprintf("NOT EXISTS (SELECT FROM %s AS s WHERE %s)", apply.stage, same_key(sync));
+	gone = psprintf("%sEXISTS (SELECT FROM %s AS s WHERE %s)", listed ? "" : "NOT ", apply.stage, apply_same_key(sync));
 	if (sync->mode == SYNC_HISTORY)
 		run->deleted += apply_sql(&apply, "UPDATE %s AS a SET is_current = false, "
 								  "valid_to = greatest($1, a.valid_from + interval '1 microsecond') "
-								  "WHERE a.is_current AND %s", apply.target, missing);
+								  "WHERE a.is_current AND %s", apply.target, gone);
 	else if (sync->deletes == SYNC_DELETES_SOFT)
 		run->deleted += apply_sql(&apply, "UPDATE %s AS a SET %s = $1 WHERE a.%s IS NULL AND %s", apply.target,
-								  quote_identifier(sync->deleted_column), quote_identifier(sync->deleted_column), missing);
+								  quote_identifier(sync->deleted_column), quote_identifier(sync->deleted_column), gone);
 	else
-		run->deleted += apply_sql(&apply, "DELETE FROM %s AS a WHERE %s", apply.target, missing);
+		run->deleted += apply_sql(&apply, "DELETE FROM %s AS a WHERE %s", apply.target, gone);
 	apply_end(&apply);
 }

@@ -15,6 +15,7 @@
 #include "attempt.h"
 #include "audit.h"
 #include "compat.h"
+#include "event.h"
 #include "run.h"
 
 typedef struct Call
@@ -202,7 +203,7 @@ sync_runs_here(int64 id)
 	foreach(lc, running)
 		if (*(int64 *) lfirst(lc) == id)
 			return true;
-	return id == run_of_process;
+	return id == run_of_process || id == event_sync;
 }
 
 /* Readies the run of a sync, or says why it is skipped. */

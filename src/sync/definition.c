@@ -135,6 +135,7 @@ read_definition(Sync *sync)
 	sync->create_indexes = row_bool("create_indexes");
 	sync->search_path = row_text("search_path");
 	sync->paused = row_bool("paused");
+	sync->webhook = row_bool("webhook");
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "parser/parser.h"
@@ -24,6 +25,7 @@
 #include "definition.h"
 #include "options.h"
 #include "registry.h"
+#include "scan.h"
 
 typedef enum Kind
 {
@@ -99,14 +101,15 @@ static const Setting settings[] = {
 	{"replace_rows", KIND_BOOL, ANYWHERE},
 	{"create_indexes", KIND_BOOL, ANYWHERE},
 	{"search_path", KIND_PATH, ANYWHERE},
-	{"paused", KIND_BOOL, ANYWHERE}
+	{"paused", KIND_BOOL, ANYWHERE},
+	{"webhook", KIND_BOOL, ANYWHERE}
 };
 
 /* Values of columns that are not NULL where nothing is said. */
 static const char *const defaults =
 	"{\"mode\": \"full_refresh\", \"half_open\": false, \"deletes\": \"ignore\", \"deleted_column\": \"deleted_at\","
 	" \"policy\": {}, \"max_rejected\": 0, \"keep_rejected\": 10000, \"chunk_rows\": 1000000, \"resumable\": false,"
-	" \"replace_rows\": false, \"create_indexes\": false, \"paused\": false}";
+	" \"replace_rows\": false, \"create_indexes\": false, \"paused\": false, \"webhook\": false}";
 
 Jsonb *
 definition_defaults(void)
@@ -592,6 +595,11 @@ definition_check(const Sync *sync)
 			refuse(!found, psprintf("key column \"%s\" is not among the columns that are taken", (char *) lfirst(lc)),
 				   "Add it to columns, or leave columns out.");
 		}
+	refuse(sync->webhook && (sync->query || sync->write == SYNC_APPEND),
+		   "messages to a webhook are merged by key, into a table's copy",
+		   "Read a table, and do not append; or leave webhook out.");
+	if (sync->webhook && OidIsValid(sync->serverid))
+		scan_receive(sync->serverid, GetUserId(), sync->schema_name, sync->table_name, NULL);
 	if (sync->query && OidIsValid(sync->serverid))
 		options_check(registry_connector_of_server(sync->serverid),
 					  list_make1(makeDefElem("query", (Node *) makeString(sync->query), -1)), CK_ON_TABLE);

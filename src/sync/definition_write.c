@@ -36,7 +36,7 @@
 #define COLUMNS "name, owner, owner_mark, source, schema_name, table_name, query, query_columns, target_schema, target_table," \
 	" mode, write, cursor_column, initial_value, lookback, half_open, key_columns, columns, mapping, filter, deletes," \
 	" deleted_column, policy, max_rejected, keep_rejected, chunk_rows, resumable, replace_rows, create_indexes, search_path," \
-	" paused"
+	" paused, webhook"
 
 /*
  * A definition as a JSON object

@@ -14,6 +14,7 @@
 #include "attempt.h"
 #include "audit.h"
 #include "compat.h"
+#include "event.h"
 #include "intake.h"
 #include "quota.h"
 #include "run.h"
@@ -175,7 +176,7 @@ find_deleted(Sync *sync, SyncRun *run, Road road)
 	record_phase(sync, run, PHASE_DELETING);
 	if (run->stage && (sync->mode == SYNC_MERGE || (sync->mode == SYNC_HISTORY && sync->cursor_column == NULL)))
 	{
-		apply_deletes(sync, run, run->stage);
+		apply_deletes(sync, run, run->stage, false);
 		return;
 	}
 	run->keys = target_stage(sync, true, false);
@@ -188,7 +189,7 @@ find_deleted(Sync *sync, SyncRun *run, Road road)
 	read_keys(sync, &scratch, &intake.pub);
 	intake_end(&intake, true);
 	run->bytes += scratch.bytes;
-	apply_deletes(sync, run, run->keys);
+	apply_deletes(sync, run, run->keys, false);
 }
 
 /* What one transaction does of a run, but for the end: with run->heap, replace_finish() has to follow. */
@@ -319,6 +320,9 @@ run_end(Sync *sync, SyncRun *run, bool more)
 	record_run(sync, run, NULL);
 	if (more)
 		return;
+	/* what came meanwhile is newer than what was read */
+	if (sync->webhook)
+		webhook_drain(sync->id, 0, INT_MAX);
 	event.detail = psprintf("run " INT64_FORMAT ": " INT64_FORMAT " rows read", run->id, run->rows_read);
 	audit_write(&event);
 	record_notify(sync, run, NULL);

@@ -16,6 +16,8 @@
  * resume.c      rows gathered in parts, beside the target, by runs that read all
  * intake.c      rows on their way from read.c to load.c, and what is rejected of them
  * run.c         one run of one sync: the order of all that
+ * event.c       rows out of a message of the source's into the target
+ * webhook.c     such messages: connkit_receive()
  * call.c        runs in the foreground: connkit_sync()
  * record.c      connkit.sync_run and what else is told of a run
  */
@@ -141,6 +143,7 @@ typedef struct Sync
 	bool		create_indexes; /* the source's indexes on a target made by the sync */
 	char	   *search_path;	/* for expressions and types: of who created the sync */
 	bool		paused;
+	bool		webhook;		/* takes messages that the source sends */
 	char	   *comment;		/* the table's at the source, or NULL; set by describe_source() */
 
 	/* the state, written in the transaction that writes the rows */
@@ -322,8 +325,12 @@ extern void replace_finish(Oid target, Oid heap);
 /* Puts the rows of the stage into the target as the sync's mode says, and counts them into the run. */
 extern void apply_stage(Sync *sync, SyncRun *run, Oid stage);
 
-/* Deletes, marks or closes the rows of the target whose keys are not in the table keys (columns named as the fields). */
-extern void apply_deletes(Sync *sync, SyncRun *run, Oid keys);
+/* Deletes, marks or closes the rows of the target whose keys are not, or with listed are, in the table keys (columns named as the
+ * fields). */
+extern void apply_deletes(Sync *sync, SyncRun *run, Oid keys, bool listed);
+
+/* Condition: a and s are of one key, by the equality of the key's types in the target. */
+extern char *apply_same_key(Sync *sync);
 
 /* True where rows with different keys at the source have different keys in the target too, or its key tells none apart. */
 extern bool apply_keeps_keys(Sync *sync);

@@ -67,6 +67,8 @@ INSERT INTO connkit.sync_run (sync, sync_name, owner, owner_mark, source, trigge
 	SELECT id, name, owner, owner_mark, source, 'call', 'failed', 'canary' FROM connkit.sync;
 INSERT INTO connkit.schema_change (sync, shape_version, kind, column_name, action) SELECT id, 1, 'added', 'canary', 'evolve' FROM connkit.sync;
 INSERT INTO connkit.rejected_row (sync, sqlstate, reason, source_row) SELECT id, '22000', 'canary', '{"canary": 1}' FROM connkit.sync;
+INSERT INTO connkit.webhook_delivery (sync, kind, body) SELECT id, 'upsert', '{"canary": 1}' FROM connkit.sync;
+INSERT INTO connkit.webhook_key (sync, key, version, deleted) SELECT id, 'canary', '1', false FROM connkit.sync;
 INSERT INTO connkit.schedule (sync, schedule, timezone, retries, overlap, missed, jitter, anchor, error)
 	SELECT id, '1 hour', 'UTC', 0, 'skip', 'skip', '0', now(), 'canary' FROM connkit.sync;
 SELECT silent($$SELECT connkit_set_quota('canary_acme', 10, 5)$$);
@@ -246,6 +248,8 @@ INSERT INTO attempt VALUES
 	('connkit_pause_sync', $$connkit_pause_sync('canary_sync')$$, '42704'),
 	('connkit_resume_sync', $$connkit_resume_sync('canary_sync')$$, '42704'),
 	('connkit_replay_rejected', $$connkit_replay_rejected('canary_sync')$$, '42704'),
+	('connkit_receive', $$connkit_receive('canary_null', 'numbers', '{"canary": 1}', '{}')$$, '28000'),
+	('connkit_receive', $$connkit_receive('canary_null', 'numbers', '{"canary": 1}'::jsonb, '{}')$$, '28000'),
 	('connkit_schedule', $$connkit_schedule('canary_sync', '1 hour')$$, '55000'),
 	('connkit_resume_schedules', $$connkit_resume_schedules()$$, '42501'),
 	('connkit_register_connector', $$connkit_register_connector('{"manifest": 1, "name": "any"}')$$, '42501'),

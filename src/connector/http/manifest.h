@@ -207,7 +207,7 @@ typedef struct HttpWebhook
 	bool		base64;			/* else hexadecimal */
 	int64_t		tolerance;		/* seconds that a signed time may be off */
 	JsonPath	records;
-	HttpColumn *columns;		/* whose paths begin at the body; what a table's column has not, of type and format, is the table's */
+	HttpColumn *columns;		/* those whose paths begin at the body; the rest of them is the table's */
 	size_t		ncolumns;
 	const char **optional;		/* columns that a record may lack, up to a NULL */
 	bool		all_optional;

@@ -45,8 +45,10 @@ is_code(const HttpWebhook *w, const char *text, size_t size, const unsigned char
 
 	if (size > SIGNATURE_LIMIT)
 		return false;
-	if (base64 ? sodium_base642bin(given, sizeof(given), text, size, NULL, &given_size, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 :
-		sodium_hex2bin(given, sizeof(given), text, size, NULL, &given_size, NULL) != 0)
+	if (base64 && sodium_base642bin(given, sizeof(given), text, size, NULL, &given_size, NULL,
+									sodium_base64_VARIANT_ORIGINAL) != 0)
+		return false;
+	if (!base64 && sodium_hex2bin(given, sizeof(given), text, size, NULL, &given_size, NULL) != 0)
 		return false;
 	return given_size == code_size && sodium_memcmp(given, code, code_size) == 0;
 }
@@ -113,7 +115,8 @@ is_signed(const HttpWebhook *w, const CkMessage *message, const char *header, co
 		body = copy.data;
 		size = copy.size;
 	}
-	if (!copy.failed && HMAC(hash_of(w->signature), secret, (int) strlen(secret), (const unsigned char *) body, size, code, &code_size))
+	if (!copy.failed &&
+		HMAC(hash_of(w->signature), secret, (int) strlen(secret), (const unsigned char *) body, size, code, &code_size))
 		while (next_part(&header, &part, &part_size))
 			if (part_size > strlen(prefix) && strncmp(part, prefix, strlen(prefix)) == 0)
 				found |= is_code(w, part + strlen(prefix), part_size - strlen(prefix), code, code_size);
@@ -146,7 +149,7 @@ check_signature(CkScan *scan, const HttpWebhook *w, CkMessage *message)
 	const char *header = find_header(message, w->header, strlen(w->header));
 
 	if (!secret || !*secret)
-		return ck_fail(scan->session, CK_ERR_AUTH, "the user mapping has no option \"%s\", which messages are signed with", w->secret);
+		return ck_fail(scan->session, CK_ERR_AUTH, "the user mapping has no option \"%s\" to sign messages with", w->secret);
 	if (!header)
 		return ck_fail(scan->session, CK_ERR_AUTH, "a message has no header \"%s\", or two", w->header);
 	if (w->signature != SIGNATURE_TOKEN && !message->raw)
@@ -375,7 +378,7 @@ put_column(CkScan *scan, CkRow *row, uint32_t column)
 	if (!absent || is_optional(w, name))
 		return CK_OK;
 	ck_fail(scan->session, CK_ERR_DATA, "a record of a message for table \"%s\" lacks column \"%s\"", http->name, name);
-	ck_hint(scan->session, "Have the manifest's webhook say where it is, or that it is optional; or leave it out of the sync's columns.");
+	ck_hint(scan->session, "Have the manifest's webhook say where it is, or that it is optional; or leave it out of the sync.");
 	return CK_ERR_DATA;
 }
 
