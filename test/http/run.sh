@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# run.sh: the HTTP client's streams (src/lib/http*.c) by themselves, against a server that sends good and bad; then the connector,
-# each file of SQL in a database of its own, against the double of an API (api.py); then the manifests of manifest/ (shipped.sh).
+# run.sh: the HTTP client's streams (src/lib/http*.c) by themselves, against a server that sends good and bad; then what reads
+# replies and manifests, by itself (readers.sh); then the connector, each file of SQL in a database of its own, against the double
+# of an API (api.py); then the manifests of manifest/ (shipped.sh).
 #
 # With CK_COPT and CK_PG_WRAP, as test/sanitize.sh sets them, the client is what is checked.
 
@@ -38,6 +39,7 @@ ${CC:-gcc} -std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror ${CK_COPT:-} -I"$
 	$(pkg-config --cflags --libs libcurl zlib) || exit 1
 "${checker[@]}" "$folder/stream" $port $tls_port "$CK_CA" $http2_port
 status=$?
+bash "$CK_TOP/test/http/readers.sh" || status=1
 
 ck_api_start api --items 1000 || { echo "not ok - the double of an API starts"; exit 1; }
 cp "$CK_CA" "$CK_TMP/tls/client.crt" "$CK_TMP/tls/client.key" "$CK_FILES/" && chmod 600 "$CK_FILES/client.key" || exit 1

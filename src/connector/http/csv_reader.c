@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define MARK "\xEF\xBB\xBF"
+
 struct CsvReader
 {
 	struct csv_parser parser;
@@ -16,7 +18,7 @@ struct CsvReader
 	size_t		nnames;
 	bool		named;			/* the first line has ended */
 	size_t		field;			/* number of the next field in its line */
-	bool		begun;			/* the mark of UTF-8 that may stand first was looked for */
+	size_t		mark;			/* bytes of the mark of UTF-8, which may stand first, that came; 3: or it is known not to come */
 	bool		failed;			/* told, or the reader of records tells it */
 	const char *error;
 };
@@ -79,9 +81,14 @@ on_field(void *text, size_t size, void *arg)
 		take_name(reader, text, size);
 	else if (reader->field == reader->nnames)
 		fail(reader, "a line has more fields than the first");
-	else if ((reader->field == 0 && !json_reader_begin(reader->records)) ||
-			 !json_reader_member(reader->records, reader->names[reader->field++], text, size))
-		reader->failed = true;
+	else
+	{
+		const char *name = reader->names[reader->field];
+
+		if ((reader->field++ == 0 && !json_reader_open(reader->records, false)) ||
+			!json_reader_name(reader->records, name, strlen(name)) || !json_reader_text(reader->records, text, size))
+			reader->failed = true;
+	}
 }
 
 static void
@@ -96,7 +103,7 @@ on_line(int end, void *arg)
 		reader->named = true;
 	else if (reader->field < reader->nnames)
 		fail(reader, "a line has fewer fields than the first");
-	else if (!json_reader_finish(reader->records))
+	else if (!json_reader_close(reader->records, false))
 		reader->failed = true;
 	reader->field = 0;
 }
@@ -104,12 +111,17 @@ on_line(int end, void *arg)
 bool
 csv_reader_feed(CsvReader *reader, const char *data, size_t size)
 {
-	if (!reader->begun && size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0)
+	while (reader->mark < 3 && size > 0 && *data == MARK[reader->mark])
 	{
-		data += 3;
-		size -= 3;
+		reader->mark++;
+		data++;
+		size--;
 	}
-	reader->begun = true;
+	if (size == 0)
+		return !reader->failed;
+	if (reader->mark > 0 && reader->mark < 3)
+		fail(reader, "it is not valid CSV in UTF-8");
+	reader->mark = 3;
 	if (csv_parse(&reader->parser, data, size, on_field, on_line, reader) != size)
 		fail(reader, csv_error(&reader->parser) == CSV_EPARSE ? "it is not valid CSV" : "out of memory");
 	if (csv_get_buffer_size(&reader->parser) > reader->record_limit)
@@ -124,6 +136,7 @@ csv_reader_end(CsvReader *reader)
 		fail(reader, "it ends in the middle of a field");
 	if (!reader->named)
 		fail(reader, "it lacks the line of names");
+	json_reader_finish(reader->records);
 	return !reader->failed;
 }
 

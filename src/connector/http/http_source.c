@@ -73,7 +73,7 @@ static const CkOption ad_hoc_options[] = {
 	TEXT("params", CK_ON_TABLE, params, NULL, "parameters of the URL, as a JSON object of texts"),
 	TEXT("request_headers", CK_ON_TABLE, table_headers, NULL, "headers of the table's requests, as a JSON object of texts"),
 	TEXT("body", CK_ON_TABLE, body, NULL, "JSON that is sent with the request"),
-	{"format", CK_OPT_CHOICE, CK_ON_TABLE, offsetof(HttpOptions, format), "json", 0, 0, "json|json_lines|csv",
+	{"format", CK_OPT_CHOICE, CK_ON_TABLE, offsetof(HttpOptions, format), "json", 0, 0, "json|json_lines|csv|xml",
 	"form of the reply", NULL},
 	TEXT("delimiter", CK_ON_TABLE, delimiter, NULL, "what divides the fields of CSV; default: a comma"),
 	TEXT("records", CK_ON_TABLE, records, NULL, "path of the list of records in the reply; default: all of it"),

@@ -9,6 +9,7 @@
 #include "http.h"
 #include "json.h"
 #include "manifest.h"
+#include "xml_reader.h"
 
 /* A text that grows; data is NULL once memory was out. */
 typedef struct HttpText
@@ -99,6 +100,7 @@ typedef struct HttpPage
 	CkHttpStream *stream;
 	JsonReader *reader;
 	CsvReader  *csv;			/* that feeds it, or NULL */
+	XmlReader  *xml;
 	JsonWanted	wanted[HTTP_WANTED];	/* next, last and more, and what tells of errors, as far as the table has them */
 	bool		begun;			/* the reply's headers are there */
 	char	   *link;			/* the next page's URL in the reply's headers, or NULL */
@@ -264,6 +266,9 @@ extern CkStatus http_message_next(CkScan *scan, CkRow *row);
 
 /* http_source.c: finds the table, and the columns that the scan has to deliver. */
 extern CkStatus http_find_table(CkScan *scan);
+
+/* link.c: the URL that a header Link has for the next page, the caller's to free; NULL: none. */
+extern char *http_find_link(const char *header, size_t size);
 
 /* value.c: puts a column of the record at hand. */
 extern CkStatus http_put(CkScan *scan, CkRow *row, uint32_t column);

@@ -3,6 +3,8 @@
  */
 #include "json.h"
 
+#include "escape.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +12,6 @@
 
 /* Values within each other. */
 #define DEPTH_LIMIT 500
-/* Of these, those around the records whose names are kept. */
-#define PATH_LIMIT 32
-
 /* Around the records: an object or a list that was entered. */
 typedef struct Level
 {
@@ -24,6 +23,7 @@ typedef struct Level
 struct JsonReader
 {
 	yajl_handle parser;
+	EscapeFilter escapes;
 	JsonPath	path;
 	size_t		path_size;
 	size_t		record_limit;
@@ -176,7 +176,7 @@ is_wanted(JsonReader *reader, const char *name, size_t size)
 
 		/* members of all records come in the same order, as a rule */
 		reader->likely = reader->likely + 1 < reader->nmembers ? reader->likely + 1 : 0;
-		if (strncmp(wanted, name, size) == 0 && wanted[size] == '\0')
+		if (strncmp(wanted, name, size) == 0 && strlen(wanted) == size)
 			return true;
 	}
 	return false;
@@ -488,7 +488,7 @@ on_name(void *arg, const unsigned char *text, size_t size)
 	level = &reader->levels[reader->depth - 1];
 	free(level->name);
 	level->name = NULL;
-	if (reader->depth > PATH_LIMIT)
+	if (reader->depth > JSON_PATH_LIMIT)
 		return true;
 	level->name = strndup((const char *) text, size);
 	return level->name || fail_memory(reader);
@@ -554,6 +554,8 @@ json_reader_feed(JsonReader *reader, const char *data, size_t size)
 {
 	/* the library keeps a value that has not ended */
 	reader->quiet += size;
+	if (!escape_filter(&reader->escapes, &data, &size))
+		return fail_memory(reader);
 	return take_status(reader, yajl_parse(reader->parser, (const unsigned char *) data, size)) &&
 		(reader->quiet <= reader->record_limit || fail_size(reader));
 }
@@ -561,8 +563,12 @@ json_reader_feed(JsonReader *reader, const char *data, size_t size)
 bool
 json_reader_end(JsonReader *reader)
 {
-	yajl_status status = yajl_complete_parse(reader->parser);
+	const char *rest;
+	size_t		size = escape_rest(&reader->escapes, &rest);
+	yajl_status status = yajl_parse(reader->parser, (const unsigned char *) rest, size);
 
+	if (status == yajl_status_ok)
+		status = yajl_complete_parse(reader->parser);
 	if (status != yajl_status_ok && !reader->error[0])
 		return fail(reader, "it ends in the middle of its JSON");
 	if (!take_status(reader, status))
@@ -584,22 +590,33 @@ json_reader_sole(const JsonReader *reader)
 }
 
 bool
-json_reader_begin(JsonReader *reader)
+json_reader_open(JsonReader *reader, bool list)
 {
-	return begin_record(reader) && take_begin(reader, false);
+	return take_begin(reader, list);
 }
 
 bool
-json_reader_member(JsonReader *reader, const char *name, const char *text, size_t size)
+json_reader_close(JsonReader *reader, bool list)
 {
-	return on_name(reader, (const unsigned char *) name, strlen(name)) &&
-		(text ? add_scalar(reader, JSON_KIND_STRING, text, size) : add_scalar(reader, JSON_KIND_NULL, "null", 4));
+	return take_end(reader, list);
 }
 
 bool
+json_reader_name(JsonReader *reader, const char *name, size_t size)
+{
+	return on_name(reader, (const unsigned char *) name, size);
+}
+
+bool
+json_reader_text(JsonReader *reader, const char *text, size_t size)
+{
+	return take_scalar(reader, text ? JSON_KIND_STRING : JSON_KIND_NULL, text, size);
+}
+
+void
 json_reader_finish(JsonReader *reader)
 {
-	return take_end(reader, false);
+	reader->ended = true;
 }
 
 const JsonRecord *
@@ -669,6 +686,7 @@ json_reader_free(JsonReader *reader)
 		w->text = NULL;
 	}
 	yajl_free(reader->parser);
+	free(reader->escapes.out);
 	free(reader);
 }
 
@@ -700,7 +718,8 @@ uint32_t
 json_find(const JsonRecord *record, uint32_t node, JsonPath path)
 {
 	for (; node && *path; path++)
-		node = find_member(record, &record->nodes[node], *path);
+		if (record->nodes[node].kind != JSON_KIND_STRING || strcmp(*path, "#text") != 0)
+			node = find_member(record, &record->nodes[node], *path);
 	return node;
 }
 

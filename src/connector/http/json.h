@@ -51,6 +51,9 @@ typedef struct JsonRecord
 /* Names that lead from the outermost value inwards, up to a NULL; none: the value itself. */
 typedef const char *const *JsonPath;
 
+/* Names that a path to records, or to what is around them, may have. */
+#define JSON_PATH_LIMIT 32
+
 /* A value outside of the records that is wanted too: a cursor, a link to the next page. */
 typedef struct JsonWanted
 {
@@ -89,10 +92,14 @@ extern const JsonRecord *json_reader_sole(const JsonReader *reader);
 /* Gives none of the records that are held. */
 extern void json_reader_forget(JsonReader *reader);
 
-/* For what is no JSON: makes a record, an object whose members are texts or (NULL) null. false as above. */
-extern bool json_reader_begin(JsonReader *reader);
-extern bool json_reader_member(JsonReader *reader, const char *name, const char *text, size_t size);
-extern bool json_reader_finish(JsonReader *reader);
+/* For what is no JSON: as if an object or a list began, or ended, the name of an object's member came, or a text; NULL: null.
+ * false as above. */
+extern bool json_reader_open(JsonReader *reader, bool list);
+extern bool json_reader_close(JsonReader *reader, bool list);
+extern bool json_reader_name(JsonReader *reader, const char *name, size_t size);
+extern bool json_reader_text(JsonReader *reader, const char *text, size_t size);
+/* The text has ended. */
+extern void json_reader_finish(JsonReader *reader);
 
 /* The next record that is whole, valid until the next call; NULL: feed on. */
 extern const JsonRecord *json_reader_next(JsonReader *reader);
@@ -104,7 +111,8 @@ extern bool json_reader_out_of_memory(const JsonReader *reader);
 /* reader may be NULL. */
 extern void json_reader_free(JsonReader *reader);
 
-/* The value at a path below a node, of an object's equal names the last; 0: none. A number leads into a list. */
+/* The value at a path below a node, of an object's equal names the last; 0: none. A number leads into a list; "#text"
+ * from a text to itself, as an element of XML is an object or a text. */
 extern uint32_t json_find(const JsonRecord *record, uint32_t node, JsonPath path);
 
 /* Names divided by dots as a path, in one block of memory; NULL: out of memory. */

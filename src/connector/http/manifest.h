@@ -170,7 +170,8 @@ typedef enum HttpBodyFormat
 {
 	REPLY_JSON,
 	REPLY_JSON_LINES,
-	REPLY_CSV
+	REPLY_CSV,
+	REPLY_XML
 } HttpBodyFormat;
 
 /* How a message to a webhook proves who sent it. */

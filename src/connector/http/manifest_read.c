@@ -75,11 +75,10 @@ check_names(Reading *r, const json_t *object, const char *names)
 		const char *found = names;
 		size_t		size = strlen(name);
 
-		while ((found = strstr(found, name)) != NULL)
+		while (found && (strncmp(found, name, size) != 0 || strcspn(found, " ") != size))
 		{
-			if ((found == names || found[-1] == ' ') && (found[size] == ' ' || found[size] == '\0') && size)
-				break;
-			found++;
+			found = strchr(found, ' ');
+			found += found ? 1 : 0;
 		}
 		if (!found)
 			return bad(r, name, "there is no such setting; there are %s", names);
@@ -154,6 +153,8 @@ take_path(Reading *r, const json_t *value, const char *name, JsonPath *path)
 
 	if (json_is_array(value))
 	{
+		if (json_array_size(value) > JSON_PATH_LIMIT)
+			return bad(r, name, "a path of %d names at most is expected", JSON_PATH_LIMIT);
 		names = keep(r, json_array_size(value) + 1, sizeof(char *));
 		for (size_t i = 0; names && i < json_array_size(value); i++)
 			if (!(names[i] = json_string_value(json_array_get(value, i))))
@@ -168,6 +169,11 @@ take_path(Reading *r, const json_t *value, const char *name, JsonPath *path)
 		return bad(r, name, "out of memory");
 	while (split[count])
 		count++;
+	if (count > JSON_PATH_LIMIT)
+	{
+		free(split);
+		return bad(r, name, "a path of %d names at most is expected", JSON_PATH_LIMIT);
+	}
 	names = keep(r, count + 1, sizeof(char *));
 	for (size_t i = 0; names && i < count; i++)
 	{

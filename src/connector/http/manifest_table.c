@@ -291,7 +291,7 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		!take_pairs(r, object, "params", table, &table->params) ||
 		!take_pairs(r, object, "headers", table, &table->headers) ||
 		!take_string(r, object, "method", table->body ? "POST" : "GET", &table->method) ||
-		!take_word(r, object, "format", "json|json_lines|csv", &format) ||
+		!take_word(r, object, "format", "json|json_lines|csv|xml", &format) ||
 		!take_string(r, object, "delimiter", ",", &delimiter) ||
 		!take_member_path(r, object, "records", &table->records) ||
 		!take_member_path(r, object, "unnest", &table->unnest) ||

@@ -15,6 +15,8 @@ http_end_page(HttpPage *page)
 	page->stream = NULL;
 	csv_reader_free(page->csv);
 	page->csv = NULL;
+	xml_reader_free(page->xml);
+	page->xml = NULL;
 	json_reader_free(page->reader);
 	page->reader = NULL;
 	page->record = NULL;
@@ -25,6 +27,38 @@ http_end_page(HttpPage *page)
 	free(page->link);
 	page->link = NULL;
 	text_free(&page->ahead);
+}
+
+/* Makes what reads the page's reply. */
+static CkStatus
+make_reader(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
+	const HttpTable *table = http->table;
+	size_t		limit = (size_t) http->options->max_record_size;
+
+	page->reader = json_reader_new(table->records, table->format == REPLY_JSON_LINES, limit, page->wanted);
+	if (page->reader && http->members)
+		json_reader_want(page->reader, http->members, http->text);
+	if (page->reader && table->format == REPLY_CSV)
+		page->csv = csv_reader_new(page->reader, table->delimiter, limit);
+	if (page->reader && table->format == REPLY_XML)
+		page->xml = xml_reader_new(page->reader, table->records, table->unnest, limit);
+	if (!page->reader || (table->format == REPLY_CSV && !page->csv) || (table->format == REPLY_XML && !page->xml))
+		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+	return CK_OK;
+}
+
+/* Gives it a piece of the reply, or (NULL) its end. */
+static bool
+feed_reader(HttpPage *page, const char *data, size_t size)
+{
+	if (page->csv)
+		return data ? csv_reader_feed(page->csv, data, size) : csv_reader_end(page->csv);
+	if (page->xml)
+		return data ? xml_reader_feed(page->xml, data, size) : xml_reader_end(page->xml);
+	return data ? json_reader_feed(page->reader, data, size) : json_reader_end(page->reader);
 }
 
 CkStatus
@@ -47,15 +81,9 @@ http_begin_page(CkScan *scan)
 			page->wanted[n++].path = paths[i];
 	}
 	http_want_faults(http, page->wanted + n);
-	page->reader = json_reader_new(http->table->records, http->table->format == REPLY_JSON_LINES,
-								   (size_t) http->options->max_record_size, page->wanted);
-	if (page->reader && http->members)
-		json_reader_want(page->reader, http->members, http->text);
-	if (page->reader && http->table->format == REPLY_CSV)
-		page->csv = csv_reader_new(page->reader, http->table->delimiter, (size_t) http->options->max_record_size);
-	if (!page->reader || (http->table->format == REPLY_CSV && !page->csv))
-		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
-	status = http_admit(scan, !http->early);
+	status = make_reader(scan);
+	if (status == CK_OK)
+		status = http_admit(scan, !http->early);
 	if (status == CK_OK)
 		status = http_make_request(scan);
 	if (status == CK_OK)
@@ -78,37 +106,14 @@ http_first_page(CkScan *scan)
 	return http_begin_page(scan);
 }
 
-/* The URL of rel="next" in the header Link, as RFC 8288 has it; NULL: there is none. */
-static char *
-find_link(const CkHttpReply *reply)
-{
-	size_t		size;
-	const char *header = ck_http_header(reply, "Link", &size);
-	const char *end = header + (header ? size : 0);
-
-	while (header && header < end)
-	{
-		const char *open = memchr(header, '<', (size_t) (end - header));
-		const char *close = open ? memchr(open, '>', (size_t) (end - open)) : NULL;
-		const char *next = close ? memchr(close, '<', (size_t) (end - close)) : NULL;
-		char		rest[512];
-
-		if (!close)
-			return NULL;
-		snprintf(rest, sizeof(rest), "%.*s", (int) ((next ? next : end) - close), close);
-		if (strcasestr(rest, "rel=\"next\"") || strcasestr(rest, "rel=next"))
-			return strndup(open + 1, (size_t) (close - open - 1));
-		header = next;
-	}
-	return NULL;
-}
-
 /* Waits for the reply's headers, and asks again where that is worth it. CK_END: it stands for no rows. */
 static CkStatus
 judge_reply(CkScan *scan)
 {
 	HttpPage   *page = ((HttpScan *) scan->state)->page;
 	const CkHttpReply *reply;
+	const char *link;
+	size_t		size;
 	bool		again = true;
 	CkStatus	status = CK_OK;
 
@@ -126,8 +131,8 @@ judge_reply(CkScan *scan)
 	page->begun = true;
 	page->data = page->ahead.data;
 	page->size = page->ahead.size;
-	if (status == CK_OK)
-		page->link = find_link(reply);
+	link = status == CK_OK ? ck_http_header(reply, "Link", &size) : NULL;
+	page->link = link ? http_find_link(link, size) : NULL;
 	return reply->status == 204 ? CK_END : status;
 }
 
@@ -141,7 +146,7 @@ fail_reply(CkScan *scan)
 	if (json_reader_out_of_memory(page->reader))
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
 	ck_fail(scan->session, CK_ERR_PROTOCOL, "the reply for table \"%s\" cannot be read: %s", http->name,
-			page->csv ? csv_reader_error(page->csv) : json_reader_error(page->reader));
+			page->csv ? csv_reader_error(page->csv) : page->xml ? xml_reader_error(page->xml) : json_reader_error(page->reader));
 	ck_hint(scan->session, "Check the table's path and where its records lie in the reply.");
 	return CK_ERR_PROTOCOL;
 }
@@ -181,10 +186,10 @@ read_piece(CkScan *scan)
 		page->whole = status == CK_END;
 		if (status != CK_END)
 			return status;
-		good = page->csv ? csv_reader_end(page->csv) : json_reader_end(page->reader);
+		good = feed_reader(page, NULL, 0);
 		return http_judges_whole(http) ? judge_whole(scan, good) : good ? CK_OK : fail_reply(scan);
 	}
-	if (!(page->csv ? csv_reader_feed(page->csv, page->data, slice) : json_reader_feed(page->reader, page->data, slice)))
+	if (!feed_reader(page, page->data, slice))
 		return fail_reply(scan);
 	page->data += slice;
 	page->size -= slice;
