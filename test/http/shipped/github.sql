@@ -1,7 +1,7 @@
 -- The manifest github, against replies that were recorded from GitHub, given again by the double at :server.
 
 BEGIN;
-SELECT plan(13);
+SELECT plan(18);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SELECT setting || '/extension/connkit/github.json' AS manifest FROM pg_config WHERE name = 'SHAREDIR' \gset
@@ -37,5 +37,34 @@ SELECT throws_like($$SELECT * FROM issue WHERE owner = 'o' AND repo = 'r' AND st
 SELECT ok(:'line' LIKE ALL (ARRAY['%/repos/o/r/issues?%', '%&state=open&%', '%&creator=a&%', '%&since=2026-01-01T00\%3A00\%3A00Z&%',
 	'%&per_page=3']) AND :'line' NOT LIKE '%state=all%', 'conditions as GitHub has them');
 SELECT throws_like($$SELECT * FROM issue WHERE owner = '..' AND repo = 'none'$$, '%cannot stand in a path%', 'no other path');
+
+-- Errors as GitHub tells of them: a reply for the labels, or commits, of a repository; the last one is given again
+CREATE SERVER double FOREIGN DATA WRAPPER connkit_http OPTIONS (base_url :'server');
+CREATE FUNCTION reply(path text, status int, response jsonb, headers jsonb DEFAULT '{}') RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('CREATE FOREIGN TABLE recording (x text) SERVER double OPTIONS (path ''/control/recording'', body %L)',
+		jsonb_build_object('method', 'GET', 'path', '/repos/o/' || path, 'status', status, 'response', response, 'headers', headers));
+	PERFORM * FROM recording;
+	DROP FOREIGN TABLE recording;
+END $$;
+CREATE FUNCTION labels(repo text, seconds numeric) RETURNS text LANGUAGE sql AS $$
+	SELECT count(*) || CASE WHEN clock_timestamp() - now() >= make_interval(secs => seconds) THEN ' later' ELSE ' soon' END
+	FROM label AS l WHERE l.owner = 'o' AND l.repo = labels.repo
+$$;
+SELECT reply('first/labels?per_page=100', 403, '{"message": "API rate limit exceeded for user ID 1."}', jsonb_build_object(
+	'X-RateLimit-Remaining', '0', 'X-RateLimit-Reset', ceil(extract(epoch FROM now()) + 2)::text));
+SELECT reply('first/labels?per_page=100', 200, '[{"id": 1, "name": "bug"}]');
+SELECT is(labels('first', 2), '1 later', 'the limit is waited for');
+SELECT reply('second/labels?per_page=100', 403, '{"message": "You have exceeded a secondary rate limit."}',
+	'{"X-RateLimit-Remaining": "4000"}');
+SELECT reply('second/labels?per_page=100', 200, '[{"id": 1, "name": "bug"}]');
+SELECT is(labels('second', 0), '1 later', 'the second one too');
+SELECT reply('third/labels?per_page=100', 403, '{"message": "Resource not accessible by personal access token"}',
+	'{"X-RateLimit-Remaining": "4000"}');
+SELECT throws_like($$SELECT labels('third', 0)$$, '%HTTP status 403: Resource not accessible by personal access token', 'what is no limit');
+SELECT reply('empty/commits?per_page=100', 409, '{"message": "Git Repository is empty."}');
+SELECT is((SELECT count(*) FROM commit WHERE owner = 'o' AND repo = 'empty'), 0::bigint, 'a repository without commits');
+SELECT reply('merging/commits?per_page=100', 409, '{"message": "Conflict"}');
+SELECT throws_like($$SELECT * FROM commit WHERE owner = 'o' AND repo = 'merging'$$, '%HTTP status 409: Conflict', 'another conflict');
 SELECT * FROM finish();
 ROLLBACK;
