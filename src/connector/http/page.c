@@ -163,7 +163,14 @@ judge_whole(CkScan *scan, bool good)
 	if (status == CK_OK && json_reader_ended(page->reader))
 		status = http_judge_whole(scan, reply, &again);
 	if (status == CK_END)
+	{
 		json_reader_forget(page->reader);
+		for (JsonWanted *w = page->wanted; w->path; w++)
+		{
+			free(w->text);
+			w->text = NULL;
+		}
+	}
 	if (again)
 		return http_begin_page(scan);
 	return status == CK_OK && !good ? fail_reply(scan) : status;
