@@ -1,9 +1,10 @@
 -- Lists that take several requests: these are under way at once, and their rows come in order, each once.
 
-SELECT plan(28);
+SELECT plan(34);
 SET client_min_messages = warning;
 CREATE SERVER api FOREIGN DATA WRAPPER connkit_http OPTIONS (base_url :'api', query_timeout '20');
 CREATE FOREIGN TABLE control_stats (requests bigint, connections bigint, most bigint) SERVER api OPTIONS (path '/control/stats');
+CREATE FOREIGN TABLE control_log (path text) SERVER api OPTIONS (path '/control/log');
 CREATE FOREIGN TABLE comment (item_id bigint, id bigint, text text) SERVER api OPTIONS (
 	path '/items/{item_id}/comments?_fault=delay&_ms=50', filters '{"item_id": {"=": {"path": true}}}');
 CREATE FOREIGN TABLE comment_alone (item_id bigint, id bigint, text text) SERVER api OPTIONS (concurrency '1',
@@ -31,7 +32,7 @@ SELECT is((SELECT array_agg(item_id) FROM comment_batch WHERE item_id IN (:ids))
 	(SELECT array_agg(i) FROM unnest(ARRAY[:ids]::bigint[]) AS i, generate_series(1, i % 4)), 'lists of five, in pages of three');
 SELECT is(most, 4::bigint, 'at once too') FROM control_stats;
 SELECT is((SELECT count(*) FROM generate_series(1, 60) AS i JOIN comment ON item_id = i), 90::bigint, 'a join gives values');
-SELECT is((SELECT count(*) FROM generate_series(1, 60) AS i JOIN comment_batch ON item_id = i), 90::bigint, 'a join gives lists');
+SELECT is((SELECT count(*) FROM generate_series(1, 20) AS i JOIN comment_batch ON item_id = i), 30::bigint, 'a join gives lists');
 SELECT is(most, 4::bigint, 'which are asked for at once') FROM control_stats;
 
 -- Connections are kept from statement to statement
@@ -106,5 +107,21 @@ SELECT is((SELECT count(*) FROM comment_many WHERE item_id IN (:ids)), 37::bigin
 \set rule `curl -s --noproxy '*' -d '{"path": "/items/15/", "fault": "status", "status": 429, "retry_after": 0, "times": 2}' :api/control`
 SELECT is(all_comments(), '37', 'patience that is asked for');
 \set forget `curl -s --noproxy '*' -X DELETE :api/control`
+
+-- A reply that breaks off
+\set rule `curl -s --noproxy '*' -d '[{"path": "/items/5/", "fault": "drop_body", "times": 2}, {"path": "/items/9/", "fault": "drop_before", "times": 1}]' :api/control`
+SELECT is(all_comments(), '37', 'is asked for again, if none of its rows was given');
+SELECT is((SELECT string_agg(n::text, ' ' ORDER BY path) FROM (SELECT path, count(*) AS n FROM control_log WHERE path ~ '/items/[579]/' GROUP BY 1) AS l),
+	'3 1 2', 'and no other');
+\set forget `curl -s --noproxy '*' -X DELETE :api/control`
+\set rule `curl -s --noproxy '*' -d '{"path": "/items/15/", "fault": "drop_body", "times": 1}' :api/control`
+SELECT is(all_comments(), '08006', 'is an error, if some were');
+\set forget `curl -s --noproxy '*' -X DELETE :api/control`
+\set rule `curl -s --noproxy '*' -d '{"path": "/items/15/", "fault": "drop_headers"}' :api/control`
+ALTER SERVER api OPTIONS (ADD max_attempts '3');
+SELECT is(all_comments(), '08006', 'and if it always does');
+SELECT is((SELECT count(*) FROM control_log WHERE path LIKE '/items/15/%'), 3::bigint, 'after so many attempts');
+\set forget `curl -s --noproxy '*' -X DELETE :api/control`
+SELECT is(all_comments(), '37', 'after that all is well');
 
 SELECT * FROM finish();

@@ -153,7 +153,7 @@ SELECT unalike(enters('api_key', $$api_key 'key-wrong'$$, 'query'), '%key-wrong%
 CREATE FUNCTION fault(fault text, settings text DEFAULT '', OUT rows text) LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('CREATE FOREIGN TABLE faulty (id bigint, name text) SERVER api OPTIONS (path %L, records ''items'',
-		paging ''{"type": "offset", "param": "offset", "size_param": "limit", "size": 300}'', query_timeout ''2'')',
+		paging ''{"type": "offset", "param": "offset", "size_param": "limit", "size": 300}'', query_timeout ''2'', max_attempts ''3'')',
 		'/paged/offset?_fault=' || fault || settings);
 	BEGIN
 		SELECT count(*) INTO rows FROM faulty;

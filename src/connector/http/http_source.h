@@ -103,6 +103,7 @@ typedef struct HttpPage
 	XmlReader  *xml;
 	JsonWanted	wanted[HTTP_WANTED];	/* next, last and more, and what tells of errors, as far as the table has them */
 	bool		begun;			/* the reply's headers are there */
+	bool		lost;			/* its connection has failed */
 	char	   *link;			/* the next page's URL in the reply's headers, or NULL */
 	const char *data;			/* of what came, the rest that is not read */
 	size_t		size;
@@ -130,6 +131,7 @@ typedef struct HttpScan
 	const HttpPair *server_headers;
 	HttpPage	pages[HTTP_PAGES];	/* of the parts that are under way, in a ring */
 	HttpPage   *page;			/* the one at hand, which functions work on */
+	bool		answered;		/* the source has */
 	bool		early;			/* it is not wanted yet: http_begin_page() says CK_END rather than wait */
 
 	/* the parts: see parts.c */

@@ -22,7 +22,7 @@ http_end_page(HttpPage *page)
 	page->record = NULL;
 	page->element = 0;
 	page->size = 0;
-	page->begun = page->whole = false;
+	page->begun = page->whole = page->lost = false;
 	page->records = page->held = 0;
 	free(page->link);
 	page->link = NULL;
@@ -106,11 +106,21 @@ http_first_page(CkScan *scan)
 	return http_begin_page(scan);
 }
 
+/* Notes whether it was the connection that failed, which was well before. */
+static CkStatus
+note_connection(HttpScan *http, CkStatus status)
+{
+	http->answered |= status == CK_OK;
+	http->page->lost = status == CK_ERR_LOST || (status == CK_ERR_CONNECT && http->answered);
+	return status;
+}
+
 /* Waits for the reply's headers, and asks again where that is worth it. CK_END: it stands for no rows. */
 static CkStatus
 judge_reply(CkScan *scan)
 {
-	HttpPage   *page = ((HttpScan *) scan->state)->page;
+	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
 	const CkHttpReply *reply;
 	const char *link;
 	size_t		size;
@@ -120,7 +130,7 @@ judge_reply(CkScan *scan)
 	while (again)
 	{
 		again = false;
-		status = ck_http_reply(page->stream, &reply);
+		status = note_connection(http, ck_http_reply(page->stream, &reply));
 		if (status == CK_OK)
 			status = http_judge_reply(scan, reply, &again);
 		if (again)
@@ -188,7 +198,7 @@ read_piece(CkScan *scan)
 
 	if (page->size == 0)
 	{
-		status = ck_http_read(page->stream, &page->data, &page->size);
+		status = note_connection(http, ck_http_read(page->stream, &page->data, &page->size));
 		scan->bytes += status == CK_OK ? page->size : 0;
 		page->whole = status == CK_END;
 		if (status != CK_END)
@@ -209,8 +219,9 @@ read_piece(CkScan *scan)
 	return CK_ERR_PROTOCOL;
 }
 
-CkStatus
-http_next_record(CkScan *scan)
+/* The next record of the reply at hand. */
+static CkStatus
+read_record(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
 	HttpPage   *page = http->page;
@@ -237,6 +248,26 @@ http_next_record(CkScan *scan)
 		if (status != CK_OK && status != CK_END)
 			return status;
 	}
+}
+
+CkStatus
+http_next_record(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
+	CkStatus	status;
+
+	/* a page that broke off is asked for again, where none of its rows was given */
+	while ((status = read_record(scan)) != CK_OK && page->lost && page->records == 0 &&
+		   page->attempts < http->options->max_attempts)
+	{
+		status = http_hold(scan->session, http_backoff(page->attempts), false);
+		if (status == CK_OK)
+			status = http_begin_page(scan);
+		if (status != CK_OK)
+			break;
+	}
+	return status;
 }
 
 /* The parts of a URL that say who answers, from its absolute form; the caller frees url. */
