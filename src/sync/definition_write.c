@@ -30,6 +30,7 @@
 #include "definition.h"
 #include "registry.h"
 #include "rolemark.h"
+#include "scan.h"
 #include "tables.h"
 
 /* Columns of connkit.sync that a definition sets. */
@@ -309,6 +310,28 @@ check_name(const char *name)
 				 errhint("Leave it out to have one chosen.")));
 }
 
+/* An incremental sync that is told no cursor takes the one that the source's table has, and what goes with that. */
+static Jsonb *
+with_cursor(Jsonb *row, Oid serverid)
+{
+	const CkConnector *connector = registry_connector_of_server(serverid);
+	Sync	   *sync = sync_from_row(row);
+	const CkSql *sql = NULL;
+
+	if (sync->mode == SYNC_INCREMENTAL && sync->cursor_column == NULL && sync->table_name && (connector->caps & CK_FILTERS))
+		sql = connector->dialect(connector, source_options(serverid, NIL)->parsed, sync->schema_name, sync->table_name);
+	if (sql && sql->cursor_column)
+	{
+		row = definition_with(row, "cursor_column", sql->cursor_column);
+		if (sql->cursor_start && sync->initial_value == NULL)
+			row = definition_with(row, "initial_value", sql->cursor_start);
+		if (sql->cursor_lookback && sync->lookback == NULL)
+			row = definition_with(row, "lookback", sql->cursor_lookback);
+	}
+	MemoryContextDelete(sync->context);
+	return row;
+}
+
 char *
 definition_create(Jsonb *row, const char *source, const char *name)
 {
@@ -324,7 +347,7 @@ definition_create(Jsonb *row, const char *source, const char *name)
 	row = definition_with(row, "owner", event.organization);
 	row = definition_with(row, "owner_mark", rolemark_make(GetUserId()));
 	row = definition_with(row, "source", GetForeignServer(serverid)->servername);
-	row = complete(row);
+	row = with_cursor(complete(row), serverid);
 	sync = sync_from_row(row);
 	definition_check(sync);
 	check_target(sync);

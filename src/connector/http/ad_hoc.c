@@ -57,6 +57,8 @@ table_of_options(Reading *r, const HttpOptions *o)
 		put_option(r, object, "records", o->records, false) &&
 		put_option(r, object, "unnest", o->unnest, false) && put_paging(r, object, o->paging) &&
 		put_option(r, object, "filters", o->filters, true) && put_number(r, object, "concurrency", o->concurrency) &&
+		put_option(r, object, "clauses", o->clauses, true) && put_option(r, object, "order", o->order, true) &&
+		put_option(r, object, "cursor", o->cursor, true) &&
 		put_option(r, object, "errors", o->errors, true) &&
 		put_option(r, object, "error_message", o->error_message, false) &&
 		put_option(r, object, "rate_limit", o->rate_limit, true))

@@ -56,7 +56,7 @@ put_at(json_t *body, JsonPath path, json_t *value)
 
 /* A value of a condition; NULL: it has no such form, or memory is out. */
 static json_t *
-json_of_value(const CkValue *value, HttpFormat format, bool up)
+json_of_value(const CkValue *value, const HttpFilter *filter, bool up)
 {
 	HttpText	text = {0};
 	json_t	   *json = NULL;
@@ -74,8 +74,8 @@ json_of_value(const CkValue *value, HttpFormat format, bool up)
 			break;
 	}
 	/* a numeric stays a text: as a number it might lose digits */
-	if (http_write_value(&text, value, format, up) && text.data)
-		json = format == FORMAT_UNIX || format == FORMAT_UNIX_MS ? json_integer(atoll(text.data)) :
+	if (http_write_value(&text, value, filter, up) && text.data)
+		json = filter->format == FORMAT_UNIX || filter->format == FORMAT_UNIX_MS ? json_integer(atoll(text.data)) :
 			json_stringn(text.data, text.size);
 	text_free(&text);
 	return json;
@@ -89,10 +89,10 @@ json_of_condition(const HttpCondition *c, HttpValues values)
 	json_t	   *list;
 
 	if (c->op != FILTER_IN)
-		return json_of_value(values.args, c->filter->format, up);
+		return json_of_value(values.args, c->filter, up);
 	list = json_pack("[]");
 	for (uint32_t i = 0; list && i < values.nargs; i++)
-		if (json_array_append_new(list, json_of_value(&values.args[i], c->filter->format, up)) != 0)
+		if (json_array_append_new(list, json_of_value(&values.args[i], c->filter, up)) != 0)
 		{
 			json_decref(list);
 			list = NULL;
@@ -142,7 +142,7 @@ http_fill_in(CkScan *scan, const json_t *from, json_t *value)
 	return copy;
 }
 
-/* Puts what says which page is wanted into the body. */
+/* Puts what says which page is wanted, and the order, into the body. */
 static bool
 put_page(HttpScan *http, json_t *body)
 {
@@ -150,10 +150,14 @@ put_page(HttpScan *http, json_t *body)
 	const HttpPaging *p = &http->table->paging;
 	bool		good = true;
 
+	if (http->order && http->table->order_body)
+		good = put_at(body, http->table->order_body, json_deep_copy(http->order));
 	if (!p->in_body)
-		return true;
+		return good;
 	if (p->size_at)
-		good = put_at(body, p->size_at, json_integer(p->size));
+		good &= put_at(body, p->size_at, json_integer(http_page_size(http)));
+	if (p->limit_at && http->wanted < INT64_MAX)
+		good &= put_at(body, p->limit_at, json_integer(http->wanted));
 	if (p->type == PAGING_PAGE)
 		good &= put_at(body, p->param_at, json_integer(p->start + page->number));
 	else if (p->type == PAGING_OFFSET)
@@ -161,6 +165,22 @@ put_page(HttpScan *http, json_t *body)
 	else if (p->type == PAGING_CURSOR && page->next)
 		good &= put_at(body, p->param_at, json_string(page->next));
 	return good;
+}
+
+/* Puts the text of the table's query language into the body. */
+static CkStatus
+put_clauses(CkScan *scan, json_t *body)
+{
+	HttpScan   *http = scan->state;
+	HttpText	text = {0};
+	CkStatus	status = http_write_clauses(scan, &text);
+
+	if (status == CK_OK && text.size > 0 &&
+		!put_at(body, http->table->clauses.body, json_stringn(text.data, text.size)))
+		status = ck_fail(scan->session, CK_ERR_DATA, "the body of a request for table \"%s\" has no place for its clauses",
+						 http->name);
+	text_free(&text);
+	return status;
 }
 
 CkStatus
@@ -174,13 +194,25 @@ http_make_body(CkScan *scan)
 	for (uint32_t i = 0; i < http->nconditions && good; i++)
 	{
 		const HttpCondition *c = &http->conditions[i];
-		json_t	   *value = c->filter->body ? json_of_condition(c, http->page->values[i]) : NULL;
+		HttpValues	values = http->page->values[i];
+		json_t	   *value;
 
-		if (!c->filter->body)
+		if (!c->filter->body || values.nargs == 0)
 			continue;
+		value = json_of_condition(c, values);
 		good = value && put_at(body, c->filter->body, c->filter->value ? http_fill_in(scan, c->filter->value, value) :
 							   json_incref(value));
 		json_decref(value);
+	}
+	if (good && http->table->clauses.body)
+	{
+		CkStatus	status = put_clauses(scan, body);
+
+		if (status != CK_OK)
+		{
+			json_decref(body);
+			return status;
+		}
 	}
 	if (good)
 		text = json_dumps(body, JSON_COMPACT);

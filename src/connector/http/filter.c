@@ -51,8 +51,16 @@ is_written_variously(CkType type)
 	return type == CK_NUMERIC || type == CK_FLOAT64 || type == CK_FLOAT32;
 }
 
+/* True of the cursor where its ranges are read one by one: a row may come with two of them, and is looked at. */
+static bool
+is_windowed(const HttpTable *table, const char *column)
+{
+	return table->cursor.step > 0 && strcmp(table->cursor.column, column) == 0;
+}
+
 /*
- * Where several conditions would go into one parameter only one is sent, "=" before others: so no other can be exact.
+ * Where several conditions would go into one parameter only one is sent, "=" before others: so no other can be exact. In a query
+ * language all have their place.
  */
 CkPushed
 http_filter(const CkSql *sql, const CkFilter *filter)
@@ -60,13 +68,15 @@ http_filter(const CkSql *sql, const CkFilter *filter)
 	uint32_t	op = http_operator(filter->op);
 	const HttpFilter *found = http_find_filter((const HttpTable *) sql, filter->column, op);
 
-	/* a row that comes for several requests is known by such values */
-	if (found && op == FILTER_IN && !found->exact && (found->most > 0 || !http_takes_list(found)) &&
-		filter->type != CK_INT64 && filter->type != CK_TEXT)
+	if (!found)
+		return CK_NOT_PUSHED;
+	/* a row that comes for several requests is known by its value */
+	if (op == FILTER_IN && (found->most > 0 || !http_takes_list(found)) &&
+		(found->exact ? is_written_variously(filter->type) : filter->type != CK_INT64 && filter->type != CK_TEXT))
 		return CK_NOT_PUSHED;
 	/* a day, or a second, stands for all its moments */
-	return !found ? CK_NOT_PUSHED : found->exact && op == FILTER_EQUAL && found->format == FORMAT_PLAIN &&
-		!is_written_variously(filter->type) ? CK_PUSHED_EXACT : CK_PUSHED;
+	return found->exact && !is_windowed((const HttpTable *) sql, filter->column) && (op == FILTER_EQUAL || found->clause) &&
+		found->format == FORMAT_PLAIN && !found->widen && !is_written_variously(filter->type) ? CK_PUSHED_EXACT : CK_PUSHED;
 }
 
 /* A word of the request text: a name in quotes, a placeholder, a number, an operator or a keyword; false at its end. */
@@ -111,6 +121,8 @@ same_place(const HttpFilter *a, const HttpFilter *b)
 {
 	if (a->param && b->param)
 		return strcmp(a->param, b->param) == 0;
+	if (a->clause || b->clause)
+		return false;
 	if (a->body && b->body)
 		return a == b || same_path(a->body, b->body);
 	return http_in_path(a) && http_in_path(b) && strcmp(a->column, b->column) == 0;
@@ -266,6 +278,13 @@ http_read_name(CkScan *scan)
 	}
 }
 
+/* True for the word behind the conditions. */
+static bool
+ends_conditions(const char *word)
+{
+	return strcmp(word, "ORDER") == 0 || strcmp(word, "LIMIT") == 0;
+}
+
 CkStatus
 http_read_request(CkScan *scan)
 {
@@ -280,10 +299,11 @@ http_read_request(CkScan *scan)
 	CkStatus	status = CK_OK;
 	enum
 	{
-		IN_LIST, IN_FROM, IN_CONDITIONS, IN_LIMIT
+		IN_LIST, IN_FROM, IN_CONDITIONS, IN_ORDER, IN_LIMIT
 	}			part = IN_LIST;
 
 	http->limit = INT64_MAX;
+	http->order = NULL;
 	column[0] = '\0';
 	while (text && status == CK_OK && next_word(&text, word, sizeof(word), &quoted))
 	{
@@ -291,13 +311,19 @@ http_read_request(CkScan *scan)
 		{
 			if (!quoted && strcmp(word, "FROM") == 0)
 				part = IN_FROM;
-			else if (!quoted && part == IN_FROM && (strcmp(word, "WHERE") == 0 || strcmp(word, "LIMIT") == 0))
-				part = word[0] == 'W' ? IN_CONDITIONS : IN_LIMIT;
+			else if (!quoted && part == IN_FROM && (strcmp(word, "WHERE") == 0 || ends_conditions(word)))
+				part = word[0] == 'W' ? IN_CONDITIONS : word[0] == 'O' ? IN_ORDER : IN_LIMIT;
 			continue;
 		}
 		if (part == IN_LIMIT)
 			http->limit = word[0] == '?' && arg < scan->nargs ? scan->args[arg].u.i : atoll(word);
-		else if (quoted || strcmp(word, "AND") == 0 || strcmp(word, "LIMIT") == 0)
+		else if (part == IN_ORDER && quoted)
+			memcpy(column, word, sizeof(column));
+		else if (part == IN_ORDER && (strcmp(word, "ASC") == 0 || strcmp(word, "DESC") == 0))
+			status = http_take_order(scan, column, word[0] == 'D');
+		else if (part == IN_ORDER)
+			part = strcmp(word, "LIMIT") == 0 ? IN_LIMIT : IN_ORDER;
+		else if (quoted || strcmp(word, "AND") == 0 || ends_conditions(word))
 		{
 			if (column[0] && arg > first)
 				status = read_condition(scan, column, op, scan->args + first, arg - first);
@@ -305,8 +331,8 @@ http_read_request(CkScan *scan)
 			column[0] = '\0';
 			if (quoted)
 				memcpy(column, word, sizeof(column));
-			else if (word[0] == 'L')
-				part = IN_LIMIT;
+			else if (word[0] != 'A')
+				part = word[0] == 'O' ? IN_ORDER : IN_LIMIT;
 		}
 		else if (word[0] == '?')
 			arg += arg < scan->nargs;
@@ -315,5 +341,7 @@ http_read_request(CkScan *scan)
 	}
 	if (status == CK_OK && part == IN_CONDITIONS && column[0] && arg > first)
 		status = read_condition(scan, column, op, scan->args + first, arg - first);
+	http->wanted = http->limit;
+	http->nothing |= http->limit <= 0;
 	return status == CK_OK ? check_required(scan) : status;
 }

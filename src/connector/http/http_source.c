@@ -82,6 +82,9 @@ static const CkOption ad_hoc_options[] = {
 	TEXT("filters", CK_ON_TABLE, filters, NULL, "what conditions on columns become in the request, as a JSON object"),
 	{"concurrency", CK_OPT_INTEGER, CK_ON_TABLE, offsetof(HttpOptions, concurrency), "4", 1, HTTP_PAGES, NULL,
 	"requests that may be under way at once, where a query needs several", NULL},
+	TEXT("clauses", CK_ON_TABLE, clauses, NULL, "the query language of filters that are clauses, as a JSON object"),
+	TEXT("order", CK_ON_TABLE, order, NULL, "orders that the source has, as a JSON object"),
+	TEXT("cursor", CK_ON_TABLE, cursor, NULL, "the column that grows with every change, as a JSON object"),
 	TEXT("errors", CK_ON_SERVER | CK_ON_TABLE, errors, NULL, "what errors stand for, as JSON: {\"404\": \"empty\"}"),
 	TEXT("error_message", CK_ON_SERVER | CK_ON_TABLE, error_message, NULL, "path of the source's words in the body of an error"),
 	TEXT("rate_limit", CK_ON_SERVER | CK_ON_TABLE, rate_limit, NULL, "headers that tell how many requests are left, as JSON"),
@@ -311,6 +314,8 @@ http_scan_open(CkScan *scan)
 	if (status == CK_OK && !http->nothing)
 		status = http_parent_open(scan);
 	if (status == CK_OK)
+		status = http_take_windows(scan);
+	if (status == CK_OK)
 		status = find_members(scan);
 	if (status == CK_OK && !http->nothing)
 		status = http_first_part(scan);
@@ -387,7 +392,9 @@ http_scan_next(CkScan *scan, CkRow *row)
 			if (status != CK_OK)
 				return status;
 		}
-	} while (status == CK_OK && !http_belongs(http));
+		if (status == CK_OK)
+			status = http_belongs(http) ? http_in_window(scan) : CK_END;
+	} while (status == CK_END);
 	http->limit--;
 	for (uint32_t i = 0; i < scan->ncolumns && status == CK_OK; i++)
 		status = http_put(scan, row, i);
@@ -445,7 +452,7 @@ http_session_check(CkSession *session)
 	static const char *const all[] = {NULL};
 	static const HttpTable root = {.name = "", .method = "GET", .path = "", .records = all};
 	HttpScan	http = {
-		.manifest = manifest, .options = session->options, .server_headers = state->headers, .limit = 1,
+		.manifest = manifest, .options = session->options, .server_headers = state->headers, .limit = 1, .wanted = 1,
 		.table = manifest->check ? manifest->check : &root
 	};
 	CkScan		scan = {.session = session, .options = session->options, .table_name = http.table->name, .state = &http};

@@ -53,6 +53,20 @@ typedef struct HttpCondition
 
 #define HTTP_CONDITIONS 64
 
+/* Ranges of the table's cursor that are asked for one after another. Times are microseconds since 1970. */
+typedef struct HttpWindows
+{
+	bool		used;
+	uint32_t	lower;			/* the conditions that are its bounds */
+	uint32_t	upper;
+	int64_t		from;
+	int64_t		to;
+	int64_t		at;				/* of the part that has begun last */
+	bool		open;			/* the last range has no upper bound */
+	int64_t		step;
+	int64_t		grid;			/* between two rows, at its multiples; 0: rows are where they are */
+} HttpWindows;
+
 /* Of a condition's values those that one request has. */
 typedef struct HttpValues
 {
@@ -83,6 +97,9 @@ typedef struct HttpPage
 {
 	HttpValues	values[HTTP_CONDITIONS];	/* of each of the scan's conditions */
 	HttpIds    *ids;			/* which hold them, or NULL */
+	CkValue		bounds[2];		/* of these, those of its range */
+	int64_t		from;			/* of which the rows are from here on */
+	int64_t		to;				/* and before this */
 	int64_t		number;			/* from 0, of the pages of these values */
 	int64_t		seen;			/* records of those before */
 	char	   *next;			/* cursor, or URL of the page; NULL for the first */
@@ -127,6 +144,9 @@ typedef struct HttpScan
 	uint32_t	nconditions;
 	bool		nothing;		/* a condition that no row meets */
 	int64_t		limit;			/* rows that are wanted; INT64_MAX: all */
+	int64_t		wanted;			/* the same when the scan began */
+	const json_t *order;		/* of them, as the source is told it; or NULL */
+	HttpWindows windows;
 
 	const HttpPair *server_headers;
 	HttpPage	pages[HTTP_PAGES];	/* of the parts that are under way, in a ring */
@@ -162,6 +182,22 @@ extern CkStatus http_add_condition(CkScan *scan, HttpCondition condition);
 extern HttpValues http_values_from(const HttpCondition *condition, const CkValue *args);
 extern void http_conditions_free(HttpScan *http);
 
+/* window.c: finds the ranges that a scan asks for; turns to the next for the part that is to begin, false: there is none, and it
+ * is the first again; tells the part's page of it. */
+extern CkStatus http_take_windows(CkScan *scan);
+extern bool http_next_window(HttpScan *http);
+extern void http_set_window(const HttpScan *http, HttpPage *page);
+/* CK_OK: the row at hand belongs to the range of its page; CK_END: it does not. */
+extern CkStatus http_in_window(CkScan *scan);
+
+/* order.c: takes the order that a request wants, and writes it into the URL. */
+extern CkStatus http_take_order(CkScan *scan, const char *column, bool descends);
+extern bool http_order_has_param(const HttpScan *http, const char *name);
+extern void http_write_order(HttpScan *http);
+
+/* clause.c: writes the text of a table's query language. */
+extern CkStatus http_write_clauses(CkScan *scan, HttpText *text);
+
 /* How a value is written. */
 typedef enum HttpWriting
 {
@@ -176,6 +212,8 @@ extern void http_request_free(HttpPage *page);
 extern CkStatus http_write_text(CkScan *scan, HttpText *text, const char *format, HttpWriting writing, HttpWriting plain);
 /* What an option says, or "". */
 extern const char *http_chosen(const CkScan *scan, const CkOption *option);
+/* Records that a page is asked for: no more than are wanted. */
+extern int64_t http_page_size(const HttpScan *http);
 /* Begins a parameter of the URL. */
 extern void http_begin_param(HttpText *url, const char *name);
 /* Tells where memory was out. */
@@ -281,8 +319,8 @@ extern uint32_t http_find(const HttpPage *page, JsonPath path);
 /* A number of at most 18 characters without a fraction; false: it is none. */
 extern bool http_read_integer(const char *text, size_t size, int64_t *number);
 /* Writes a value as it stands in a request; a moment between two that the format has is the later one with up. false: it has no
- * such form. */
-extern bool http_write_value(HttpText *text, const CkValue *value, HttpFormat format, bool up);
+ * such form. Without a filter moments are written in full. */
+extern bool http_write_value(HttpText *text, const CkValue *value, const HttpFilter *filter, bool up);
 /* A number that stands for a moment: microseconds since 1970. */
 extern bool http_read_moment(const char *text, size_t size, HttpFormat format, int64_t *moment);
 

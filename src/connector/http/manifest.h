@@ -73,6 +73,9 @@ typedef struct HttpOptions
 	const char *error_message;
 	const char *rate_limit;
 	int64_t		concurrency;
+	const char *clauses;
+	const char *order;
+	const char *cursor;
 
 	const char *values[];		/* of the manifest's own options, in its order */
 } HttpOptions;
@@ -99,9 +102,11 @@ typedef struct HttpPaging
 	HttpPagingType type;
 	const char *param;			/* parameter that gets page, offset or cursor */
 	const char *size_param;		/* parameter that gets the number of records of a page, or NULL */
+	const char *limit_param;	/* parameter that gets the number of rows that are wanted, where not all are; or NULL */
 	bool		in_body;		/* they are paths in the body */
 	JsonPath	param_at;		/* with in_body; NULL: none */
 	JsonPath	size_at;
+	JsonPath	limit_at;
 	int64_t		size;			/* that number; 0: not known */
 	int64_t		start;			/* of the first page, or the first record */
 	JsonPath	next;			/* in the reply: cursor or URL */
@@ -124,7 +129,8 @@ typedef enum HttpFormat
 	FORMAT_PLAIN,				/* as text; times as ISO 8601 in UTC */
 	FORMAT_UNIX,				/* seconds since 1970 */
 	FORMAT_UNIX_MS,
-	FORMAT_DATE					/* the day of a time; for conditions, a superset's */
+	FORMAT_DATE,				/* the day of a time; for conditions, a superset's */
+	FORMAT_PATTERN				/* as strftime() has it, of a filter */
 } HttpFormat;
 
 /* What a condition on a column becomes in the request. */
@@ -136,7 +142,11 @@ typedef struct HttpFilter
 	const char *param;			/* the query parameter; NULL: its value stands in the path in {braces}, or in the body */
 	JsonPath	body;			/* where its value, or that JSON with its value, is put into the body; or NULL */
 	const json_t *value;
+	const char *clause;			/* or it is a condition in the table's query language, with {value} or {values} */
 	HttpFormat	format;
+	const char *pattern;		/* of FORMAT_PATTERN */
+	int64_t		unit;			/* microseconds between two moments that the pattern tells apart */
+	int64_t		widen;			/* microseconds by which a bound is put further out */
 	const char *join;			/* what divides several values; NULL: the parameter comes once for each */
 	int64_t		most;			/* values that one request takes; 0: any number */
 	bool		exact;
@@ -220,6 +230,58 @@ typedef struct HttpWebhook
 	HttpFormat	at_format;
 } HttpWebhook;
 
+/* How a value that has a quotation mark in it, or what the language uses to escape it, is written. */
+typedef enum HttpEscape
+{
+	ESCAPE_NONE,				/* it is not */
+	ESCAPE_DOUBLE,				/* the mark twice */
+	ESCAPE_BACKSLASH			/* a backslash before both; other characters as \uXXXX */
+} HttpEscape;
+
+/* A query language, in whose text conditions stand beside each other; without param and body: there is none. */
+typedef struct HttpClauses
+{
+	const char *param;			/* the query parameter that gets the text */
+	JsonPath	body;			/* or the place in the body */
+	const char *join;			/* between two conditions */
+	char		quote;			/* before and behind texts */
+	HttpEscape	escape;
+	const char *first;			/* a condition that is always there, a text with values; or NULL */
+	const char *last;			/* behind the conditions, where no order is asked for; or NULL */
+} HttpClauses;
+
+/* Where rows without a value stand in an order. */
+typedef enum HttpNulls
+{
+	NULLS_UNKNOWN,
+	NULLS_FIRST,
+	NULLS_LAST,
+	NULLS_LEAST,
+	NULLS_GREATEST
+} HttpNulls;
+
+/* A column that the source orders by. */
+typedef struct HttpOrder
+{
+	const char *column;
+	const json_t *ascends;		/* what is asked: a value, or an object of parameters; NULL: that is not to be had */
+	const json_t *descends;
+	HttpNulls	nulls;
+	bool		bytes;			/* texts are ordered by their bytes */
+} HttpOrder;
+
+/* The column that grows with every change, by which a sync reads what is new. */
+typedef struct HttpCursor
+{
+	const char *column;			/* NULL: there is none */
+	const char *start;
+	const char *lookback;
+	int64_t		step;			/* microseconds that one request asks for; 0: all at once */
+	bool		now;			/* a request has to say an end */
+	const char *grid;			/* parameter that has the distance of rows; NULL: they are where they are */
+	int64_t		points;			/* with grid: rows of one request */
+} HttpCursor;
+
 typedef struct HttpTable
 {
 	CkSql		sql;			/* for the core: what may be pushed down; must be first */
@@ -245,6 +307,13 @@ typedef struct HttpTable
 	HttpParent	parent;
 	int64_t		concurrency;	/* requests that one scan may have under way, where it needs several */
 	HttpWebhook *webhook;		/* or NULL */
+
+	HttpClauses clauses;
+	const char *order_param;	/* that says the order; or it stands in the body, in the query language, or in parameters */
+	JsonPath	order_body;
+	HttpOrder  *orders;
+	size_t		norders;
+	HttpCursor	cursor;
 } HttpTable;
 
 typedef enum HttpAuth
@@ -331,6 +400,9 @@ extern bool http_in_path(const HttpFilter *filter);
 
 /* How requests with these options prove whose they are. */
 extern HttpAuthRule http_auth_rule(const HttpManifest *manifest, const HttpOptions *options);
+
+/* order.c: CkSql.order of a table. */
+extern bool http_order(const CkSql *sql, const CkOrder *order);
 
 /* filter.c: CkSql.filter of a table; "=" … as FILTER_*; 0: none of these. */
 extern CkPushed http_filter(const CkSql *sql, const CkFilter *filter);

@@ -70,6 +70,15 @@ extern bool check_faults(Reading *r, const HttpFaults *faults, const HttpTable *
 extern bool read_parent(Reading *r, const json_t *object, HttpTable *table);
 extern bool find_parents(Reading *r, HttpTable *tables, size_t ntables);
 
+/* manifest_query.c: reads how a table is asked: its query language, which stands before its filters, its order and its cursor. */
+extern bool read_clauses(Reading *r, const json_t *object, HttpTable *table);
+extern bool read_order(Reading *r, const json_t *object, HttpTable *table);
+extern bool read_cursor(Reading *r, const json_t *object, HttpTable *table);
+/* A filter's form of moments, and by how much it is widened. */
+extern bool read_format(Reading *r, const json_t *object, HttpFilter *filter);
+/* A condition in the query language. */
+extern bool check_clause(Reading *r, const HttpFilter *filter, const HttpTable *table);
+
 /* manifest_table.c: reads a table, whose name is not among its members. */
 extern bool read_table(Reading *r, const char *name, const json_t *object, HttpTable *table);
 

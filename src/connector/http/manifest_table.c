@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FORMATS "text|unix|unix_ms|date"
-
 static bool
 read_column(Reading *r, const char *name, const json_t *value, HttpColumn *column)
 {
@@ -85,11 +83,12 @@ read_paging(Reading *r, const json_t *object, HttpTable *table)
 	p->max_pages = INT64_MAX;
 	if (value)
 	{
-		if (!check_names(r, value, "type in param size_param size start path last more stop max_pages") ||
+		if (!check_names(r, value, "type in param size_param limit_param size start path last more stop max_pages") ||
 			!take_word(r, value, "type", "none|page|offset|cursor|next_link|link_header", &type) ||
 			!take_word(r, value, "in", "query|body", &in) ||
 			!take_string(r, value, "param", NULL, &p->param) ||
 			!take_string(r, value, "size_param", NULL, &p->size_param) ||
+			!take_string(r, value, "limit_param", NULL, &p->limit_param) ||
 			!take_integer(r, value, "size", 0, 1, &p->size) ||
 			!take_integer(r, value, "start", type == PAGING_PAGE ? 1 : 0, 0, &p->start) ||
 			!take_member_path(r, value, "path", &path) || !take_member_path(r, value, "last", &p->last) ||
@@ -106,8 +105,11 @@ read_paging(Reading *r, const json_t *object, HttpTable *table)
 			return bad(r, "path", "where the reply tells the next page is missing");
 		p->in_body = in == 1;
 		if (p->in_body && (!take_member_path(r, value, "param", &p->param_at) ||
-						   !take_member_path(r, value, "size_param", &p->size_at)))
+						   !take_member_path(r, value, "size_param", &p->size_at) ||
+						   !take_member_path(r, value, "limit_param", &p->limit_at)))
 			return false;
+		if (p->limit_param && table->unnest)
+			return bad(r, "limit_param", "it counts records, of which each may have any number of rows");
 		if (p->in_body && !table->body)
 			return bad(r, "in", "the table has no body");
 		if ((p->size_param || p->stop_short) && !p->size)
@@ -137,10 +139,9 @@ take_operators(Reading *r, const char *name, uint32_t *ops)
 }
 
 static bool
-read_filter(Reading *r, const char *column, const json_t *value, HttpFilter *filter)
+read_filter(Reading *r, const char *column, const json_t *value, const HttpTable *table, HttpFilter *filter)
 {
 	bool		path;
-	int			format;
 
 	filter->column = column;
 	if (json_is_string(value))
@@ -148,19 +149,21 @@ read_filter(Reading *r, const char *column, const json_t *value, HttpFilter *fil
 		filter->param = json_string_value(value);
 		return true;
 	}
-	if (!check_names(r, value, "param path body value format join most exact required given") ||
+	if (!check_names(r, value, "param path body value clause format widen join most exact required given") ||
 		!take_string(r, value, "param", NULL, &filter->param) || !take_boolean(r, value, "path", &path) ||
-		!take_word(r, value, "format", FORMATS, &format) || !take_string(r, value, "join", NULL, &filter->join) ||
+		!take_string(r, value, "clause", NULL, &filter->clause) ||
+		!read_format(r, value, filter) || !take_string(r, value, "join", NULL, &filter->join) ||
 		!take_integer(r, value, "most", 0, 1, &filter->most) ||
 		!take_boolean(r, value, "exact", &filter->exact) || !take_boolean(r, value, "required", &filter->required) ||
 		!take_boolean(r, value, "given", &filter->given))
 		return false;
-	filter->format = (HttpFormat) format;
 	filter->value = json_object_get(value, "value");
 	if (!take_member_path(r, value, "body", &filter->body) || !check_json(r, "value", filter->value))
 		return false;
-	if ((filter->param != NULL) + path + (filter->body != NULL) != 1)
-		return bad(r, "param", "one is expected: the name of a parameter, \"path\": true, or a place in the body");
+	if ((filter->param != NULL) + path + (filter->body != NULL) + (filter->clause != NULL) != 1)
+		return bad(r, "param", "one is expected: the name of a parameter, \"path\": true, a place in the body, or a clause");
+	if (filter->clause && !check_clause(r, filter, table))
+		return false;
 	if (filter->value && !filter->body)
 		return bad(r, "value", "it is for a place in the body");
 	/* without it the path is not whole */
@@ -174,7 +177,7 @@ read_filter(Reading *r, const char *column, const json_t *value, HttpFilter *fil
 bool
 http_in_path(const HttpFilter *filter)
 {
-	return !filter->param && !filter->body;
+	return !filter->param && !filter->body && !filter->clause;
 }
 
 /* The columns without whose values nothing can be asked. */
@@ -248,7 +251,7 @@ read_filters(Reading *r, const json_t *object, HttpTable *table)
 			if (!take_operators(r, ops, &f->ops))
 				return false;
 			(void) enter(r, ops);
-			if (!read_filter(r, column, filter, f))
+			if (!read_filter(r, column, filter, table, f))
 				return false;
 			r->place[outer + (outer > 0) + strlen(column)] = '\0';
 		}
@@ -264,6 +267,8 @@ read_body(Reading *r, const json_t *object, HttpTable *table)
 	table->body = json_object_get(object, "body");
 	if (table->body && !json_is_object(table->body))
 		return bad(r, "body", "an object is expected");
+	if (table->clauses.body && !table->body)
+		return bad(r, "body", "there is none for the clauses");
 	for (size_t i = 0; i < table->nfilters && !table->body; i++)
 		if (table->filters[i].body)
 			return bad(r, "body", "there is none for what a filter puts into it");
@@ -284,9 +289,10 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		.limits = {.timestamp_min = -62135596800000000, .timestamp_max = 253402300799999999}
 	};
 	if (!check_names(r, object, "comment method path params headers body format delimiter records unnest columns key paging "
-					 "filters errors error_message rate_limit parent concurrency webhook") ||
+					 "filters clauses order cursor errors error_message rate_limit parent concurrency webhook") ||
 		!take_string(r, object, "comment", NULL, &table->comment) ||
-		!read_columns(r, object, table) || !read_filters(r, object, table) || !read_body(r, object, table) ||
+		!read_columns(r, object, table) || !read_clauses(r, object, table) || !read_filters(r, object, table) ||
+		!read_body(r, object, table) ||
 		!take_string(r, object, "path", "", &table->path) || !check_text(r, "path", table->path, table) ||
 		!take_pairs(r, object, "params", table, &table->params) ||
 		!take_pairs(r, object, "headers", table, &table->headers) ||
@@ -295,8 +301,8 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		!take_string(r, object, "delimiter", ",", &delimiter) ||
 		!take_member_path(r, object, "records", &table->records) ||
 		!take_member_path(r, object, "unnest", &table->unnest) ||
-		!read_paging(r, object, table) || !read_faults(r, object, &table->faults) ||
-		!read_rate_limit(r, object, false, &table->rate_limit) ||
+		!read_paging(r, object, table) || !read_order(r, object, table) || !read_cursor(r, object, table) ||
+		!read_faults(r, object, &table->faults) || !read_rate_limit(r, object, false, &table->rate_limit) ||
 		!read_parent(r, object, table) || !take_integer(r, object, "concurrency", 4, 1, &table->concurrency) ||
 		!read_webhook(r, object, table))
 		return false;

@@ -364,7 +364,7 @@ http_next_page(CkScan *scan)
 	if (p->type == PAGING_NONE || (last && strcmp(last, "true") == 0) || (p->more && (!more || strcmp(more, "true") != 0)) ||
 		(p->type != PAGING_PAGE && p->type != PAGING_OFFSET && (!next || !*next)) ||
 		((p->type == PAGING_PAGE || p->type == PAGING_OFFSET) && page->records == 0) ||
-		(p->stop_short && page->records < p->size))
+		(p->stop_short && page->records < http_page_size(http)))
 		return CK_END;
 	if (page->number + 1 >= p->max_pages)
 	{

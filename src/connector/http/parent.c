@@ -93,7 +93,7 @@ check_new(CkScan *scan, HttpParentScan *p)
 
 	for (uint32_t i = 0; i < p->scan.ncolumns; i++)
 	{
-		whole &= http_write_value(&text, &p->values[i], FORMAT_PLAIN, false);
+		whole &= http_write_value(&text, &p->values[i], NULL, false);
 		text_append(&text, "", 1);
 	}
 	whole &= !text.failed && (p->count < p->room / 4 * 3 || grow_digests(p));

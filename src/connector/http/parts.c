@@ -43,7 +43,7 @@ next_part(CkScan *scan)
 	HttpScan   *http = scan->state;
 	CkStatus	status = CK_OK;
 
-	if (http->turned && next_values(http))
+	if (http->turned && (http_next_window(http) || next_values(http)))
 		return CK_OK;
 	if (http->turned && !http->parent)
 		return CK_END;
@@ -69,6 +69,7 @@ begin_part(CkScan *scan)
 	CkStatus	status;
 
 	memcpy(page->values, http->values, sizeof(http->values));
+	http_set_window(http, page);
 	page->ids = http_ids_hold(http->ids);
 	http->page = page;
 	http->early = http->under_way++ > 0;

@@ -34,7 +34,7 @@ write_values(CkSession *session, HttpText *text, const HttpCondition *condition,
 
 		if (i > 0)
 			write_piece(text, condition->filter->join, strlen(condition->filter->join), writing);
-		if (!http_write_value(&value, &values.args[i], condition->filter->format, up))
+		if (!http_write_value(&value, &values.args[i], condition->filter, up))
 			status = ck_fail(session, CK_ERR_DATA, "a value of \"%s\" cannot stand in a request", condition->filter->column);
 		else if (value.data)
 			write_piece(text, value.data, value.size, writing);
@@ -135,7 +135,7 @@ write_conditions(CkScan *scan)
 		const HttpCondition *c = &http->conditions[i];
 		HttpValues	values = page->values[i];
 
-		if (!c->filter->param)
+		if (!c->filter->param || values.nargs == 0)
 			continue;
 		if (c->filter->join)
 		{
@@ -153,6 +153,35 @@ write_conditions(CkScan *scan)
 	return status;
 }
 
+/* The text of the table's query language. */
+static CkStatus
+write_clauses(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	HttpText   *url = &http->page->url;
+	HttpText	text = {0};
+	CkStatus	status;
+
+	if (!http->table->clauses.param)
+		return CK_OK;
+	status = http_write_clauses(scan, &text);
+	if (status == CK_OK && text.size > 0)
+	{
+		http_begin_param(url, http->table->clauses.param);
+		text_encoded(url, text.data, text.size);
+	}
+	text_free(&text);
+	return status;
+}
+
+int64_t
+http_page_size(const HttpScan *http)
+{
+	int64_t		size = http->table->paging.size;
+
+	return http->table->paging.size_param && http->wanted < size ? http->wanted : size;
+}
+
 /* The parameters that say which page is wanted. */
 static void
 write_page(HttpScan *http)
@@ -163,7 +192,9 @@ write_page(HttpScan *http)
 	if (p->in_body)
 		return;
 	if (p->size_param)
-		number_param(&page->url, p->size_param, p->size);
+		number_param(&page->url, p->size_param, http_page_size(http));
+	if (p->limit_param && http->wanted < INT64_MAX)
+		number_param(&page->url, p->limit_param, http->wanted);
 	if (p->type == PAGING_PAGE)
 		number_param(&page->url, p->param, p->start + page->number);
 	else if (p->type == PAGING_OFFSET)
@@ -197,14 +228,15 @@ write_headers(CkScan *scan, const HttpPair *pairs, uint32_t *count)
 	return status;
 }
 
-/* True where a condition says what a parameter is. */
+/* True where a condition, or an order, says what a parameter is. */
 static bool
 param_is_asked(const HttpScan *http, const char *name)
 {
 	for (uint32_t i = 0; i < http->nconditions; i++)
 		if (http->conditions[i].filter->param && strcmp(http->conditions[i].filter->param, name) == 0)
 			return true;
-	return false;
+	return http_order_has_param(http, name) ||
+		(http->table->clauses.param && strcmp(http->table->clauses.param, name) == 0);
 }
 
 /* The URL of a first page, or of one that has no URL of its own. */
@@ -232,6 +264,9 @@ write_url(CkScan *scan)
 	}
 	if (status == CK_OK)
 		status = write_conditions(scan);
+	if (status == CK_OK)
+		status = write_clauses(scan);
+	http_write_order(http);
 	write_page(http);
 	return status;
 }

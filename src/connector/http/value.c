@@ -49,13 +49,45 @@ write_moment(HttpText *text, int64_t microseconds, bool zone, bool day)
 	return true;
 }
 
+/* A moment as a pattern has it. */
 static bool
-write_time(HttpText *text, const CkValue *value, HttpFormat format, bool up)
+write_pattern(HttpText *text, int64_t microseconds, const char *pattern)
+{
+	time_t		seconds = (time_t) divide(microseconds, SECOND, false);
+	struct tm	parts;
+	char		buffer[128];
+
+	if (!gmtime_r(&seconds, &parts) || parts.tm_year < -899 || parts.tm_year > 8099)
+		return false;
+	if (strftime(buffer, sizeof(buffer), pattern, &parts) == 0)
+		return false;
+	text_string(text, buffer);
+	return true;
+}
+
+/* Puts a bound further out; false: a year of four digits could not hold it. */
+static bool
+widen(int64_t *moment, int64_t by, bool up)
+{
+	const int64_t least = INT64_C(-30610224000) * SECOND;	/* the year 1000 */
+	const int64_t greatest = INT64_C(253402214400) * SECOND;	/* the last day of 9999 */
+
+	if (by == 0)
+		return true;
+	if (up ? *moment > greatest - by : *moment < least + by)
+		return false;
+	*moment += up ? by : -by;
+	return true;
+}
+
+static bool
+write_time(HttpText *text, const CkValue *value, const HttpFilter *filter, bool up)
 {
 	int64_t		moment = value->type == CK_DATE ? value->u.i * DAY : value->u.i;
+	HttpFormat	format = filter->format;
 	char		buffer[32];
 
-	if (value->u.i == CK_INFINITY || value->u.i == CK_MINUS_INFINITY)
+	if (value->u.i == CK_INFINITY || value->u.i == CK_MINUS_INFINITY || !widen(&moment, filter->widen, up))
 		return false;
 	switch (format)
 	{
@@ -67,14 +99,17 @@ write_time(HttpText *text, const CkValue *value, HttpFormat format, bool up)
 			return true;
 		case FORMAT_DATE:
 			return write_moment(text, divide(moment, DAY, up) * DAY, false, true);
+		case FORMAT_PATTERN:
+			return write_pattern(text, divide(moment, filter->unit, up) * filter->unit, filter->pattern);
 		default:
 			return write_moment(text, moment, value->type == CK_TIMESTAMPTZ, value->type == CK_DATE);
 	}
 }
 
 bool
-http_write_value(HttpText *text, const CkValue *value, HttpFormat format, bool up)
+http_write_value(HttpText *text, const CkValue *value, const HttpFilter *filter, bool up)
 {
+	static const HttpFilter plain = {.format = FORMAT_PLAIN};
 	char		buffer[64];
 
 	switch (value->type)
@@ -100,7 +135,7 @@ http_write_value(HttpText *text, const CkValue *value, HttpFormat format, bool u
 		case CK_DATE:
 		case CK_TIMESTAMP:
 		case CK_TIMESTAMPTZ:
-			return write_time(text, value, format, up);
+			return write_time(text, value, filter ? filter : &plain, up);
 		default:
 			return false;
 	}

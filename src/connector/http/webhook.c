@@ -268,7 +268,7 @@ take_time(CkScan *scan, const HttpWebhook *w, CkMessage *message)
 	if (status != CK_OK || !message->at[0] || (w->at_format != FORMAT_UNIX && w->at_format != FORMAT_UNIX_MS))
 		return status;
 	if (!http_read_moment(message->at, strlen(message->at), w->at_format, &value.u.i) ||
-		!http_write_value(&text, &value, FORMAT_PLAIN, false))
+		!http_write_value(&text, &value, NULL, false))
 		status = ck_fail(scan->session, CK_ERR_DATA, "the time of a message is no number of seconds or milliseconds");
 	else if ((status = http_check_text(scan->session, &text)) == CK_OK)
 		snprintf(message->at, sizeof(message->at), "%s", text.data);

@@ -18,7 +18,7 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER github OPTIONS (token 'token-1');
 SELECT is((SELECT count(*) || ' ' || count(DISTINCT number) || ' ' || min(created_at) || ' ' || min(author) || ' ' || min(title)
 	FROM issue WHERE owner = 'octokit-fixture-org' AND repo = 'paginate-issues'),
 	'13 13 2017-10-10 16:00:00+00 octokit-fixture-user-a Test issue 1', 'issues of five pages');
-SELECT is((SELECT repo FROM issue WHERE owner = 'octokit-fixture-org' AND repo = 'paginate-issues' LIMIT 1), 'paginate-issues',
+SELECT is((SELECT min(repo) FROM issue WHERE owner = 'octokit-fixture-org' AND repo = 'paginate-issues'), 'paginate-issues',
 	'the repository that was asked for');
 \set before `curl -s --noproxy '*' :server/control/log.txt | wc -l`
 SELECT is((SELECT count(*) FROM (SELECT 1 FROM issue WHERE owner = 'octokit-fixture-org' AND repo = 'paginate-issues' LIMIT 4) AS s),
