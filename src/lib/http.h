@@ -54,6 +54,8 @@ typedef struct CkHttpRequest
 typedef struct CkHttpReply
 {
 	int			status;			/* 200, 404, … */
+	int			sends;			/* of other than GET and HEAD, how often the request was sent: 2 where a connection that was
+								 * kept turned out to be closed */
 	char	   *headers;		/* lines that end in CR LF, up to a NUL */
 	size_t		headers_size;
 	char	   *body;			/* and a NUL behind it; NULL in a stream's reply */

@@ -272,6 +272,18 @@ transfer_set_tls(CkHttpStream *stream)
 	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, stream);
 }
 
+/* The library tells what it does: counts the requests that it sends. */
+static int
+transfer_debug(CURL *easy, curl_infotype type, char *data, size_t size, void *arg)
+{
+	CkHttpStream *stream = arg;
+
+	(void) easy;
+	if (type == CURLINFO_HEADER_OUT && !(size > 8 && memcmp(data, "CONNECT ", 8) == 0))
+		stream->reply.sends++;
+	return 0;
+}
+
 /* Sets method, headers and body. */
 static void
 transfer_set_request(CkHttpStream *stream)
@@ -286,6 +298,12 @@ transfer_set_request(CkHttpStream *stream)
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) request->body_size);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+	}
+	if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0)
+	{
+		curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, transfer_debug);
+		curl_easy_setopt(easy, CURLOPT_DEBUGDATA, stream);
+		curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
 	}
 	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	curl_easy_setopt(easy, CURLOPT_URL, stream->target.url);

@@ -61,7 +61,7 @@ table_of_options(Reading *r, const HttpOptions *o)
 		put_option(r, object, "cursor", o->cursor, true) &&
 		put_option(r, object, "errors", o->errors, true) &&
 		put_option(r, object, "error_message", o->error_message, false) &&
-		put_option(r, object, "rate_limit", o->rate_limit, true))
+		put_option(r, object, "rate_limit", o->rate_limit, true) && put_option(r, object, "write", o->write, true))
 		return object;
 	json_decref(object);
 	return NULL;

@@ -126,15 +126,14 @@ write_target(HttpText *host, Signing *s, const char *url)
 static CkStatus
 sign(CkScan *scan, Signing *s)
 {
-	HttpScan   *http = scan->state;
-	HttpPage   *page = http->page;
+	HttpPage   *page = ((HttpScan *) scan->state)->page;
 	const char *lines[AWS_HEADERS + 1] = {NULL};
 	size_t		count = 0;
 	char		date[AWS_DATE_SIZE];
 	char		hash[AWS_HASH_SIZE];
 	char		authorization[AWS_AUTHORIZATION_SIZE];
 	AwsRequest	request = {
-		.region = s->region.data, .service = s->service.data, .method = http->table->method, .headers = lines,
+		.region = s->region.data, .service = s->service.data, .method = page->method, .headers = lines,
 		.body_hash = hash, .access_key_id = s->access_key_id.data, .secret_access_key = s->secret_access_key.data, .date = date
 	};
 

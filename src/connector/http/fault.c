@@ -305,7 +305,8 @@ fail_reply(CkScan *scan, const CkHttpReply *reply, const HttpFaultRule *rule, Ht
 		snprintf(line, sizeof(line), "%.*s%s%s%s", TEXT_LIMIT, rule->message, words[0] ? " (" : "", words, words[0] ? ")" : "");
 	else
 		snprintf(line, sizeof(line), "%s", words);
-	return ck_http_fail_as(scan->session, reply, meaning, line[0] ? line : NULL);
+	return ((HttpScan *) scan->state)->change ? http_fail_change(scan, reply, meaning, line[0] ? line : NULL) :
+		ck_http_fail_as(scan->session, reply, meaning, line[0] ? line : NULL);
 }
 
 /* Tells that the source wants to be left alone for longer than is waited for. */
@@ -333,6 +334,8 @@ carry_out(CkScan *scan, const CkHttpReply *reply, const HttpFaultRule *rule, Htt
 	int64_t		longest = http->options->max_wait * 1000;
 	CkStatus	status = CK_OK;
 
+	if (http->change)
+		verdict = http_change_verdict(http, reply, verdict);
 	switch (verdict)
 	{
 		case VERDICT_GOOD:

@@ -79,9 +79,8 @@ http_filter(const CkSql *sql, const CkFilter *filter)
 		found->format == FORMAT_PLAIN && !found->widen && !is_written_variously(filter->type) ? CK_PUSHED_EXACT : CK_PUSHED;
 }
 
-/* A word of the request text: a name in quotes, a placeholder, a number, an operator or a keyword; false at its end. */
-static bool
-next_word(const char **text, char *word, size_t room, bool *quoted)
+bool
+http_next_word(const char **text, char *word, size_t room, bool *quoted)
 {
 	size_t		size = 0;
 	const char *c = *text + strspn(*text, " ,()");
@@ -267,7 +266,7 @@ http_read_name(CkScan *scan)
 				from = false;
 
 	snprintf(http->name, sizeof(http->name), "%s", scan->table_name ? scan->table_name : "");
-	while (!scan->table_name && text && next_word(&text, word, sizeof(word), &quoted))
+	while (!scan->table_name && text && http_next_word(&text, word, sizeof(word), &quoted))
 	{
 		if (from)
 		{
@@ -305,7 +304,7 @@ http_read_request(CkScan *scan)
 	http->limit = INT64_MAX;
 	http->order = NULL;
 	column[0] = '\0';
-	while (text && status == CK_OK && next_word(&text, word, sizeof(word), &quoted))
+	while (text && status == CK_OK && http_next_word(&text, word, sizeof(word), &quoted))
 	{
 		if (part == IN_LIST || part == IN_FROM)
 		{

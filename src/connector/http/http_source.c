@@ -86,6 +86,7 @@ static const CkOption ad_hoc_options[] = {
 	TEXT("order", CK_ON_TABLE, order, NULL, "orders that the source has, as a JSON object"),
 	TEXT("cursor", CK_ON_TABLE, cursor, NULL, "the column that grows with every change, as a JSON object"),
 	TEXT("errors", CK_ON_SERVER | CK_ON_TABLE, errors, NULL, "what errors stand for, as JSON: {\"404\": \"empty\"}"),
+	TEXT("write", CK_ON_TABLE, write, NULL, "what INSERT, UPDATE and DELETE become, as a JSON object"),
 	TEXT("error_message", CK_ON_SERVER | CK_ON_TABLE, error_message, NULL, "path of the source's words in the body of an error"),
 	TEXT("rate_limit", CK_ON_SERVER | CK_ON_TABLE, rate_limit, NULL, "headers that tell how many requests are left, as JSON"),
 	{NULL}
@@ -309,6 +310,8 @@ http_scan_open(CkScan *scan)
 
 	if (status == CK_OK && scan->message)
 		return http_message_open(scan);
+	if (status == CK_OK && (scan->flags & CK_SCAN_CHANGE))
+		return http_change_open(scan);
 	if (status == CK_OK)
 		status = http_read_request(scan);
 	if (status == CK_OK && !http->nothing)
@@ -380,6 +383,8 @@ http_scan_next(CkScan *scan, CkRow *row)
 
 	if (scan->message)
 		return http_message_next(scan, row);
+	if (http->change)
+		return http_change_next(scan, row);
 	if (http->nothing || http->limit <= 0)
 		return CK_END;
 	do
@@ -411,6 +416,7 @@ http_scan_close(CkScan *scan)
 	http_parent_free(http);
 	http_ids_release(http->ids);
 	http_conditions_free(http);
+	http_change_free(http);
 	for (uint32_t i = 0; http->names && i < scan->ncolumns; i++)
 		free(http->names[i]);
 	free(http->names);
@@ -506,7 +512,7 @@ http_dialect(const CkConnector *connector, const void *options, const char *sche
 const HttpManifest http_ad_hoc = {
 	.pub = {
 		.abi = CK_ABI,
-		.caps = CK_READ | CK_FILTERS | CK_MULTI | CK_HTTP,
+		.caps = CK_READ | CK_FILTERS | CK_WRITE | CK_MULTI | CK_HTTP,
 		.name = "http",
 		.title = "APIs over HTTP",
 		.version = "0.1 (libcurl " LIBCURL_VERSION ")",

@@ -38,6 +38,8 @@ extern void text_string(HttpText *text, const char *string);
 /* With what is no letter, digit, '-', '.', '_' or '~' as %XX. */
 extern void text_encoded(HttpText *text, const char *data, size_t size);
 extern void text_base64(HttpText *text, const char *data, size_t size);
+/* As a string of JSON. */
+extern void text_json_string(HttpText *text, const char *data, size_t size);
 /* Overwrites and frees it. */
 extern void text_free(HttpText *text);
 
@@ -107,6 +109,7 @@ typedef struct HttpPage
 	bool		renewed;		/* with a token that took the place of a refused one */
 
 	CkHttpRequest request;
+	const char *method;
 	HttpText	url;
 	HttpText	headers[32];
 	const char *header_list[33];
@@ -151,6 +154,7 @@ typedef struct HttpScan
 	const HttpPair *server_headers;
 	HttpPage	pages[HTTP_PAGES];	/* of the parts that are under way, in a ring */
 	HttpPage   *page;			/* the one at hand, which functions work on */
+	HttpChange *change;			/* the scan makes it, or NULL */
 	bool		answered;		/* the source has */
 	bool		early;			/* it is not wanted yet: http_begin_page() says CK_END rather than wait */
 
@@ -180,6 +184,8 @@ extern CkStatus http_read_request(CkScan *scan);
 extern CkStatus http_add_condition(CkScan *scan, HttpCondition condition);
 /* Of a condition's values those from the given one on that go into one request. */
 extern HttpValues http_values_from(const HttpCondition *condition, const CkValue *args);
+/* A word of a request text: a name in quotes, a placeholder, a number, an operator or a keyword; false at its end. */
+extern bool http_next_word(const char **text, char *word, size_t room, bool *quoted);
 extern void http_conditions_free(HttpScan *http);
 
 /* window.c: finds the ranges that a scan asks for; turns to the next for the part that is to begin, false: there is none, and it
@@ -212,6 +218,13 @@ extern void http_request_free(HttpPage *page);
 extern CkStatus http_write_text(CkScan *scan, HttpText *text, const char *format, HttpWriting writing, HttpWriting plain);
 /* What an option says, or "". */
 extern const char *http_chosen(const CkScan *scan, const CkOption *option);
+/* Writes the URL without parameters, of a path with values. */
+extern CkStatus http_write_base(CkScan *scan, const char *path);
+/* Adds headers to those of the page's request, whose number count is: with values, or as it is. */
+extern CkStatus http_write_headers(CkScan *scan, const HttpPair *pairs, uint32_t *count);
+extern CkStatus http_write_header(CkScan *scan, const char *name, const char *value, uint32_t *count);
+/* How many redirects requests follow. */
+extern int	http_redirects(const HttpScan *http);
 /* Records that a page is asked for: no more than are wanted. */
 extern int64_t http_page_size(const HttpScan *http);
 /* Begins a parameter of the URL. */
@@ -309,6 +322,22 @@ extern CkStatus http_find_table(CkScan *scan);
 
 /* link.c: the URL that a header Link has for the next page, the caller's to free; NULL: none. */
 extern char *http_find_link(const char *header, size_t size);
+
+/* write.c: begins the change that the scan's statement says, makes it, and puts the row that it returns, if any; CK_END then. */
+extern CkStatus http_change_open(CkScan *scan);
+extern CkStatus http_change_next(CkScan *scan, CkRow *row);
+extern void http_change_free(HttpScan *http);
+/* The value of a column that stands in a path of the change; false: it has none, or one of no such form. */
+extern bool http_changed_value(CkScan *scan, HttpText *text, const char *name, size_t size);
+/* Puts a column that the record at hand lacks, and that stood in the path. */
+extern void http_put_changed(CkScan *scan, CkRow *row, uint32_t column);
+/* What becomes of a reply to a change, where that would be done to one of a page. */
+extern HttpVerdict http_change_verdict(const HttpScan *http, const CkHttpReply *reply, HttpVerdict verdict);
+/* Tells the error that a reply to a change is, of that status or one that means the same, with what the source says or NULL. */
+extern CkStatus http_fail_change(CkScan *scan, const CkHttpReply *reply, int meaning, const char *text);
+
+/* write_body.c: makes the body of the change; empty where it needs none. */
+extern CkStatus http_make_change_body(CkScan *scan, HttpText *body);
 
 /* value.c: puts a column of the record at hand. */
 extern CkStatus http_put(CkScan *scan, CkRow *row, uint32_t column);

@@ -231,6 +231,9 @@ http_from_manifest(const char *text, size_t size, char *error, size_t error_size
 	{
 		m->pub.from_manifest = NULL;
 		m->pub.caps |= CK_DISCOVER;
+		m->pub.caps &= ~CK_WRITE;
+		for (size_t i = 0; i < m->ntables; i++)
+			m->pub.caps |= m->tables[i].sql.changes ? CK_WRITE : 0;
 		return &m->pub;
 	}
 	drop(&r);

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "json.h"
+#include "write.h"
 
 /* Bytes of a value's name in {braces}. */
 #define HTTP_NAME_LIMIT 64
@@ -70,6 +71,7 @@ typedef struct HttpOptions
 	const char *paging;
 	const char *filters;
 	const char *errors;
+	const char *write;
 	const char *error_message;
 	const char *rate_limit;
 	int64_t		concurrency;
@@ -302,6 +304,7 @@ typedef struct HttpTable
 	HttpPaging	paging;
 	HttpFilter *filters;
 	size_t		nfilters;
+	HttpWrites	writes;
 	HttpFaults	faults;			/* looked at before the whole's */
 	HttpRateLimit rate_limit;	/* where it says nothing, the whole's */
 	HttpParent	parent;
@@ -394,6 +397,10 @@ extern const CkOption *http_option(const CkOption *options, const char *name, si
 
 /* Finds the next value in a text, a name in braces: where the brace stands, and the name; NULL: there is none. */
 extern const char *http_next_value(const char *text, const char **name, size_t *size);
+
+/* manifest_write.c: whether a list up to a NULL has a name; the column in such a list, or NULL. */
+extern bool http_is_listed(const char *const *names, const char *name);
+extern const HttpStored *http_stored(const HttpStored *list, const char *column);
 
 /* Whether the filter's value stands in the path. */
 extern bool http_in_path(const HttpFilter *filter);

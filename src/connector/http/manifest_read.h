@@ -85,4 +85,7 @@ extern bool read_table(Reading *r, const char *name, const json_t *object, HttpT
 /* manifest_webhook.c: reads a table's webhook. */
 extern bool read_webhook(Reading *r, const json_t *object, HttpTable *table);
 
+/* manifest_write.c: reads what a table says of changes, once its columns and its path are read. */
+extern bool read_writes(Reading *r, const json_t *object, HttpTable *table);
+
 #endif							/* CK_HTTP_MANIFEST_READ_H */

@@ -284,12 +284,12 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 
 	table->name = name;
 	table->sql = (CkSql) {
-		.filter = http_filter, .quote = '"',
+		.filter = http_filter, .quote = '"', .no_schema = true,
 		/* years of four digits */
 		.limits = {.timestamp_min = -62135596800000000, .timestamp_max = 253402300799999999}
 	};
 	if (!check_names(r, object, "comment method path params headers body format delimiter records unnest columns key paging "
-					 "filters clauses order cursor errors error_message rate_limit parent concurrency webhook") ||
+					 "filters clauses order cursor errors error_message rate_limit parent concurrency webhook write") ||
 		!take_string(r, object, "comment", NULL, &table->comment) ||
 		!read_columns(r, object, table) || !read_clauses(r, object, table) || !read_filters(r, object, table) ||
 		!read_body(r, object, table) ||
@@ -304,7 +304,7 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		!read_paging(r, object, table) || !read_order(r, object, table) || !read_cursor(r, object, table) ||
 		!read_faults(r, object, &table->faults) || !read_rate_limit(r, object, false, &table->rate_limit) ||
 		!read_parent(r, object, table) || !take_integer(r, object, "concurrency", 4, 1, &table->concurrency) ||
-		!read_webhook(r, object, table))
+		!read_webhook(r, object, table) || !read_writes(r, object, table))
 		return false;
 	if (table->concurrency > HTTP_PAGES)
 		return bad(r, "concurrency", "a number from 1 to %d is expected", HTTP_PAGES);

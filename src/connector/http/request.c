@@ -44,13 +44,43 @@ write_values(CkSession *session, HttpText *text, const HttpCondition *condition,
 	return status;
 }
 
-/* The value of a column that stands in the path. One that would lead to another path is refused. */
+/* Refuses a value, from begin on, that would lead to another path. */
+static CkStatus
+check_in_path(CkScan *scan, const HttpText *text, size_t begin, const char *name, size_t size)
+{
+	if (text->data && text->size > begin && strcmp(text->data + begin, ".") != 0 && strcmp(text->data + begin, "..") != 0)
+		return CK_OK;
+	return ck_fail(scan->session, CK_ERR_DATA, "a value of \"%.*s\" cannot stand in a path", (int) size, name);
+}
+
+/* The value that a column has in the change at hand. */
+static CkStatus
+write_changed(CkScan *scan, HttpText *text, const char *name, size_t size)
+{
+	HttpText	value = {0};
+	size_t		begin = text->size;
+	bool		good = http_changed_value(scan, &value, name, size);
+
+	if (good && value.data)
+		text_encoded(text, value.data, value.size);
+	text->failed |= value.failed;
+	text_free(&value);
+	if (good || text->failed)
+		return text->failed ? CK_OK : check_in_path(scan, text, begin, name, size);
+	ck_fail(scan->session, CK_ERR_DATA, "the change lacks a value of \"%.*s\" that can stand in a path", (int) size, name);
+	ck_hint(scan->session, "Give the column a value.");
+	return CK_ERR_DATA;
+}
+
+/* The value of a column that stands in the path. */
 static CkStatus
 write_in_path(CkScan *scan, HttpText *text, const char *name, size_t size)
 {
 	HttpScan   *http = scan->state;
 	size_t		begin = text->size;
 
+	if (http->change)
+		return write_changed(scan, text, name, size);
 	for (uint32_t i = 0; i < http->nconditions; i++)
 	{
 		const HttpCondition *c = &http->conditions[i];
@@ -59,10 +89,7 @@ write_in_path(CkScan *scan, HttpText *text, const char *name, size_t size)
 		if (!http_in_path(c->filter) || strlen(c->filter->column) != size || memcmp(c->filter->column, name, size) != 0)
 			continue;
 		status = write_values(scan->session, text, c, http->page->values[i], IN_URL);
-		if (status == CK_OK && text->data &&
-			(text->size == begin || strcmp(text->data + begin, ".") == 0 || strcmp(text->data + begin, "..") == 0))
-			status = ck_fail(scan->session, CK_ERR_DATA, "a value of \"%s\" cannot stand in a path", c->filter->column);
-		return status;
+		return status == CK_OK && !text->failed ? check_in_path(scan, text, begin, name, size) : status;
 	}
 	return ck_fail(scan->session, CK_ERR_INTERNAL, "the request lacks a value of \"%.*s\"", (int) size, name);
 }
@@ -206,22 +233,49 @@ write_page(HttpScan *http)
 	}
 }
 
-/* Adds headers to the request's. */
-static CkStatus
-write_headers(CkScan *scan, const HttpPair *pairs, uint32_t *count)
+/* A new header, which ends behind its name; NULL, told: there are too many. */
+static HttpText *
+begin_header(CkScan *scan, const char *name, uint32_t *count)
+{
+	HttpPage   *page = ((HttpScan *) scan->state)->page;
+	HttpText   *header = &page->headers[*count];
+
+	if (*count == sizeof(page->headers) / sizeof(page->headers[0]))
+	{
+		ck_fail(scan->session, CK_ERR_OPTION, "the request has too many headers");
+		return NULL;
+	}
+	text_string(header, name);
+	text_string(header, ": ");
+	(*count)++;
+	return header;
+}
+
+CkStatus
+http_write_header(CkScan *scan, const char *name, const char *value, uint32_t *count)
+{
+	HttpPage   *page = ((HttpScan *) scan->state)->page;
+	HttpText   *header = begin_header(scan, name, count);
+
+	if (!header)
+		return CK_ERR_OPTION;
+	text_string(header, value);
+	page->header_list[*count - 1] = header->data;
+	return http_check_text(scan->session, header);
+}
+
+CkStatus
+http_write_headers(CkScan *scan, const HttpPair *pairs, uint32_t *count)
 {
 	HttpPage   *page = ((HttpScan *) scan->state)->page;
 	CkStatus	status = CK_OK;
 
 	for (; pairs && pairs->name && status == CK_OK; pairs++)
 	{
-		HttpText   *header;
+		HttpText   *header = begin_header(scan, pairs->name, count);
 
-		if (*count == sizeof(page->headers) / sizeof(page->headers[0]))
-			return ck_fail(scan->session, CK_ERR_OPTION, "the request has too many headers");
-		header = &page->headers[(*count)++];
-		text_string(header, pairs->name);
-		text_string(header, ": ");
+		if (!header)
+			return CK_ERR_OPTION;
 		status = http_write_text(scan, header, pairs->text, AS_IT_IS, AS_IT_IS);
 		page->header_list[*count - 1] = header->data;
 	}
@@ -239,9 +293,8 @@ param_is_asked(const HttpScan *http, const char *name)
 		(http->table->clauses.param && strcmp(http->table->clauses.param, name) == 0);
 }
 
-/* The URL of a first page, or of one that has no URL of its own. */
-static CkStatus
-write_url(CkScan *scan)
+CkStatus
+http_write_base(CkScan *scan, const char *path)
 {
 	HttpScan   *http = scan->state;
 	HttpPage   *page = http->page;
@@ -252,9 +305,19 @@ write_url(CkScan *scan)
 		return status;
 	while (page->url.size > 0 && page->url.data[page->url.size - 1] == '/')
 		page->url.data[--page->url.size] = '\0';
-	if (http->table->path[0] && http->table->path[0] != '/')
+	if (path[0] && path[0] != '/')
 		text_append(&page->url, "/", 1);
-	status = http_write_text(scan, &page->url, http->table->path, IN_URL, AS_IT_IS);
+	return http_write_text(scan, &page->url, path, IN_URL, AS_IT_IS);
+}
+
+/* The URL of a first page, or of one that has no URL of its own. */
+static CkStatus
+write_url(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
+	CkStatus	status = http_write_base(scan, http->table->path);
+
 	for (const HttpPair *p = http->table->params; p && p->name && status == CK_OK; p++)
 	{
 		if (param_is_asked(http, p->name))
@@ -271,6 +334,13 @@ write_url(CkScan *scan)
 	return status;
 }
 
+int
+http_redirects(const HttpScan *http)
+{
+	/* a signature is for one URL */
+	return http_auth_rule(http->manifest, http->options).type == AUTH_AWS_SIGV4 ? 0 : 5;
+}
+
 CkStatus
 http_make_request(CkScan *scan)
 {
@@ -278,26 +348,23 @@ http_make_request(CkScan *scan)
 	HttpPage   *page = http->page;
 	const HttpPaging *p = &http->table->paging;
 	uint32_t	count = 0;
-	/* a signature is for one URL */
-	int			redirects = http_auth_rule(http->manifest, http->options).type == AUTH_AWS_SIGV4 ? 0 : 5;
 	CkStatus	status = CK_OK;
 
 	http_request_free(page);
+	page->method = http->table->method;
 	if (page->next && (p->type == PAGING_NEXT_LINK || p->type == PAGING_LINK_HEADER))
 		text_string(&page->url, page->next);
 	else
 		status = write_url(scan);
 	if (status == CK_OK)
-		status = write_headers(scan, http->server_headers, &count);
+		status = http_write_headers(scan, http->server_headers, &count);
 	if (status == CK_OK)
-		status = write_headers(scan, http->table->headers, &count);
+		status = http_write_headers(scan, http->table->headers, &count);
 	if (status == CK_OK && http->table->body)
 	{
-		static const HttpPair json[] = {{"Content-Type", "application/json"}, {NULL, NULL}};
-
 		status = http_make_body(scan);
 		if (status == CK_OK)
-			status = write_headers(scan, json, &count);
+			status = http_write_header(scan, "Content-Type", "application/json", &count);
 	}
 	if (status == CK_OK)
 		status = http_check_text(scan->session, &page->url);
@@ -306,9 +373,9 @@ http_make_request(CkScan *scan)
 	if (status == CK_OK)
 		status = http_check_text(scan->session, &page->url);
 	page->request = (CkHttpRequest) {
-		.method = http->table->method, .url = page->url.data, .headers = page->header_list,
+		.method = page->method, .url = page->url.data, .headers = page->header_list,
 		.secret_headers = page->secret_list, .body = page->body.data, .body_size = page->body.size,
-		.limit = (size_t) http->options->max_reply_size, .redirects = redirects
+		.limit = (size_t) http->options->max_reply_size, .redirects = http_redirects(http)
 	};
 	return status;
 }

@@ -281,6 +281,8 @@ put_given(CkScan *scan, CkRow *row, uint32_t column)
 {
 	HttpScan   *http = scan->state;
 
+	if (http->change)
+		http_put_changed(scan, row, column);
 	for (uint32_t i = 0; i < http->nconditions; i++)
 	{
 		const HttpCondition *c = &http->conditions[i];
