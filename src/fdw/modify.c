@@ -689,7 +689,7 @@ change_row(EState *estate, ResultRelInfo *info, TupleTableSlot *slot, TupleTable
 				 errmsg("the key of a row of foreign table \"%s\" has found " INT64_FORMAT " rows at the source",
 						change->relation, affected),
 				 errhint("Set the option key on columns that are unique at the source.")));
-	if ((change->flags & MODIFY_ALONE) && !is_kept(estate, change, RelationGetDescr(info->ri_RelationDesc)))
+	if ((change->flags & (MODIFY_ALONE | MODIFY_STRICT)) && !is_kept(estate, change, RelationGetDescr(info->ri_RelationDesc)))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("a row of foreign table \"%s\" was not found again at the source", change->relation),

@@ -21,7 +21,7 @@ enum
 	MODIFY_KEYS,				/* IntList: attributes, or row ids (negative), by which the row is found */
 	MODIFY_PLACES,				/* IntList: for each placeholder, 1-based index in MODIFY_STORED and MODIFY_KEYS together */
 	MODIFY_RETURNED,			/* IntList: attributes that the source returns */
-	MODIFY_FLAGS,				/* Integer: MODIFY_SKIP, MODIFY_ALONE, MODIFY_READ */
+	MODIFY_FLAGS,				/* Integer: MODIFY_SKIP and others */
 	MODIFY_AGAIN,				/* String: reads these attributes of the row by its keys; empty: there is no way to */
 	MODIFY_AGAIN_PLACES,		/* IntList: for each placeholder of that, 1-based index in MODIFY_KEYS */
 	MODIFY_UNSENT				/* IntList: attributes that are not stored and must not be set by triggers */
@@ -29,6 +29,7 @@ enum
 #define MODIFY_SKIP	0x01		/* INSERT ... ON CONFLICT DO NOTHING */
 #define MODIFY_ALONE 0x02		/* the statement joins nothing: every row comes once */
 #define MODIFY_READ 0x04		/* the row that is returned is the one that was read */
+#define MODIFY_STRICT 0x08		/* a row that is gone is an error also where the statement joins */
 
 /* The name of a key among the columns of a subplan; other tables of an inheritance tree may have other types. */
 extern char *modify_junk_name(Oid relid, AttrNumber attnum);
@@ -36,6 +37,8 @@ extern char *modify_junk_name(Oid relid, AttrNumber attnum);
 extern bool modify_has_before_triggers(Oid relid, CmdType operation);
 /* The columns that an INSERT names: the source's defaults serve for the others. */
 extern List *modify_named_columns(Query *query);
+/* MODIFY_ALONE, if it is so. */
+extern int	modify_joins_nothing(PlannerInfo *root);
 /* Attributes of the list, or with NIL all, that are stored at the source: not what is generated here. */
 extern List *modify_stored_attributes(Oid relid, List *wanted);
 /* Appends the names of columns, in parentheses. */

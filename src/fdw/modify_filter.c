@@ -180,8 +180,7 @@ modify_filter_plan(PlannerInfo *root, const RemoteTable *table, ModifyTable *pla
 		}
 		if (plan->operation == CMD_DELETE || stored != NIL)
 			text = row_sql(table, plan->operation, stored, keys, &places);
-		/* a row that is gone is told as such */
-		flags = MODIFY_ALONE;
+		flags = MODIFY_STRICT | modify_joins_nothing(root);
 		if (plan->operation == CMD_DELETE && returned != NIL)
 			flags |= MODIFY_READ;
 	}

@@ -195,6 +195,13 @@ modify_named_columns(Query *query)
 	return named != NIL ? named : list_make1_int(0);
 }
 
+int
+modify_joins_nothing(PlannerInfo *root)
+{
+	return bms_membership(COMPAT_QUERY_RELIDS(root)) != BMS_MULTIPLE || bms_equal(root->all_baserels, root->all_result_relids) ?
+		MODIFY_ALONE : 0;
+}
+
 void
 modify_column_list(StringInfo text, const RemoteTable *table, List *columns)
 {
@@ -350,8 +357,7 @@ fdw_plan_modify(PlannerInfo *root, ModifyTable *plan, Index varno, int subplan_i
 											  list_nth(plan->updateColnosLists, subplan_index));
 		if (plan->operation == CMD_DELETE || stored != NIL)
 			text = row_sql(root, table, varno, plan->operation, stored, keys, &places);
-		if (bms_membership(COMPAT_QUERY_RELIDS(root)) != BMS_MULTIPLE || bms_equal(root->all_baserels, root->all_result_relids))
-			flags |= MODIFY_ALONE;
+		flags |= modify_joins_nothing(root);
 	}
 	if (keys != NIL)
 		again = again_sql(root, table, varno, keys, returned, &again_places);

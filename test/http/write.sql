@@ -1,10 +1,10 @@
 -- INSERT, UPDATE and DELETE of an API's records, at the collections /store of the double test/http/api.py at :api.
 
-SELECT plan(75);
+SELECT plan(43);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
-CREATE SERVER api FOREIGN DATA WRAPPER connkit_http OPTIONS (base_url :'api', max_wait '5', query_timeout '5');
+CREATE SERVER api FOREIGN DATA WRAPPER connkit_http OPTIONS (base_url :'api', max_wait '5', query_timeout '2');
 -- the double's own: what it was asked, and rules for faults
 CREATE FOREIGN TABLE log (number bigint, method text, target text, headers jsonb, body text, status int)
 	SERVER api OPTIONS (path '/control/log');
