@@ -455,6 +455,7 @@ session_raise(Session *session, CkStatus status)
 	ereport(ERROR,
 			(errcode(raised_sqlstate(session, status)),
 			 errmsg("source \"%s\": %s", session->pub.source, session->message),
-			 session->sqlstate[0] && session->pub.connector->sql ? errdetail("The source's SQLSTATE is %s.", session->sqlstate) : 0,
+			 session->sqlstate[0] && session->pub.connector->sql ?
+			 errdetail("The source's SQLSTATE is %s.", session->sqlstate) : 0,
 			 session->hint ? errhint("%s", session->hint) : 0));
 }

@@ -11,7 +11,7 @@ CREATE FOREIGN TABLE log (number bigint, method text, target text, headers jsonb
 CREATE FOREIGN TABLE rule (fault text, path text, method text, times int, skip int, done int, status int, retry_after int, "to" text)
 	SERVER api OPTIONS (path '/control', write '{"insert": {"null": "omit"}}');
 CREATE TABLE told (number bigint);
-INSERT INTO told VALUES (0);
+INSERT INTO told SELECT coalesce(max(number), 0) FROM log;
 -- what was sent since the last call, but for reading
 CREATE FUNCTION sent(reads boolean DEFAULT false) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE found text;

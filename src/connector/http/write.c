@@ -129,8 +129,8 @@ find_places(CkScan *scan)
 		status = find_place(scan, place);
 		for (uint32_t j = 0; j < i && status == CK_OK && place->full; j++)
 			if (change->places[j].full && paths_meet(place->full, change->places[j].full))
-				status = ck_fail(scan->session, CK_ERR_UNSUPPORTED, "columns \"%s\" and \"%s\" stand in the same place of what is "
-								 "sent", change->places[j].name, place->name);
+				status = ck_fail(scan->session, CK_ERR_UNSUPPORTED, "columns \"%s\" and \"%s\" stand in one place of what is sent",
+								 change->places[j].name, place->name);
 		if (status == CK_OK && i < scan->nstored && scan->stored[i].name && place->path &&
 			(scan->stored[i].type == CK_BYTES ||
 			 (scan->stored[i].type == CK_NATIVE && strchr(scan->stored[i].local_type, '['))))
@@ -342,8 +342,8 @@ http_fail_change(CkScan *scan, const CkHttpReply *reply, int meaning, const char
 	if (duplicate || reply->status == 409 || reply->status == 412)
 	{
 		status = reply->status == 412 && !duplicate ? CK_ERR_BUSY : CK_ERR_CONSTRAINT;
-		ck_fail(scan->session, status, "\"%s\", port %d answered with HTTP status %d%s%s", reply->host, reply->port, reply->status,
-				text ? ": " : "", text ? text : "");
+		ck_fail(scan->session, status, "\"%s\", port %d answered with HTTP status %d%s%s", reply->host, reply->port,
+				reply->status, text ? ": " : "", text ? text : "");
 		ck_sqlstate(scan->session, duplicate ? "23505" : status == CK_ERR_BUSY ? "40001" : "23000");
 		if (status == CK_ERR_BUSY)
 			ck_hint(scan->session, "The record was changed since it was read. Try again.");
@@ -353,8 +353,8 @@ http_fail_change(CkScan *scan, const CkHttpReply *reply, int meaning, const char
 		return ck_http_fail_as(scan->session, reply, meaning, text);
 	if (may_be_sent_twice(change) && reply->status != 207)
 		return ck_http_fail_as(scan->session, reply, meaning, text);
-	ck_fail(scan->session, CK_ERR_LOST, "\"%s\", port %d answered with HTTP status %d%s%s", reply->host, reply->port, reply->status,
-			text ? ": " : "", text ? text : "");
+	ck_fail(scan->session, CK_ERR_LOST, "\"%s\", port %d answered with HTTP status %d%s%s", reply->host, reply->port,
+			reply->status, text ? ": " : "", text ? text : "");
 	ck_sqlstate(scan->session, "08007");
 	ck_hint(scan->session, unknown_hint);
 	return CK_ERR_LOST;
