@@ -129,7 +129,7 @@ find_places(CkScan *scan)
 		status = find_place(scan, place);
 		for (uint32_t j = 0; j < i && status == CK_OK && place->full; j++)
 			if (change->places[j].full && paths_meet(place->full, change->places[j].full))
-				status = ck_fail(scan->session, CK_ERR_UNSUPPORTED, "columns \"%s\" and \"%s\" stand in one place of what is sent",
+				status = ck_fail(scan->session, CK_ERR_UNSUPPORTED, "columns \"%s\" and \"%s\" stand in one place of a request",
 								 change->places[j].name, place->name);
 		if (status == CK_OK && i < scan->nstored && scan->stored[i].name && place->path &&
 			(scan->stored[i].type == CK_BYTES ||
