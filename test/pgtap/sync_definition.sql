@@ -95,7 +95,7 @@ SELECT is(connkit_create_sync('shop', 'numbers'), 'shop.numbers', 'the least the
 SELECT is(made('shop.numbers'), '{"source": "shop", "table_name": "numbers", "target_schema": "work", "target_table": "numbers",
 	"mode": "full_refresh", "write": "replace", "half_open": false, "deletes": "ignore", "deleted_column": "deleted_at", "policy": {},
 	"max_rejected": 0, "keep_rejected": 10000, "chunk_rows": 1000000, "resumable": false, "replace_rows": false,
-	"create_indexes": false, "paused": false}', 'gives the rest');
+	"create_indexes": false, "paused": false, "webhook": false}', 'gives the rest');
 SELECT results_eq($$SELECT owner, search_path FROM connkit.sync$$, $$VALUES ('connkit_acme'::name, 'work, public, pg_temp')$$,
 	'it has its owner, and his search_path as it was');
 SELECT results_eq($$SELECT action, object, organization, outcome, new_value ->> 'table_name' FROM news()$$,
@@ -103,7 +103,7 @@ SELECT results_eq($$SELECT action, object, organization, outcome, new_value ->> 
 SELECT is(connkit_create_sync('shop', 'numbers', 'n2'), 'shop.numbers_2', 'the same name again gets a number');
 SELECT is(connkit_create_sync('shop', 'numbers', 'n3'), 'shop.numbers_3', 'and the next one');
 SELECT is(connkit_create_sync('shop', 'null.numbers', 'Public.N4', name => 'my sync'), 'my sync', 'a name of one''s own');
-SELECT is(made('my sync') - '{mode,write,half_open,deletes,deleted_column,policy,max_rejected,keep_rejected,chunk_rows,resumable,replace_rows,create_indexes,paused}'::text[],
+SELECT is(made('my sync') - '{mode,write,half_open,deletes,deleted_column,policy,max_rejected,keep_rejected,chunk_rows,resumable,replace_rows,create_indexes,paused,webhook}'::text[],
 	'{"source": "shop", "schema_name": "null", "table_name": "numbers", "target_schema": "public", "target_table": "n4"}',
 	'the target is folded as SQL does');
 SELECT is(connkit_create_sync('shop', 'Sales."Order.""Items"""', '"My Items"', name => 'quoted'), 'quoted', 'names as they are written');
@@ -129,7 +129,7 @@ SELECT is(connkit_create_sync('shop', 's1', mode => 'incremental', cursor_column
 	"search_path": "pg_catalog"}'), 'shop.s1', 'all that can be set');
 SELECT is(made('shop.s1') - '{source,table_name,target_schema,target_table,mode,write}'::text[], '{"initial_value": "5", "lookback": "2 hours",
 	"half_open": true, "columns": ["at", "x"], "mapping": {"x": "x * 2"}, "filter": "x > 1 OR (y)", "cursor_column": "at",
-	"policy": {"added": "discard_column", "retyped": "freeze"}, "max_rejected": 7, "keep_rejected": 8, "chunk_rows": 10, "create_indexes": true, "paused": true,
+	"policy": {"added": "discard_column", "retyped": "freeze"}, "max_rejected": 7, "keep_rejected": 8, "chunk_rows": 10, "create_indexes": true, "paused": true, "webhook": false,
 	"deletes": "ignore", "resumable": false, "replace_rows": false, "deleted_column": "deleted_at"}', 'is kept');
 SELECT is((SELECT mapping FROM connkit.sync WHERE name = 'shop.s1'), '{"x": "x * 2", "y": null}', 'a null of a mapping too');
 SELECT is(connkit_create_sync('shop', 's2', mode => 'incremental', cursor_column => 'id', settings => '{"lookback": 100, "chunk_rows": null, "filter": "a -- b"}'),
