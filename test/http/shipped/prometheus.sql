@@ -1,7 +1,7 @@
 -- The manifest prometheus, against a Prometheus at :server, whose log of queries is in :folder.
 
 BEGIN;
-SELECT plan(24);
+SELECT plan(32);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SELECT setting || '/extension/connkit/prometheus.json' AS manifest FROM pg_config WHERE name = 'SHAREDIR' \gset
@@ -35,9 +35,16 @@ SELECT is((SELECT string_agg(format('%s %s %s %s', metric, labels->>'city', "tim
 	WHERE query = 'ck_degrees' AND at = '2026-01-01 00:01Z'), 'ck_degrees Brno 2026-01-01 00:01:00+00 4, '
 	'ck_degrees Praha 2026-01-01 00:01:00+00 4', 'one time');
 SELECT throws_like($$SELECT * FROM range WHERE "time" > now()$$, '%can only be asked for given values of "query"%', 'no query');
-SELECT throws_like($$SELECT * FROM range WHERE query = 'ck_degrees' AND "time" > '2026-01-01'$$, '%HTTP status 400%', 'no end');
-SELECT throws_like($$SELECT * FROM range WHERE query = 'ck_degrees' AND step = '1' AND "time" BETWEEN '2026-01-01' AND '2026-01-02'$$,
-	'%HTTP status 400%', 'more points than Prometheus gives');
+SELECT is((SELECT count(*) || ' ' || max("time") FROM range WHERE query = 'ck_degrees{city="Brno"}' AND step = '10m' AND "time" > '2026-01-01'),
+	'1 2026-01-01 00:10:00+00', 'no end');
+SELECT throws_like($$SELECT * FROM range WHERE query = 'ck_degrees'$$, '%HTTP status 400%', 'no beginning');
+\set before `grep -c query_range :folder/queries`
+SELECT is((SELECT count(*) || ' ' || count(DISTINCT "time") || ' ' || sum(value) FROM range WHERE query = 'vector(1)' AND step = '1'
+	AND "time" BETWEEN '2026-01-01' AND '2026-01-01 08:00'), '28801 28801 28801', 'more points than Prometheus gives at once');
+\set after `grep -c query_range :folder/queries`
+SELECT is(:after - :before, 3, 'in three requests');
+SELECT is((SELECT string_agg(value || ' ' || "time"::time, ', ' ORDER BY "time") FROM range WHERE query = 'ck_degrees{city="Brno"}' AND step = '30'
+	AND "time" > '2026-01-01 00:00:07Z' AND "time" < '2026-01-01 00:01:13Z'), '2 00:00:30, 4 00:01:00', 'at multiples of step');
 SELECT throws_like($$SELECT * FROM instant WHERE query = 'ck_degrees{'$$, '%HTTP status 400%', 'a query that is none');
 SELECT throws_like($$SELECT value FROM instant WHERE query = '1 + 1'$$, '%a record of table "instant" is no object%', 'a number alone');
 SELECT is((SELECT count(*) FROM instant WHERE query = 'ck_nothing'), 0::bigint, 'a query without a result');
@@ -52,5 +59,15 @@ SELECT is(connkit_create_sync('metrics', 'api.range', 'degrees', mode => 'increm
 	name => 'degrees', settings => '{"filter": "query = ''ck_degrees'' AND \"time\" <= ''2026-01-01 00:10Z''",
 	"initial_value": "2026-01-01 00:00:00Z"}'), 'degrees', 'a sync');
 SELECT is((SELECT outcome || ' ' || rows_read FROM connkit_sync('degrees')), 'succeeded 22', 'runs');
+SELECT is((SELECT outcome || ' ' || inserted FROM connkit_sync('degrees')), 'succeeded 0', 'and what it has is not there twice');
+SELECT connkit_create_sync('metrics', 'api.range', 'ups', mode => 'incremental', write => 'append', name => 'ups', settings => jsonb_build_object(
+	'filter', $$query = 'vector(1)' AND step = '1'$$, 'initial_value', (clock_timestamp() - interval '20 seconds')::text)) AS sync \gset
+SELECT is((SELECT outcome FROM connkit_sync('ups')), 'succeeded', 'a sync up to now, by the cursor of the manifest');
+SELECT count(*) AS first FROM ups \gset
+\set slept `sleep 2.2`
+SELECT is((SELECT outcome || ' ' || (inserted > 0) FROM connkit_sync('ups')), 'succeeded true', 'goes on');
+SELECT is((SELECT count(*) || ' ' || count(DISTINCT "time") FROM ups), (SELECT extract(epoch FROM max("time") - min("time"))::int + 1 || ' ' || count(*) FROM ups),
+	'without a gap, and nothing twice');
+SELECT ok(count(*) > :first, 'as time goes on') FROM ups;
 SELECT * FROM finish();
 ROLLBACK;
