@@ -176,7 +176,7 @@ http_changed_value(CkScan *scan, HttpText *text, const char *name, size_t size)
 	{
 		const HttpColumn *known = http_column(http->table, column);
 
-		return http_write_value(text, value, known ? known->format : FORMAT_PLAIN, false);
+		return http_write_value(text, value, &(HttpFilter) {.format = known ? known->format : FORMAT_PLAIN}, false);
 	}
 	/* what the source has given it is in its reply */
 	if (change->done && change->reply)
