@@ -102,6 +102,7 @@ static bool
 write_plain(HttpText *text, const CkValue *value, HttpFormat format, bool *quoted)
 {
 	bool		is_unix = format == FORMAT_UNIX || format == FORMAT_UNIX_MS;
+	HttpFilter	form = {.format = format};
 
 	*quoted = false;
 	switch (value->type)
@@ -135,12 +136,12 @@ write_plain(HttpText *text, const CkValue *value, HttpFormat format, bool *quote
 				(format == FORMAT_DATE && value->type != CK_DATE && value->u.i % DAY != 0))
 				return false;
 			if (!is_unix)
-				return http_write_value(text, value, format, false);
+				return http_write_value(text, value, &form, false);
 			write_unix(text, value->type == CK_DATE ? value->u.i * DAY : value->u.i, format);
 			return true;
 		default:
 			*quoted = value->type == CK_TEXT;
-			return http_write_value(text, value, FORMAT_PLAIN, false);
+			return http_write_value(text, value, NULL, false);
 	}
 }
 
