@@ -6,6 +6,8 @@
 #   make test           every suite; SUITES="sql header" chooses
 #   make bench          speed against others, of reading and of syncs; SUITES="sync" chooses
 #   make lint           the rules of style that a program can check; make format mends trailing blanks and line ends
+#   make new-connector NAME=mine KIND=c
+#                       begins a connector, with its tests and its page; KIND=manifest one that is a manifest
 #   make docs           writes the lists of docs/pushdown.md
 #   make asan           the suites with the address and undefined-behaviour sanitizers
 #   make valgrind       a short suite under valgrind
@@ -13,7 +15,7 @@
 
 SUITES ?=
 
-.PHONY: demo demo-stop test contract bench lint format docs asan valgrind test-versions
+.PHONY: demo demo-stop test contract bench lint format new-connector docs asan valgrind test-versions
 
 demo:
 	@test/setup.sh demo
@@ -39,6 +41,9 @@ lint:
 
 format:
 	@git ls-files -z '*.c' '*.h' '*.sql' '*.sh' '*.pl' '*.mk' '*.md' | xargs -0 sed -i -e 's/[[:blank:]]*$$//' -e '$$a\'
+
+new-connector:
+	@test/template/new.sh "$(KIND)" "$(NAME)"
 
 docs:
 	@test/setup.sh test

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # shipped.sh: the manifests of manifest/, as they are installed, each against a real server of its API or what was recorded of
-# one (shipped/<manifest>.sql, in a database of its own).
+# one (shipped/<manifest>.sql, in a database of its own). Where there is a file <manifest>.recorded.json beside that, the double
+# of an API gives the replies in it. CK_SHIPPED is another such folder, of which only those with such a file are tested.
 
 . "$(dirname "$0")/../lib.sh"
 . "$CK_TOP/test/http/servers.sh"
+shipped=${CK_SHIPPED:-$CK_TOP/test/http/shipped}
 
 # Tests a manifest: its name, its server's folder and the words that start that; the server's address comes to be in CK_ADDRESS.
 # The server's folder is known to the tests as :folder.
@@ -25,7 +27,7 @@ manifest()
 	ck_psql postgres -c "DROP DATABASE IF EXISTS $database" -c "CREATE DATABASE $database" &&
 		ck_psql "$database" -c "CREATE EXTENSION pgtap" -c "CREATE EXTENSION pgcrypto" -c "CREATE EXTENSION connkit" &&
 		pg_prove --norc -v -h "$CK_PGHOST" -p "$CK_PGPORT" -U postgres -d "$database" --set server="$CK_ADDRESS" \
-			--set folder="$folder" "$CK_TOP/test/http/shipped/$name.sql" || status=1
+			--set folder="$folder" "$shipped/$name.sql" || status=1
 }
 
 # Whether it has scraped, and judged its rule.
@@ -84,7 +86,21 @@ github_emulated()
 	CK_ADDRESS=$CK_EMULATE
 }
 
+# The double of an API, with the replies in a manifest's file, in the form that api.py tells of.
+recorded()
+{
+	ck_api_start "$1" && curl -sf --noproxy '*' "$CK_API/control/recording" --data-binary "@$shipped/$1.recorded.json" || return 1
+	CK_ADDRESS=$CK_API
+}
+
 status=0
+for file in "$shipped"/*.recorded.json; do
+	[ -e "$file" ] || continue
+	name=$(basename "$file" .recorded.json)
+	manifest "$name" "$name" recorded "$name"
+	ck_stop "$name"
+done
+[ -z "${CK_SHIPPED:-}" ] || exit $status
 manifest prometheus prometheus prometheus_with_samples
 ck_stop prometheus
 manifest github github github_recorded

@@ -1,18 +1,6 @@
 /*
  * null.c: a connector without a source: it makes rows up, and forgets those that it is given. It measures the core alone,
- * serves the tests, and is the template for a new connector.
- *
- * To copy it for a source called "mine":
- *	1. cp -r src/connector/null src/connector/mine; rename null.c and null.h; put mine for null in all files; drop
- *	   trouble.c with what calls it.
- *	2. connector.mk: name the package, the compiler flags and the libraries of the client library.
- *	3. MineOptions and mine_options: what a user has to say to reach the source.
- *	4. session_open and session_close: connect within the deadline; free everything, also after a failed open.
- *	5. scan_open, scan_next, scan_close: ask for rows, put one at a time, stop. A source that cannot be changed has no
- *	   CK_WRITE, null_sql and null_change.
- *	6. discover: tell tables, columns and keys. A source that speaks SQL fills in a CkSql instead (sqlite/dialect.c).
- *	7. make, make contract CONNECTORS=mine, and a page docs/connector/mine.md.
- * What each member owes is said in connkit.h; docs/writing-a-connector.md leads through the steps.
+ * serves the tests, and shows waits and errors to who writes a connector (make new-connector begins one).
  */
 #include <stdlib.h>
 #include <unistd.h>
