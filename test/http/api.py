@@ -46,7 +46,7 @@ Records
 /store/NAME             a collection that begins empty and is kept in memory. POST one object or an array creates (201, Location;
                         409 when the id is there; 422 when name is null; with Idempotency-Key once). GET as /paged/page, or as
                         paging=KIND; filters look at the members of these names
-/store/NAME/ID          GET, PUT replaces or creates, PATCH changes, DELETE removes (204); 404
+/store/NAME/ID          GET (with ETag), PUT replaces or creates, PATCH changes, DELETE removes (204); 404; 412 by If-Match
 
 /auth/KIND/...          the rest of the path, to who may: else 401
 	basic               reader, "secret pass"
@@ -112,6 +112,7 @@ import ssl
 import sys
 import time
 import urllib.parse
+import zlib
 
 sys.dont_write_bytecode = True
 
@@ -360,8 +361,11 @@ class Api:
 			return self.create(request, name, rows)
 		if key not in rows and method != "PUT":
 			raise Refused(404, "no such object")
+		tag = '"%08x"' % zlib.crc32(json.dumps(rows.get(key)).encode())
 		if method in ("GET", "HEAD"):
-			return Reply(200, rows[key])
+			return Reply(200, rows[key], ETag=tag)
+		if request.headers.get("if-match", tag) != tag:
+			raise Refused(412, "it was changed since")
 		if method == "DELETE":
 			del rows[key]
 			return Reply(204)
