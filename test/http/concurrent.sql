@@ -1,6 +1,6 @@
 -- Lists that take several requests: these are under way at once, and their rows come in order, each once.
 
-SELECT plan(34);
+SELECT plan(36);
 SET client_min_messages = warning;
 CREATE SERVER api FOREIGN DATA WRAPPER connkit_http OPTIONS (base_url :'api', query_timeout '20');
 CREATE FOREIGN TABLE control_stats (requests bigint, connections bigint, most bigint) SERVER api OPTIONS (path '/control/stats');
@@ -123,5 +123,14 @@ SELECT is(all_comments(), '08006', 'and if it always does');
 SELECT is((SELECT count(*) FROM control_log WHERE path LIKE '/items/15/%'), 3::bigint, 'after so many attempts');
 \set forget `curl -s --noproxy '*' -X DELETE :api/control`
 SELECT is(all_comments(), '37', 'after that all is well');
+
+-- Limits on requests
+CREATE SERVER limited FOREIGN DATA WRAPPER connkit_http OPTIONS (base_url :'api', max_requests '8', max_requests_seconds '1');
+CREATE FOREIGN TABLE comment_limited (item_id bigint, id bigint) SERVER limited OPTIONS (
+	path '/items/{item_id}/comments', filters '{"item_id": {"=": {"path": true}}}');
+SELECT clock_timestamp() AS begin \gset
+SELECT is((SELECT array_agg(item_id) FROM comment_limited WHERE item_id IN (:ids)),
+	(SELECT array_agg(i) FROM unnest(ARRAY[:ids]::bigint[]) AS i, generate_series(1, i % 4)), 'no more requests than may be sent');
+SELECT cmp_ok(clock_timestamp() - :'begin', '>', '1.9 s'::interval, 'in their time');
 
 SELECT * FROM finish();

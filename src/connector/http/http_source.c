@@ -314,6 +314,7 @@ http_scan_open(CkScan *scan)
 		return http_change_open(scan);
 	if (status == CK_OK)
 		status = http_read_request(scan);
+	http->frugal |= http->limit < INT64_MAX;
 	if (status == CK_OK && !http->nothing)
 		status = http_parent_open(scan);
 	if (status == CK_OK)

@@ -161,6 +161,7 @@ typedef struct HttpScan
 	/* the parts: see parts.c */
 	int			under_way;
 	int			window;			/* as many as may be */
+	bool		frugal;			/* few rows may be enough: it begins with one */
 	bool		turned;			/* the first has begun */
 	bool		turned_all;		/* and the last */
 	HttpValues	values[HTTP_CONDITIONS];	/* of the one that has begun last */

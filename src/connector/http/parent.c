@@ -317,6 +317,7 @@ http_parent_open(CkScan *scan)
 		p->scan.state = calloc(1, sizeof(HttpScan));
 	if (!p || !p->scan.state)
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+	((HttpScan *) p->scan.state)->frugal = http->frugal;
 	p->parent = parent;
 	p->most = 1;
 	p->scan.session = scan->session;

@@ -59,24 +59,47 @@ next_part(CkScan *scan)
 	return status;
 }
 
-/* Gives the part of http->values the next place behind those that are under way, and asks for its first page. */
+/* Of the parts that are under way the page of the nth, from 0. */
+static HttpPage *
+page_of(HttpScan *http, int n)
+{
+	return &http->pages[(http->page - http->pages + n) % HTTP_PAGES];
+}
+
+/* Asks for the first page of the nth part, if that was not done. CK_END: it would have to wait, and is not at hand. */
 static CkStatus
-begin_part(CkScan *scan)
+begin_part(CkScan *scan, int n)
 {
 	HttpScan   *http = scan->state;
-	HttpPage   *at_hand = http->page,
-			   *page = &http->pages[(at_hand - http->pages + http->under_way) % HTTP_PAGES];
+	HttpPage   *at_hand = http->page;
 	CkStatus	status;
 
-	memcpy(page->values, http->values, sizeof(http->values));
-	http_set_window(http, page);
-	page->ids = http_ids_hold(http->ids);
-	http->page = page;
-	http->early = http->under_way++ > 0;
+	if (page_of(http, n)->stream)
+		return CK_OK;
+	http->page = page_of(http, n);
+	http->early = n > 0;
 	status = http_first_page(scan);
 	http->early = false;
 	http->page = at_hand;
 	return status;
+}
+
+/* Gives the next part a place behind those that are under way. */
+static CkStatus
+add_part(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	HttpPage   *page = page_of(http, http->under_way);
+	CkStatus	status = next_part(scan);
+
+	http->turned_all = status == CK_END;
+	if (status != CK_OK)
+		return status;
+	memcpy(page->values, http->values, sizeof(http->values));
+	http_set_window(http, page);
+	page->ids = http_ids_hold(http->ids);
+	http->under_way++;
+	return CK_OK;
 }
 
 /* Begins as many parts as may be under way, but for the one at hand none that would have to wait. CK_END: all were read. */
@@ -87,17 +110,12 @@ begin_parts(CkScan *scan)
 	HttpSession *session = scan->session->state;
 	CkStatus	status = CK_OK;
 
-	/* it had to wait while it was ahead */
-	if (http->under_way > 0 && !http->page->stream)
-		status = http_first_page(scan);
-	while (status == CK_OK && !http->turned_all && http->under_way < http->window &&
-		   (http->under_way == 0 || ck_http_has_room(session->http)))
+	for (int n = 0; status == CK_OK && n < http->window && (n == 0 || ck_http_has_room(session->http)); n++)
 	{
-		status = next_part(scan);
+		if (n == http->under_way)
+			status = http->turned_all ? CK_END : add_part(scan);
 		if (status == CK_OK)
-			status = begin_part(scan);
-		else
-			http->turned_all = status == CK_END;
+			status = begin_part(scan, n);
 	}
 	if (status != CK_OK && status != CK_END)
 		return status;
@@ -109,8 +127,7 @@ http_first_part(CkScan *scan)
 {
 	HttpScan   *http = scan->state;
 
-	/* of few rows the first part may have enough */
-	http->window = http->limit < INT64_MAX ? 1 : (int) http->table->concurrency;
+	http->window = http->frugal ? 1 : (int) http->table->concurrency;
 	return begin_parts(scan);
 }
 
