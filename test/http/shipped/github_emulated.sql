@@ -1,7 +1,7 @@
 -- The manifest github, against an emulator of GitHub at :server, with the repository admin/shop: 5 issues and 2 pull requests.
 
 BEGIN;
-SELECT plan(15);
+SELECT plan(20);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SELECT setting || '/extension/connkit/github.json' AS manifest FROM pg_config WHERE name = 'SHAREDIR' \gset
@@ -28,6 +28,21 @@ SELECT is((SELECT string_agg(title || ' ' || base || ' ' || author, ', ' ORDER B
 SELECT is((SELECT count(*) || ' ' || bool_and(length(sha) = 40 AND committed_at > now() - interval '1 hour') FROM commit
 	WHERE owner = 'admin' AND repo = 'shop' AND branch = 'main' AND committed_at > '2020-01-01'), '1 true', 'commits');
 SELECT ok((SELECT "limit" > 0 AND reset > now() FROM rate_limit), 'the rate limit');
+
+-- changes
+SET connkit.allow_best_effort_writes = on;
+WITH made AS (INSERT INTO issue (owner, repo, title, body) VALUES ('admin', 'shop', 'made', E'"a"\nb') RETURNING *)
+SELECT is((SELECT concat_ws(' ', owner, repo, title, body, state, author, number > 7) FROM made), E'admin shop made "a"\nb open admin t',
+	'INSERT of an issue');
+WITH changed AS (UPDATE issue SET state = 'closed', title = upper(title) WHERE owner = 'admin' AND repo = 'shop' AND title = 'made' RETURNING *)
+SELECT is((SELECT concat_ws(' ', title, state, closed_at > now() - interval '1 hour') FROM changed), 'MADE closed t', 'UPDATE');
+INSERT INTO label (owner, repo, name, color) VALUES ('admin', 'shop', 'to do', 'ff0000');
+UPDATE label SET name = 'done', description = 'it is' WHERE owner = 'admin' AND repo = 'shop' AND name = 'to do';
+SELECT is((SELECT concat_ws(' ', name, color, description) FROM label WHERE owner = 'admin' AND repo = 'shop' AND name IN ('to do', 'done')),
+	'done ff0000 it is', 'labels');
+DELETE FROM label WHERE owner = 'admin' AND repo = 'shop' AND name = 'done';
+SELECT is((SELECT count(*) FROM label WHERE owner = 'admin' AND repo = 'shop' AND name = 'done'), 0::bigint, 'DELETE');
+SELECT throws_ok($$DELETE FROM issue WHERE owner = 'admin' AND repo = 'shop'$$, '0A000', NULL, 'issues are not deleted');
 
 CREATE TABLE copy (id bigint PRIMARY KEY, number int, title text, state text, updated_at timestamptz);
 SELECT is(connkit_create_sync('github', 'api.issue', 'copy', mode => 'incremental', write => 'merge', cursor_column => 'updated_at',
