@@ -17,7 +17,7 @@ use_session_open(CkSession *session)
 		ck_sqlstate(session, "08001");
 		return status;
 	}
-	if (ck_admit(session, 10, 1000, 60000, true) != CK_OK || ck_hold(session, 500) != CK_OK)
+	if (ck_admit(session, 10, 1000, 60000, true) != CK_OK || ck_hold(session, 500, true) != CK_OK)
 		return CK_ERR_BUSY;
 	if (ck_reachable(session, "localhost", 5432, "127.0.0.1") != CK_OK)
 		return CK_ERR_PRIVILEGE;
