@@ -344,6 +344,16 @@ transfer_set(CkHttpStream *stream)
 	transfer_set_request(stream);
 }
 
+/* What the library says of a transfer. Of a line of the headers that is beyond its own limit it says that it has no memory, or
+ * (100) that it is too large. */
+static CURLcode
+transfer_result(const CkHttpStream *stream, CURLcode code)
+{
+	bool		headers = stream->header_bytes > 0 && !stream->begun;
+
+	return headers && (code == CURLE_OUT_OF_MEMORY || (int) code == 100) ? CURLE_FILESIZE_EXCEEDED : code;
+}
+
 /* Ends the streams of which the library tells that they are at their end. */
 static void
 transfer_collect(CkHttp *http)
@@ -357,7 +367,7 @@ transfer_collect(CkHttp *http)
 
 		if (message->msg == CURLMSG_DONE &&
 			curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **) &stream) == CURLE_OK)
-			http_transfer_end(stream, message->data.result);
+			http_transfer_end(stream, transfer_result(stream, message->data.result));
 	}
 }
 

@@ -62,6 +62,7 @@ Records
 
 /control                POST a rule or an array of rules; DELETE forgets rules, log, tokens, collections, keys,
                         recordings
+/control/rules          POST {"rules": [...]}: these in place of all
 /control/log            GET the last requests, the oldest first: number, at (seconds), connection, port, proxied, method, target,
                         path, query, headers, body, status, fault, and gone where the client left in a stall. DELETE
 /control/log.txt        GET: a line each, "STATUS METHOD TARGET"
@@ -462,6 +463,10 @@ class Api:
 				if not isinstance(rule, dict):
 					raise Refused(400, "a rule is an object")
 				self.rules.append(dict(faults.check(rule), key="rule %d" % len(self.rules)))
+		elif way == "POST /control/rules":
+			self.rules, self.counters, self.windows = [], collections.Counter(), {}
+			for number, rule in enumerate(request.json["rules"]):
+				self.rules.append(dict(faults.check(rule), key="rule %d" % number))
 		elif way == "DELETE /control":
 			self.forget()
 		elif way == "GET /control/log":

@@ -52,6 +52,7 @@ for file in "$CK_TOP"/test/http/*.sql; do
 			--set other="$CK_API_OTHER" --set tls="$CK_API_TLS" --set files="$CK_FILES" "$file" || status=1
 done
 bash "$CK_TOP/test/http/budget.sh" || status=1
+bash "$CK_TOP/test/http/sync_faults.sh" || status=1
 ck_stop api
 
 bash "$CK_TOP/test/http/shipped.sh" || status=1

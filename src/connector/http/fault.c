@@ -301,6 +301,8 @@ fail_reply(CkScan *scan, const CkHttpReply *reply, const HttpFaultRule *rule, Ht
 		verdict == VERDICT_REFRESH ? 401 : reply->status;
 
 	find_words(scan, reply, body, words, sizeof(words));
+	if (reply->status == 204)
+		snprintf(words, sizeof(words), "the page that was to follow is not there");
 	if (rule && rule->message)
 		snprintf(line, sizeof(line), "%.*s%s%s%s", TEXT_LIMIT, rule->message, words[0] ? " (" : "", words, words[0] ? ")" : "");
 	else
@@ -372,6 +374,9 @@ carry_out(CkScan *scan, const CkHttpReply *reply, const HttpFaultRule *rule, Htt
 static HttpVerdict
 usual_verdict(const HttpScan *http, const CkHttpReply *reply)
 {
+	/* a page that was told of has something */
+	if (reply->status == 204)
+		return http->page->next ? VERDICT_FAIL : VERDICT_EMPTY;
 	if (reply->status >= 200 && reply->status <= 299)
 		return VERDICT_GOOD;
 	if (reply->status == 401)

@@ -143,7 +143,7 @@ judge_reply(CkScan *scan)
 	page->size = page->ahead.size;
 	link = status == CK_OK ? ck_http_header(reply, "Link", &size) : NULL;
 	page->link = link ? http_find_link(link, size) : NULL;
-	return reply->status == 204 ? CK_END : status;
+	return status;
 }
 
 /* Tells why the reply cannot be read. */
