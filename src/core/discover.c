@@ -475,6 +475,12 @@ host_key(CkCatalog *catalog, void *object)
 	catalog->key(catalog, key);
 }
 
+bool
+discover_host_wants(CkCatalog *catalog, const char *schema, const char *table)
+{
+	return catalog->column && walk_wants(catalog, schema, table);
+}
+
 CkStatus
 discover_host_key(CkCatalog *catalog, const char *name, char kind, const char *column)
 {

@@ -125,6 +125,7 @@ extern CkStatus discover_host_table(CkCatalog *catalog, const char *schema, cons
 extern CkStatus discover_host_column(CkCatalog *catalog, const char *name, const char *source_type,
 									 const char *local_type, bool not_null, const char *default_expr,
 									 const char *comment);
+extern bool discover_host_wants(CkCatalog *catalog, const char *schema, const char *table);
 extern CkStatus discover_host_key(CkCatalog *catalog, const char *name, char kind, const char *column);
 
 /*

@@ -354,6 +354,7 @@ static const CkHost host = {
 	.format = host_format,
 	.reachable = reach_check,
 	.secret = session_put_secret,
+	.wants = discover_host_wants,
 	.admit = budget_admit,
 	.hold = budget_hold,
 };

@@ -66,6 +66,8 @@ static const CkOption common_options[] = {
 	"SELECT of the source to read instead of a table"},
 	{"column_name", CK_OPT_STRING, CK_ON_COLUMN, 0, NULL, 0, 0, NULL,
 	"name of the column at the source; default: the local name"},
+	{"source_type", CK_OPT_STRING, CK_ON_COLUMN, 0, NULL, 0, 0, NULL,
+	"type of the column at the source, where conditions are sent by it; without it none on the column are sent"},
 	{"key", CK_OPT_BOOLEAN, CK_ON_COLUMN, 0, NULL, 0, 0, NULL,
 	"the column is of the key by which a row that is to be changed is found at the source"},
 	{NULL}

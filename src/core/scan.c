@@ -138,6 +138,18 @@ source_options(Oid serverid, List *table_options)
 	return options;
 }
 
+bool
+source_is_typed(Oid serverid, const char *schema, const char *table)
+{
+	const CkConnector *connector = registry_connector_of_server(serverid);
+	const CkSql *sql;
+
+	if (!(connector->caps & CK_FILTERS) || table == NULL)
+		return false;
+	sql = connector->dialect(connector, source_options(serverid, NIL)->parsed, scan_utf8(schema), scan_utf8(table));
+	return sql && sql->typed;
+}
+
 /* The options as the connector gets them: who is no superuser may name only files that are allowed now, as for the session. */
 static const void *
 scan_checked_options(const CkConnector *connector, const SourceOptions *options)
@@ -808,7 +820,9 @@ scan_restart(SourceScan *scan, const CkValue *args, int nargs)
 			scan_fail(scan, status);
 		return;
 	}
+	scan->pub.orderly = true;
 	scan_close(scan);
+	scan->pub.orderly = false;
 	scan->ended = false;
 	scan_log_begin(scan);
 	scan_clear_state(scan, session->pub.connector);
@@ -818,6 +832,7 @@ void
 scan_end(SourceScan *scan)
 {
 	scan_drop_spool(scan);
+	scan->pub.orderly = true;
 	scan_close(scan);
 	MemoryContextDelete(scan->context);
 }

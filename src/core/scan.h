@@ -83,6 +83,9 @@ typedef struct SourceOptions
 /* They live in the current memory context; table_options may be NIL. */
 extern SourceOptions *source_options(Oid serverid, List *table_options);
 
+/* Whether conditions on a table's columns depend on their types at the source, which are told by the option source_type. */
+extern bool source_is_typed(Oid serverid, const char *schema, const char *table);
+
 /* Text of this database as a connector is told it; NULL stays NULL. */
 extern const char *scan_utf8(const char *text);
 

@@ -53,6 +53,7 @@ typedef struct Import
 	List	   *order;			/* the same in the source's order */
 	HTAB	   *taken;			/* local names */
 	bool		any;			/* the schema holds something */
+	Oid			serverid;
 } Import;
 
 typedef struct ImportTable
@@ -60,6 +61,7 @@ typedef struct ImportTable
 	const char *name;			/* key: at the source */
 	char	   *local_name;
 	char	   *schema;
+	bool		typed;			/* its columns' source types are kept */
 	HTAB	   *taken;			/* local names of columns */
 	List	   *columns;		/* ImportColumn */
 	List	   *keys;			/* ImportKey: primary and unique ones */
@@ -264,6 +266,7 @@ import_table(CkCatalog *catalog, const CatalogTable *t)
 			table = hash_search(import->tables, &name, HASH_ENTER, NULL);
 			table->local_name = local;
 			table->schema = pstrdup(t->schema);
+			table->typed = source_is_typed(import->serverid, table->schema, name);
 			table->taken = NULL;
 			table->columns = table->keys = NIL;
 			import->order = lappend(import->order, table);
@@ -344,6 +347,9 @@ import_column(CkCatalog *catalog, const CatalogColumn *column)
 	imported->not_null = column->not_null;
 	if (strcmp(local, column->name) != 0)
 		imported->options = psprintf("column_name %s", quote_literal_cstr(column->name));
+	if (table->typed)
+		imported->options = psprintf("%s%ssource_type %s", imported->options ? imported->options : "",
+									 imported->options ? ", " : "", quote_literal_cstr(column->source_type));
 	initStringInfo(&text);
 	if (import->collate && import->native && column->collation && !overridden)
 		append_collation(&text, column, type);
@@ -540,7 +546,7 @@ List *
 fdw_import_schema(ImportForeignSchemaStmt *stmt, Oid serverid)
 {
 	const CkConnector *connector = registry_connector_of_server(serverid);
-	Import		import = {.stmt = stmt, .context = CurrentMemoryContext};
+	Import		import = {.stmt = stmt, .context = CurrentMemoryContext, .serverid = serverid};
 	CkCatalog	catalog = {.table = import_table, .column = import_column, .arg = &import};
 	List	   *commands = NIL;
 	ListCell   *lc;

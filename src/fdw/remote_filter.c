@@ -165,12 +165,32 @@ source_name(RemoteSql *sql, Var *column)
 	return remote_column_name(fdw_table(sql->root, column->varno)->relid, column->varattno);
 }
 
+static const char *
+source_type(RemoteSql *sql, Var *column)
+{
+	return remote_source_type(fdw_table(sql->root, column->varno), column->varattno);
+}
+
+/* Writes a column, and its type behind it where that is told. */
+static void
+write_column(RemoteSql *sql, Var *column)
+{
+	const char *type = source_type(sql, column);
+
+	remote_identifier(sql->text, sql->dialect, source_name(sql, column));
+	if (type == NULL)
+		return;
+	appendStringInfoString(sql->text, "::");
+	remote_identifier(sql->text, sql->dialect, type);
+}
+
 /* What the source says of a condition. */
 static Pushed
 ask(RemoteSql *sql, const Condition *condition)
 {
 	CkFilter	filter = {
-		.column = source_name(sql, condition->column), .op = condition->op, .type = value_form(condition->type)
+		.column = source_name(sql, condition->column), .source_type = source_type(sql, condition->column),
+		.op = condition->op, .type = value_form(condition->type)
 	};
 
 	switch (sql->dialect->filter(sql->dialect, &filter))
@@ -201,7 +221,7 @@ remote_filter_write(RemoteSql *sql, Expr *expr)
 
 	if (!take(sql, expr, &condition))
 		elog(ERROR, "a condition that was judged fit cannot be written");
-	remote_identifier(sql->text, sql->dialect, source_name(sql, condition.column));
+	write_column(sql, condition.column);
 	appendStringInfo(sql->text, strcmp(condition.op, "in") == 0 ? " IN (" : " %s ", condition.op);
 	foreach(lc, condition.values)
 	{
@@ -279,7 +299,7 @@ remote_filter_write_list(RemoteSql *sql, Expr *key, Oid operator, Oid key_type, 
 
 	sql->params = lappend(sql->params, list);
 	sql->keys = list_length(sql->params);
-	remote_identifier(sql->text, sql->dialect, source_name(sql, column_of(sql, (Node *) key)));
+	write_column(sql, column_of(sql, (Node *) key));
 	appendStringInfo(sql->text, " IN (%c,", LIST_BEGIN);
 	remote_placeholder(sql, (Expr *) list);
 	appendStringInfo(sql->text, "%c)", LIST_END);

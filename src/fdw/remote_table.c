@@ -131,6 +131,12 @@ remote_column_name(Oid relid, AttrNumber attnum)
 	return name ? name : get_attname(relid, attnum, false);
 }
 
+char *
+remote_source_type(const RemoteTable *table, AttrNumber attnum)
+{
+	return table->sql->typed ? options_get(GetForeignColumnOptions(table->relid, attnum), "source_type") : NULL;
+}
+
 /* A type's name without a modifier; not what SQL would take for one with a default modifier. */
 char *
 remote_type_name(Oid type)

@@ -49,6 +49,8 @@ extern void remote_to_local(StringInfo text, Oid type, int32 typmod);
 extern char *remote_type_name(Oid type);
 /* Name of a column at the source. */
 extern char *remote_column_name(Oid relid, AttrNumber attnum);
+/* Type of a column at the source, where the dialect is typed and the column's option tells it; or NULL. */
+extern char *remote_source_type(const RemoteTable *table, AttrNumber attnum);
 /* Describes a column of a request for a scan. */
 extern void remote_describe(CkColumn *column, const CkSql *sql, const char *name, Oid type, int32 typmod);
 /* The list behind SELECT, and the columns as a scan wants them (palloc'd), which puts those of a row id behind the table's. */

@@ -317,6 +317,10 @@ struct CkScan
 	/* set by the connector when a scan with CK_SCAN_CHANGE has ended: rows inserted, or rows that the condition met whether
 	 * their values changed or not; -1: the source does not say */
 	int64_t		affected;
+
+	/* set by the core before scan_close: the statement goes on well, so that what the source keeps for the scan can be given back:
+	 * that may wait, for the session's deadline at most */
+	bool		orderly;
 };
 
 /*
@@ -406,6 +410,7 @@ typedef struct CkTypeRule
 typedef struct CkFilter
 {
 	const char *column;			/* its name at the source */
+	const char *source_type;	/* its type at the source, by the column's option source_type; NULL: none is told */
 	const char *op;				/* "=", "<>", "<", "<=", ">", ">=", or "in": it is equal to one of several values */
 	CkType		type;			/* of the values: CK_BOOL, CK_INT64, CK_FLOAT64, CK_NUMERIC, CK_TEXT, CK_DATE, CK_TIMESTAMP … */
 } CkFilter;
@@ -473,6 +478,8 @@ typedef struct CkSql
 	 * "key" = ? AND …; the first two maybe with RETURNING "column", …. An UPDATE or DELETE is for one row, which was read before:
 	 * where it is not there any more, nothing is changed and affected is 0 */
 	const CkChanges *changes;
+	bool		typed;			/* with filter: what becomes of conditions depends on source types. IMPORT FOREIGN SCHEMA writes these
+								 * into the columns' option source_type, and in the request text the column is "name"::"type" */
 
 	char		quote;			/* of identifiers, doubled within */
 	bool		numbered;		/* placeholders are $1, $2, … ; else ? */
@@ -632,7 +639,8 @@ struct CkConnector
 	/* Optional, for scans with CkScan.insert. Adds the rows of the new args to those of the change that was begun and is not read
 	 * to its end: CK_OK; CK_END where that takes no more, and args are left alone. Looks at args no more once it has returned. */
 	CkStatus	(*scan_more) (CkScan *scan);
-	/* Required with CK_READ. Always called, also after a failed scan_open, and before session_close; does not wait. */
+	/* Required with CK_READ. Always called, also after a failed scan_open, and before session_close; does not wait unless the scan
+	 * is orderly. */
 	void		(*scan_close) (CkScan *scan);
 
 	/* Optional. Sees whether a message to the webhook of the scan's table is genuine, and tells what it means; asks nobody. It
@@ -680,6 +688,7 @@ struct CkHost
 	int			(*format) (char *buffer, size_t size, const char *format, va_list args) CK_PRINTF(3, 0);
 	CkStatus	(*reachable) (CkSession *session, const char *host, int port, const char *address);
 	void		(*secret) (CkSecret *secret, const char *value, size_t size, int64_t lifetime_ms);
+	bool		(*wants) (CkCatalog *catalog, const char *schema, const char *table);
 	CkStatus	(*admit) (CkSession *session, int64_t requests, int64_t per_ms, int64_t longest_ms, bool wait);
 	CkStatus	(*hold) (CkSession *session, int64_t ms, bool shared);
 };
@@ -804,6 +813,13 @@ ck_table(CkSession *session, CkCatalog *catalog, const char *schema, const char 
 		 const char *comment, int64_t rows, int64_t bytes)
 {
 	return session->host->table(catalog, schema, table, kind, comment, rows, bytes);
+}
+
+/* Whether that table is looked for, where it takes a request to find out its columns. */
+static inline bool
+ck_wants(CkSession *session, CkCatalog *catalog, const char *schema, const char *table)
+{
+	return session->host->wants(catalog, schema, table);
 }
 
 static inline CkStatus

@@ -39,6 +39,8 @@ read_begin(Sync *sync, SyncRun *run)
 	char	   *name = psprintf("connkit_source_" INT64_FORMAT, sync->id);
 	StringInfoData sql;
 	ListCell   *lc;
+	bool		typed = sync->query == NULL &&
+		source_is_typed(get_foreign_server_oid(sync->source, false), sync->schema_name, sync->table_name);
 
 	if (run->replay && !replay_by_key(sync))
 	{
@@ -54,8 +56,13 @@ read_begin(Sync *sync, SyncRun *run)
 		appendStringInfo(&sql, "%s%s %s", sql.data[sql.len - 1] == '(' ? "" : ", ", quote_identifier(column->name),
 						 column->local_type);
 		/* PostgreSQL cuts the name, here and in expressions */
-		if (strlen(column->name) >= NAMEDATALEN)
-			appendStringInfo(&sql, " OPTIONS (column_name %s)", quote_literal_cstr(column->name));
+		if (strlen(column->name) >= NAMEDATALEN || typed)
+		{
+			appendStringInfoString(&sql, " OPTIONS (");
+			append_option(&sql, "column_name", strlen(column->name) >= NAMEDATALEN ? column->name : NULL);
+			append_option(&sql, "source_type", typed ? column->source_type : NULL);
+			appendStringInfoChar(&sql, ')');
+		}
 	}
 	appendStringInfo(&sql, ") SERVER %s OPTIONS (", quote_identifier(sync->source));
 	append_option(&sql, "schema_name", sync->schema_name);
