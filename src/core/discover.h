@@ -119,7 +119,7 @@ extern HTAB *discover_text_table(const char *name, Size entry_size);
  */
 extern ErrorData *discover_caught(MemoryContext caller);
 
-/* The services behind ck_table(), ck_column() and ck_key(). */
+/* The services behind ck_table(), ck_wants(), ck_column() and ck_key(). */
 extern CkStatus discover_host_table(CkCatalog *catalog, const char *schema, const char *table, const char *kind,
 									const char *comment, int64_t rows, int64_t bytes);
 extern CkStatus discover_host_column(CkCatalog *catalog, const char *name, const char *source_type,

@@ -19,6 +19,7 @@
 #include "discover.h"
 #include "fdw.h"
 #include "registry.h"
+#include "scan.h"
 #include "typemap.h"
 
 /* A local type that was asked for. */
