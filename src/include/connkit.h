@@ -318,8 +318,8 @@ struct CkScan
 	 * their values changed or not; -1: the source does not say */
 	int64_t		affected;
 
-	/* set by the core before scan_close: the statement goes on well, so that what the source keeps for the scan can be given back:
-	 * that may wait, for the session's deadline at most */
+	/* set by the core before scan_close: the statement goes on well, so that what the source keeps for the scan can be given
+	 * back: that may wait, for the session's deadline at most */
 	bool		orderly;
 };
 
@@ -478,8 +478,8 @@ typedef struct CkSql
 	 * "key" = ? AND …; the first two maybe with RETURNING "column", …. An UPDATE or DELETE is for one row, which was read before:
 	 * where it is not there any more, nothing is changed and affected is 0 */
 	const CkChanges *changes;
-	bool		typed;			/* with filter: what becomes of conditions depends on source types. IMPORT FOREIGN SCHEMA writes these
-								 * into the columns' option source_type, and in the request text the column is "name"::"type" */
+	bool		typed;			/* with filter: what becomes of conditions depends on source types, which IMPORT FOREIGN SCHEMA
+								 * writes into the columns' option source_type; in the request text it is "name"::"type" */
 
 	char		quote;			/* of identifiers, doubled within */
 	bool		numbered;		/* placeholders are $1, $2, … ; else ? */
@@ -639,8 +639,8 @@ struct CkConnector
 	/* Optional, for scans with CkScan.insert. Adds the rows of the new args to those of the change that was begun and is not read
 	 * to its end: CK_OK; CK_END where that takes no more, and args are left alone. Looks at args no more once it has returned. */
 	CkStatus	(*scan_more) (CkScan *scan);
-	/* Required with CK_READ. Always called, also after a failed scan_open, and before session_close; does not wait unless the scan
-	 * is orderly. */
+	/* Required with CK_READ. Always called, also after a failed scan_open, and before session_close; does not wait, unless the
+	 * scan is orderly. */
 	void		(*scan_close) (CkScan *scan);
 
 	/* Optional. Sees whether a message to the webhook of the scan's table is genuine, and tells what it means; asks nobody. It

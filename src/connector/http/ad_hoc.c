@@ -104,15 +104,19 @@ ad_hoc_table(const HttpOptions *options, char *error, size_t error_size)
 }
 
 const HttpTable *
-http_table(const CkConnector *connector, const HttpOptions *options, const char *name, char *error, size_t error_size)
+http_table(const CkConnector *connector, const HttpOptions *options, const char *schema, const char *name, char *error,
+		   size_t error_size)
 {
 	const HttpManifest *manifest = (const HttpManifest *) connector;
 
 	if (manifest->ad_hoc)
 		return ad_hoc_table(options, error, error_size);
 	for (size_t i = 0; i < manifest->ntables; i++)
-		if (strcmp(manifest->tables[i].name, name) == 0)
+		if ((!schema || strcmp(schema, "api") == 0) && strcmp(manifest->tables[i].name, name) == 0)
 			return &manifest->tables[i];
-	snprintf(error, error_size, "the source has no table \"%s\"", name);
+	for (size_t i = 0; i < manifest->nlists; i++)
+		if (!schema || strcmp(manifest->lists[i].schema, schema) == 0)
+			return &manifest->lists[i].table;
+	snprintf(error, error_size, "the source has no table \"%s\"%s%s", name, schema ? " in schema " : "", schema ? schema : "");
 	return NULL;
 }

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The string in which a condition's own value stands. */
-#define VALUE "{value}"
+/* The name in which a condition's column stands. */
+#define COLUMN "{column}"
 
 /* Takes over value; false: memory is out, or there is no object or list to put it into. */
 static bool
@@ -100,19 +100,39 @@ json_of_condition(const HttpCondition *c, HttpValues values)
 	return list;
 }
 
+/* The value as a bound of what is equal to it: of 0 that is -0.0 or 0.0, which a source may tell apart. */
+static json_t *
+json_of_bound(const HttpCondition *c, HttpValues values, bool up)
+{
+	if ((values.args->type == CK_FLOAT64 || values.args->type == CK_FLOAT32) && values.args->u.f == 0)
+		return json_real(up ? 0.0 : -0.0);
+	return json_of_value(values.args, c->filter, up);
+}
+
+/* What stands for such a text; NULL: it is none of these. */
+static json_t *
+own_value(const HttpFill *fill, const char *text)
+{
+	static const char *const names[] = {"{value}", "{values}", "{low}", "{high}", "{condition}"};
+
+	for (size_t i = 0; fill && i < sizeof(names) / sizeof(names[0]); i++)
+		if (fill->values[i] && strcmp(names[i], text) == 0)
+			return json_incref(fill->values[i]);
+	return fill && strcmp(text, COLUMN) == 0 ? json_string(fill->column) : NULL;
+}
+
 json_t *
-http_fill_in(CkScan *scan, const json_t *from, json_t *value)
+http_fill_in(CkScan *scan, const json_t *from, const HttpFill *fill)
 {
 	json_t	   *copy = NULL;
 	bool		good = true;
 
-	if (json_is_string(from) && value && strcmp(json_string_value(from), VALUE) == 0)
-		return json_incref(value);
 	if (json_is_string(from))
 	{
 		HttpText	text = {0};
 
-		if (http_write_text(scan, &text, json_string_value(from), AS_IT_IS, AS_IT_IS) == CK_OK)
+		copy = own_value(fill, json_string_value(from));
+		if (!copy && http_write_text(scan, &text, json_string_value(from), AS_IT_IS, AS_IT_IS) == CK_OK)
 			copy = json_stringn(text.data ? text.data : "", text.size);
 		text_free(&text);
 		return copy;
@@ -124,13 +144,14 @@ http_fill_in(CkScan *scan, const json_t *from, json_t *value)
 
 		copy = json_pack("{}");
 		json_object_foreach((json_t *) from, name, member)
-			good = good && copy && json_object_set_new(copy, name, http_fill_in(scan, member, value)) == 0;
+			good = good && copy && json_object_set_new(copy, fill && strcmp(name, COLUMN) == 0 ? fill->column : name,
+													   http_fill_in(scan, member, fill)) == 0;
 	}
 	else if (json_is_array(from))
 	{
 		copy = json_pack("[]");
 		for (size_t i = 0; i < json_array_size(from); i++)
-			good = good && copy && json_array_append_new(copy, http_fill_in(scan, json_array_get(from, i), value)) == 0;
+			good = good && copy && json_array_append_new(copy, http_fill_in(scan, json_array_get(from, i), fill)) == 0;
 	}
 	else
 		copy = json_deep_copy(from);
@@ -140,6 +161,47 @@ http_fill_in(CkScan *scan, const json_t *from, json_t *value)
 		copy = NULL;
 	}
 	return copy;
+}
+
+/* The cursor as the body has it. */
+static json_t *
+json_of_cursor(const HttpPaging *p, const char *cursor)
+{
+	return p->from_record ? json_loads(cursor, JSON_DECODE_ANY, NULL) : json_string(cursor);
+}
+
+/* The condition's values, as a list. */
+static json_t *
+json_of_all(const HttpCondition *c, HttpValues values)
+{
+	HttpCondition list = *c;
+
+	list.op = FILTER_IN;
+	return json_of_condition(&list, values);
+}
+
+/* Puts a condition where its filter says. */
+static bool
+put_condition(CkScan *scan, const HttpCondition *c, HttpValues values, json_t *body)
+{
+	HttpFill	fill = {
+		.values = {json_of_condition(c, values), json_of_all(c, values), json_of_bound(c, values, false),
+		json_of_bound(c, values, true)},
+		.column = c->field ? c->field : http_column_of(c)
+	};
+	bool		good = fill.values[0] && fill.values[1] && fill.values[2] && fill.values[3];
+	json_t	   *json = NULL;
+
+	if (good)
+		json = c->filter->value ? http_fill_in(scan, c->filter->value, &fill) : json_incref(fill.values[0]);
+	if (json && c->filter->wrap)
+	{
+		fill.values[4] = json;
+		json = http_fill_in(scan, c->filter->wrap, &fill);
+	}
+	for (size_t i = 0; i < sizeof(fill.values) / sizeof(fill.values[0]); i++)
+		json_decref(fill.values[i]);
+	return json && put_at(body, c->filter->body, json);
 }
 
 /* Puts what says which page is wanted, and the order, into the body. */
@@ -163,7 +225,7 @@ put_page(HttpScan *http, json_t *body)
 	else if (p->type == PAGING_OFFSET)
 		good &= put_at(body, p->param_at, json_integer(p->start + page->seen));
 	else if (p->type == PAGING_CURSOR && page->next)
-		good &= put_at(body, p->param_at, json_string(page->next));
+		good &= put_at(body, p->param_at, json_of_cursor(p, page->next));
 	return good;
 }
 
@@ -195,14 +257,9 @@ http_make_body(CkScan *scan)
 	{
 		const HttpCondition *c = &http->conditions[i];
 		HttpValues	values = http->page->values[i];
-		json_t	   *value;
 
-		if (!c->filter->body || values.nargs == 0)
-			continue;
-		value = json_of_condition(c, values);
-		good = value && put_at(body, c->filter->body, c->filter->value ? http_fill_in(scan, c->filter->value, value) :
-							   json_incref(value));
-		json_decref(value);
+		if (c->filter->body && values.nargs > 0 && c->filter->step == http->step)
+			good = put_condition(scan, c, values, body);
 	}
 	if (good && http->table->clauses.body)
 	{

@@ -346,7 +346,7 @@ carry_out(CkScan *scan, const CkHttpReply *reply, const HttpFaultRule *rule, Htt
 		case VERDICT_EMPTY:
 			return CK_END;
 		case VERDICT_REFRESH:
-			if (!http_renew_auth(scan))
+			if (http->table->url || !http_renew_auth(scan))
 				return fail_reply(scan, reply, rule, verdict, body);
 			break;
 		case VERDICT_RETRY:

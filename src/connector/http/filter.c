@@ -24,12 +24,32 @@ http_operator(const char *op)
 	return 0;
 }
 
-const HttpFilter *
-http_find_filter(const HttpTable *table, const char *column, uint32_t op)
+/* True where a word is one of those divided by blanks. */
+static bool
+has_word(const char *words, const char *word)
 {
+	size_t		size = strlen(word);
+
+	for (const char *found = words; size > 0 && (found = strstr(found, word)) != NULL; found++)
+		if ((found == words || found[-1] == ' ') && (found[size] == ' ' || found[size] == '\0'))
+			return true;
+	return false;
+}
+
+const HttpFilter *
+http_find_filter(const HttpTable *table, const char *column, const char *source_type, uint32_t op)
+{
+	HttpSourceType type = {.name = ""};
+
+	if (source_type)
+		http_source_type(source_type, &type);
 	for (size_t i = 0; i < table->nfilters; i++)
-		if ((table->filters[i].ops & op) && strcmp(table->filters[i].column, column) == 0)
-			return &table->filters[i];
+	{
+		const HttpFilter *filter = &table->filters[i];
+
+		if ((filter->ops & op) && (filter->column ? strcmp(filter->column, column) == 0 : has_word(filter->types, type.name)))
+			return filter;
+	}
 	/* what must be given is asked for value by value */
 	for (size_t i = 0; op == FILTER_IN && i < table->nfilters; i++)
 		if (table->filters[i].required && (table->filters[i].ops & FILTER_EQUAL) &&
@@ -66,9 +86,12 @@ CkPushed
 http_filter(const CkSql *sql, const CkFilter *filter)
 {
 	uint32_t	op = http_operator(filter->op);
-	const HttpFilter *found = http_find_filter((const HttpTable *) sql, filter->column, op);
+	const HttpFilter *found = http_find_filter((const HttpTable *) sql, filter->column, filter->source_type, op);
 
 	if (!found)
+		return CK_NOT_PUSHED;
+	/* a column that is read as another type than its own may be equal where the source's values are not */
+	if (!found->column && filter->type != found->form)
 		return CK_NOT_PUSHED;
 	/* a row that comes for several requests is known by its value */
 	if (op == FILTER_IN && (found->most > 0 || !http_takes_list(found)) &&
@@ -103,6 +126,19 @@ http_next_word(const char **text, char *word, size_t room, bool *quoted)
 	return size > 0 || *quoted;
 }
 
+/* The source type behind a column's name, ::"type"; without one, "". */
+static void
+next_type(const char **text, char *type, size_t room)
+{
+	bool		quoted;
+
+	type[0] = '\0';
+	if (strncmp(*text, "::\"", 3) != 0)
+		return;
+	*text += 2;
+	http_next_word(text, type, room, &quoted);
+}
+
 /* True where two filters put one value into the same place of the body. */
 static bool
 same_path(JsonPath a, JsonPath b)
@@ -114,17 +150,22 @@ same_path(JsonPath a, JsonPath b)
 	return !*a && !*b && !(size > 2 && strcmp(a[-1] + size - 2, "[]") == 0);
 }
 
-/* True where two filters go into the same place of the request. */
+/* True where two conditions go into the same place of a request. */
 static bool
-same_place(const HttpFilter *a, const HttpFilter *b)
+same_place(const HttpCondition *a, const HttpCondition *b)
 {
-	if (a->param && b->param)
-		return strcmp(a->param, b->param) == 0;
-	if (a->clause || b->clause)
+	const HttpFilter *f = a->filter,
+			   *g = b->filter;
+
+	if (f->step != g->step && !http_in_path(f) && !http_in_path(g))
 		return false;
-	if (a->body && b->body)
-		return a == b || same_path(a->body, b->body);
-	return http_in_path(a) && http_in_path(b) && strcmp(a->column, b->column) == 0;
+	if (f->param && g->param)
+		return strcmp(f->param, g->param) == 0;
+	if (f->clause || g->clause)
+		return false;
+	if (f->body && g->body)
+		return (f == g && strcmp(http_column_of(a), http_column_of(b)) == 0) || same_path(f->body, g->body);
+	return http_in_path(f) && http_in_path(g) && strcmp(http_column_of(a), http_column_of(b)) == 0;
 }
 
 HttpValues
@@ -136,11 +177,25 @@ http_values_from(const HttpCondition *condition, const CkValue *args)
 	return (HttpValues) {.args = args, .nargs = most > 0 && left > most ? (uint32_t) most : left};
 }
 
+const char *
+http_column_of(const HttpCondition *condition)
+{
+	return condition->column ? condition->column : condition->filter->column;
+}
+
+static void
+condition_free(HttpCondition *condition)
+{
+	free(condition->all);
+	free(condition->column);
+	free(condition->field);
+}
+
 void
 http_conditions_free(HttpScan *http)
 {
 	for (uint32_t i = 0; i < http->nconditions; i++)
-		free(http->conditions[i].all);
+		condition_free(&http->conditions[i]);
 	http->nconditions = 0;
 }
 
@@ -169,6 +224,40 @@ take_values(HttpCondition *condition, const CkValue *args, uint32_t nargs)
 	return condition->all != NULL;
 }
 
+/* Units of UTF-16 that a text has. */
+static int64_t
+utf16_length(const char *text, size_t size)
+{
+	int64_t		length = 0;
+
+	for (size_t i = 0; i < size; i++)
+		length += ((unsigned char) text[i] & 0xC0) == 0x80 ? 0 : (unsigned char) text[i] >= 0xF0 ? 2 : 1;
+	return length;
+}
+
+/* Whether the source can be told the condition's values, or another would be meant there. */
+static bool
+can_be_sent(const HttpCondition *condition, const HttpSourceType *type)
+{
+	const HttpFilter *filter = condition->filter;
+	int64_t		most = filter->length[1] >= 0 ? filter->length[1] : type->argument >= 0 ? type->argument : INT64_MAX;
+
+	for (uint32_t i = 0; i < condition->nall; i++)
+	{
+		const CkValue *value = &condition->all[i];
+		int64_t		length = value->type == CK_TEXT ? utf16_length(value->u.p, value->size) : 0;
+
+		if (value->type == CK_TEXT && (length < filter->length[0] || length > most))
+			return false;
+		/* what is a list or an object at the source is read as its JSON */
+		if (value->type == CK_TEXT && !filter->column && value->size > 0 && (value->u.p[0] == '[' || value->u.p[0] == '{'))
+			return false;
+		if (value->type == CK_INT64 && (value->u.i < filter->within[0] || value->u.i > filter->within[1]))
+			return false;
+	}
+	return true;
+}
+
 /* True for column = value, which may be exact. */
 static bool
 is_one(const HttpCondition *condition)
@@ -185,13 +274,14 @@ http_add_condition(CkScan *scan, HttpCondition condition)
 	{
 		HttpCondition *other = &http->conditions[i];
 
-		if (!same_place(other->filter, condition.filter))
+		if (!same_place(other, &condition))
 			continue;
-		if (strcmp(other->filter->column, condition.filter->column) != 0)
+		if (strcmp(http_column_of(other), http_column_of(&condition)) != 0)
 		{
-			free(condition.all);
-			return ck_fail(scan->session, CK_ERR_UNSUPPORTED, "conditions on \"%s\" and \"%s\" cannot be sent together",
-						   other->filter->column, condition.filter->column);
+			(void) ck_fail(scan->session, CK_ERR_UNSUPPORTED, "conditions on \"%s\" and \"%s\" cannot be sent together",
+						   http_column_of(other), http_column_of(&condition));
+			condition_free(&condition);
+			return CK_ERR_UNSUPPORTED;
 		}
 		if (is_one(&condition) && is_one(other) && !is_written_variously(condition.all->type))
 			http->nothing |= !same_value(condition.all, other->all);
@@ -202,36 +292,47 @@ http_add_condition(CkScan *scan, HttpCondition condition)
 			*other = condition;
 			condition = swap;
 		}
-		free(condition.all);
+		condition_free(&condition);
 		return CK_OK;
 	}
 	if (http->nconditions == HTTP_CONDITIONS)
 	{
-		free(condition.all);
+		condition_free(&condition);
 		return ck_fail(scan->session, CK_ERR_UNSUPPORTED, "the request has too many conditions");
 	}
 	http->conditions[http->nconditions++] = condition;
 	return CK_OK;
 }
 
-/* Adds a condition of the text. */
+/* Takes a condition of the text, unless the source cannot be told it: it is checked again then. */
 static CkStatus
-read_condition(CkScan *scan, const char *column, const char *op, const CkValue *args, uint32_t nargs)
+read_condition(CkScan *scan, const char *column, const char *source_type, const char *op, const CkValue *args, uint32_t nargs)
 {
 	HttpScan   *http = scan->state;
 	HttpCondition condition = {.op = http_operator(op)};
+	HttpSourceType type = {.argument = -1};
 
-	condition.filter = http_find_filter(http->table, column, condition.op);
+	condition.filter = http_find_filter(http->table, column, source_type[0] ? source_type : NULL, condition.op);
 	if (!condition.filter)
 		return ck_fail(scan->session, CK_ERR_INTERNAL, "the request has a condition on \"%s\" that there is no filter for",
 					   column);
 	if (condition.op == FILTER_IN && !http_takes_list(condition.filter))
 		condition.op = FILTER_EQUAL;
-	if (!take_values(&condition, args, nargs))
+	http_source_type(source_type, &type);
+	condition.column = condition.filter->column ? NULL : strdup(column);
+	condition.field = type.field ? strndup(type.field, type.field_size) : NULL;
+	if ((!condition.filter->column && !condition.column) || (type.field && !condition.field) ||
+		!take_values(&condition, args, nargs))
+	{
+		condition_free(&condition);
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+	}
 	/* nothing is equal to NULL, nor less */
 	http->nothing |= condition.nall == 0;
-	return http_add_condition(scan, condition);
+	if (can_be_sent(&condition, &type))
+		return http_add_condition(scan, condition);
+	condition_free(&condition);
+	return CK_OK;
 }
 
 /* Sees that what must be told is. */
@@ -245,7 +346,7 @@ check_required(CkScan *scan)
 		bool		found = false;
 
 		for (uint32_t i = 0; i < http->nconditions; i++)
-			found |= strcmp(http->conditions[i].filter->column, *required) == 0;
+			found |= strcmp(http_column_of(&http->conditions[i]), *required) == 0;
 		if (found)
 			continue;
 		ck_fail(scan->session, CK_ERR_QUERY, "table \"%s\" can only be asked for given values of \"%s\"", http->name,
@@ -290,7 +391,8 @@ http_read_request(CkScan *scan)
 	HttpScan   *http = scan->state;
 	const char *text = scan->remote;
 	char		word[256],
-				column[256];
+				column[256],
+				type[256] = "";
 	char		op[8] = "";
 	bool		quoted;
 	uint32_t	arg = 0,
@@ -325,11 +427,14 @@ http_read_request(CkScan *scan)
 		else if (quoted || strcmp(word, "AND") == 0 || ends_conditions(word))
 		{
 			if (column[0] && arg > first)
-				status = read_condition(scan, column, op, scan->args + first, arg - first);
+				status = read_condition(scan, column, type, op, scan->args + first, arg - first);
 			first = arg;
-			column[0] = '\0';
+			column[0] = type[0] = '\0';
 			if (quoted)
+			{
 				memcpy(column, word, sizeof(column));
+				next_type(&text, type, sizeof(type));
+			}
 			else if (word[0] != 'A')
 				part = word[0] == 'O' ? IN_ORDER : IN_LIMIT;
 		}
@@ -339,7 +444,7 @@ http_read_request(CkScan *scan)
 			memcpy(op, word, sizeof(op) - 1);
 	}
 	if (status == CK_OK && part == IN_CONDITIONS && column[0] && arg > first)
-		status = read_condition(scan, column, op, scan->args + first, arg - first);
+		status = read_condition(scan, column, type, op, scan->args + first, arg - first);
 	http->wanted = http->limit;
 	http->nothing |= http->limit <= 0;
 	return status == CK_OK ? check_required(scan) : status;

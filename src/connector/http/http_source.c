@@ -214,6 +214,17 @@ http_session_close(CkSession *session)
 	memset(state, 0, sizeof(*state));
 }
 
+/* A path of one name. */
+static char **
+whole_path(const char *name)
+{
+	char	  **path = calloc(1, 2 * sizeof(char *) + strlen(name) + 1);
+
+	if (path)
+		path[0] = strcpy((char *) (path + 2), name);
+	return path;
+}
+
 /* Finds the columns that the scan has to deliver. */
 static CkStatus
 find_columns(CkScan *scan)
@@ -223,7 +234,8 @@ find_columns(CkScan *scan)
 	http->columns = calloc(scan->ncolumns + 1, sizeof(*http->columns));
 	http->paths = calloc(scan->ncolumns + 1, sizeof(*http->paths));
 	http->names = calloc(scan->ncolumns + 1, sizeof(*http->names));
-	if (!http->columns || !http->paths || !http->names)
+	http->flat = calloc(scan->ncolumns + 1, sizeof(*http->flat));
+	if (!http->columns || !http->paths || !http->names || !http->flat)
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
 	for (uint32_t i = 0; i < scan->ncolumns; i++)
 	{
@@ -232,7 +244,12 @@ find_columns(CkScan *scan)
 		http->columns[i] = http_column(http->table, name);
 		if (http->columns[i])
 			http->paths[i] = http->columns[i]->path;
-		else if (http->table->columns)
+		else if (http->table->listed && http->table->values)
+		{
+			http->paths[i] = http->table->values;
+			http->flat[i] = name;
+		}
+		else if (http->table->columns && !http->table->listed)
 		{
 			ck_fail(scan->session, CK_ERR_NOT_FOUND, "table \"%s\" has no column \"%s\"", http->name, name);
 			ck_hint(scan->session, "connkit_discover() lists its columns; the column's option column_name says which it is.");
@@ -240,7 +257,7 @@ find_columns(CkScan *scan)
 		}
 		else
 		{
-			http->names[i] = json_split_path(name);
+			http->names[i] = http->table->listed || http->table->infer ? whole_path(name) : json_split_path(name);
 			if (!http->names[i])
 				return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
 			http->paths[i] = (JsonPath) http->names[i];
@@ -265,18 +282,26 @@ find_members(CkScan *scan)
 			return CK_OK;
 		http->text |= scan->columns[i].type == CK_JSON;
 	}
+	if (http->table->paging.from_record && !http->table->paging.next[0])
+		return CK_OK;
 	for (uint32_t i = 0; i < http->nconditions; i++)
-		if (!http->conditions[i].filter->at[0])
+		if (http->conditions[i].filter->at && !http->conditions[i].filter->at[0])
 			return CK_OK;
-	http->members = calloc(scan->ncolumns + http->nconditions + 2, sizeof(*http->members));
+	http->members = calloc(scan->ncolumns + http->nconditions + 4, sizeof(*http->members));
 	if (!http->members)
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
 	for (uint32_t i = 0; i < scan->ncolumns; i++)
 		http->members[n++] = http->paths[i];
 	for (uint32_t i = 0; i < http->nconditions; i++)
-		http->members[n++] = http->conditions[i].filter->at;
+		if (http->conditions[i].filter->at)
+			http->members[n++] = http->conditions[i].filter->at;
 	if (http->table->unnest && http->table->unnest[0])
 		http->members[n++] = http->table->unnest;
+	if (http->table->values && http->table->values[0])
+		http->members[n++] = http->table->values;
+	if (http->table->paging.from_record)
+		http->members[n++] = http->table->paging.next;
+	http->text |= http->table->paging.from_record && http->table->paging.in_body;
 	return CK_OK;
 }
 
@@ -292,7 +317,7 @@ http_find_table(CkScan *scan)
 	http->page = http->pages;
 	http->server_headers = session->headers;
 	http_read_name(scan);
-	http->table = http_table(&http->manifest->pub, http->options, http->name, error, sizeof(error));
+	http->table = http_table(&http->manifest->pub, http->options, scan->schema_name, http->name, error, sizeof(error));
 	if (!http->table)
 	{
 		ck_fail(scan->session, CK_ERR_OPTION, "foreign table \"%s\": %s", http->name, error);
@@ -337,6 +362,8 @@ check_record(CkScan *scan)
 	JsonKind	kind = http->page->record->nodes[1].kind;
 	const HttpTable *table = http->table;
 
+	if (table->values && scan->ncolumns > 0 && !json_find(http->page->record, 1, table->values))
+		return ck_fail(scan->session, CK_ERR_PROTOCOL, "a record of table \"%s\" lacks its values", http->name);
 	if (kind == JSON_KIND_OBJECT || kind == JSON_KIND_LIST || table->ncolumns == 0)
 		return CK_OK;
 	for (size_t i = 0; i < table->ncolumns; i++)
@@ -413,7 +440,12 @@ http_scan_close(CkScan *scan)
 	HttpScan   *http = scan->state;
 
 	for (int i = 0; i < HTTP_PAGES; i++)
-		http_page_free(&http->pages[i]);
+	{
+		http->page = &http->pages[i];
+		http_end_page(http->page);
+		(void) http_give_back(scan, scan->orderly);
+		http_page_free(http->page);
+	}
 	http_parent_free(http);
 	http_ids_release(http->ids);
 	http_conditions_free(http);
@@ -422,32 +454,10 @@ http_scan_close(CkScan *scan)
 		free(http->names[i]);
 	free(http->names);
 	free(http->paths);
+	free(http->flat);
 	free(http->members);
 	free(http->columns);
 	memset(http, 0, sizeof(*http));
-}
-
-static CkStatus
-http_discover(CkSession *session, CkCatalog *catalog)
-{
-	const HttpManifest *manifest = (const HttpManifest *) session->connector;
-	CkStatus	status = CK_OK;
-
-	for (size_t i = 0; i < manifest->ntables && status == CK_OK; i++)
-	{
-		const HttpTable *table = &manifest->tables[i];
-
-		status = ck_table(session, catalog, "api", table->name, "table", table->comment, -1, -1);
-		for (size_t j = 0; j < table->ncolumns && status == CK_OK; j++)
-		{
-			const HttpColumn *c = &table->columns[j];
-
-			status = ck_column(session, catalog, c->name, c->type, c->type, c->not_null, NULL, c->comment);
-		}
-		for (const char **key = table->key; *key && status == CK_OK; key++)
-			status = ck_key(session, catalog, "key", 'p', *key);
-	}
-	return status;
 }
 
 /* Asks for a record of the table that the manifest names, or for what is at the base URL. */
@@ -503,9 +513,8 @@ http_dialect(const CkConnector *connector, const void *options, const char *sche
 {
 	static const HttpTable unknown = {.sql = {.filter = http_filter, .quote = '"'}};
 	char		error[512];
-	const HttpTable *table = table_name ? http_table(connector, options, table_name, error, sizeof(error)) : NULL;
+	const HttpTable *table = table_name ? http_table(connector, options, schema_name, table_name, error, sizeof(error)) : NULL;
 
-	(void) schema_name;
 	/* what is wrong with it is told when it is read */
 	return table ? &table->sql : &unknown.sql;
 }

@@ -47,6 +47,8 @@ extern void text_free(HttpText *text);
 typedef struct HttpCondition
 {
 	const HttpFilter *filter;
+	char	   *column;			/* where the filter is for several: the one; the scan frees it, and */
+	char	   *field;			/* what the source calls it in conditions, or NULL */
 	uint32_t	op;				/* FILTER_* */
 	CkValue    *all;			/* its values, each once, which the scan frees */
 	uint32_t	nall;
@@ -80,7 +82,7 @@ typedef struct HttpValues
 #define HTTP_SLICE (16 * 1024)
 
 /* Values beside the records of a reply that are looked at. */
-#define HTTP_WANTED 20
+#define HTTP_WANTED (20 + HTTP_TAKEN)
 
 /* Values of several rows of a parent, of each column as many as there is room for. */
 typedef struct HttpIds
@@ -121,7 +123,7 @@ typedef struct HttpPage
 	JsonReader *reader;
 	CsvReader  *csv;			/* that feeds it, or NULL */
 	XmlReader  *xml;
-	JsonWanted	wanted[HTTP_WANTED];	/* next, last and more, and what tells of errors, as far as the table has them */
+	JsonWanted	wanted[HTTP_WANTED];	/* next, last and more, what is taken and what tells of errors, as far as these are */
 	bool		begun;			/* the reply's headers are there */
 	bool		lost;			/* its connection has failed */
 	char	   *link;			/* the next page's URL in the reply's headers, or NULL */
@@ -131,6 +133,9 @@ typedef struct HttpPage
 	HttpText	ahead;			/* what was read of the body before it was found to be good */
 	int64_t		held;			/* bytes that were taken apart */
 	int64_t		records;		/* of this page */
+	char	   *taken[HTTP_TAKEN];	/* values out of replies, in the order of the table's names */
+	bool		owes;			/* something is to be given back */
+	HttpText	cursor;			/* out of the last record */
 
 	/* the record at hand */
 	const JsonRecord *record;
@@ -152,6 +157,7 @@ typedef struct HttpScan
 	HttpWindows windows;
 
 	const HttpPair *server_headers;
+	int			step;			/* 0: requests are for pages; else for that of the steps before them; -1: for the one after */
 	HttpPage	pages[HTTP_PAGES];	/* of the parts that are under way, in a ring */
 	HttpPage   *page;			/* the one at hand, which functions work on */
 	HttpChange *change;			/* the scan makes it, or NULL */
@@ -171,6 +177,7 @@ typedef struct HttpScan
 	const HttpColumn **columns; /* of each of the scan's; NULL: its name is the path */
 	JsonPath   *paths;
 	char	 ***names;			/* those paths that the scan has made, or NULL */
+	const char **flat;			/* of each column, its name below the path, or NULL */
 	JsonPath   *members;		/* what json_reader_want() is told; NULL: all of a record is wanted */
 	bool		text;
 } HttpScan;
@@ -181,6 +188,8 @@ extern const CkOption http_common_options[];
 /* filter.c: what the request text asks for; first, of which table. */
 extern void http_read_name(CkScan *scan);
 extern CkStatus http_read_request(CkScan *scan);
+/* The name of a condition's column. */
+extern const char *http_column_of(const HttpCondition *condition);
 /* Adds a condition, which takes over its values. */
 extern CkStatus http_add_condition(CkScan *scan, HttpCondition condition);
 /* Of a condition's values those from the given one on that go into one request. */
@@ -248,10 +257,26 @@ extern CkStatus http_make_jwt(CkScan *scan, const HttpAuthRule *rule, HttpText *
 /* aws.c: signs the request of the page at hand, which is made but for that. */
 extern CkStatus http_sign_aws(CkScan *scan, const HttpAuthRule *rule);
 
+/* A condition's own values, as the JSON of its filter has them. */
+typedef struct HttpFill
+{
+	json_t	   *values[5];		/* {value}, {values} as a list, {low} and {high} as bounds of what is equal to it, and within what
+								 * stands around a filter's JSON that, {condition}; NULL: it has not */
+	const char *column;
+} HttpFill;
+
 /* body.c: makes its body. */
 extern CkStatus http_make_body(CkScan *scan);
 /* A copy of JSON in which texts have their values; where a text is "{value}", value stands, if there is one. NULL, told. */
-extern json_t *http_fill_in(CkScan *scan, const json_t *from, json_t *value);
+extern json_t *http_fill_in(CkScan *scan, const json_t *from, const HttpFill *fill);
+
+/* step.c: asks what is to be asked before the first page of the page's values, which then has something to give back; that may
+ * fail without harm. */
+extern CkStatus http_ask_before(CkScan *scan);
+extern CkStatus http_give_back(CkScan *scan, bool wait);
+/* A value that was taken out of a reply, of that name; NULL: it is none. Keeps one; false: out of memory. */
+extern const char *http_taken(const HttpScan *http, const char *name, size_t size);
+extern bool http_take(HttpScan *http, const char *name, const char *value, size_t size);
 
 /* parts.c: begins the first part, and turns to the next when all pages of one have been read: CK_OK, or CK_END where there is
  * none. */
@@ -289,6 +314,8 @@ extern CkStatus http_next_page(CkScan *scan);
 /* The next record of the page at hand: CK_OK; CK_END where there is none. */
 extern CkStatus http_next_record(CkScan *scan);
 extern void http_end_page(HttpPage *page);
+/* discover.c: CkConnector.discover */
+extern CkStatus http_discover(CkSession *session, CkCatalog *catalog);
 
 /* fault.c: judges the reply of the page at hand, whose headers are there. CK_OK: it is to be read, from page->ahead on, unless
  * again is set: then the page is to be begun anew. CK_END: it stands for no rows. */

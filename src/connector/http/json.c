@@ -25,7 +25,8 @@ struct JsonReader
 	yajl_handle parser;
 	EscapeFilter escapes;
 	JsonPath	path;
-	size_t		path_size;
+	size_t		path_size;		/* names that lead to the records */
+	bool		named;			/* they are the members of an object there, and have their names */
 	size_t		record_limit;
 	JsonWanted *wanted;
 	bool		found;			/* something is at the path */
@@ -230,6 +231,12 @@ add_node(JsonReader *reader, JsonKind kind, uint32_t *number)
 	node = &r->nodes[*number];
 	memset(node, 0, sizeof(*node));
 	node->kind = kind;
+	if (*number == 1 && reader->named && reader->levels[reader->depth - 1].name)
+	{
+		node->name_size = strlen(reader->levels[reader->depth - 1].name);
+		if (!put_text(reader, reader->levels[reader->depth - 1].name, node->name_size, &node->name))
+			return false;
+	}
 	if (reader->nopen > 0)
 	{
 		uint32_t	parent = reader->open[reader->nopen - 1];
@@ -315,6 +322,16 @@ note_value(JsonReader *reader)
 		w->inside = w->inside || at_path(reader, w->path, true);
 }
 
+static bool
+at_records(const JsonReader *reader)
+{
+	size_t		i = 0;
+
+	while (i < reader->path_size && i < (size_t) reader->depth && at_name(&reader->levels[i], reader->path[i]))
+		i++;
+	return i == reader->path_size && i == (size_t) reader->depth;
+}
+
 /* Notes a value around the records that is wanted. */
 static bool
 note_wanted(JsonReader *reader, const char *text, size_t size)
@@ -341,7 +358,7 @@ take_scalar(JsonReader *reader, JsonKind kind, const char *text, size_t size)
 	if (reader->record)
 		return add_scalar(reader, kind, text ? text : "null", text ? size : 4);
 	note_value(reader);
-	if (at_path(reader, reader->path, false))
+	if (at_records(reader))
 	{
 		/* null stands for no records; anything else is no list */
 		if (text)
@@ -388,13 +405,13 @@ take_begin(JsonReader *reader, bool list)
 		return ++reader->skipped;
 	if (!reader->record && !reader->in_list)
 		note_value(reader);
-	if (!reader->record && !reader->in_list && at_path(reader, reader->path, false))
+	if (!reader->record && !reader->in_list && at_records(reader))
 	{
 		reader->found = true;
 		reader->sole = !list && !reader->path[0] && !reader->lines;
-		if (list)
+		if (list || reader->named)
 		{
-			reader->levels[reader->depth++] = (Level) {.list = true};
+			reader->levels[reader->depth++] = (Level) {.list = list};
 			reader->in_list = true;
 			return true;
 		}
@@ -514,6 +531,10 @@ json_reader_new(JsonPath records, bool lines, size_t record_limit, JsonWanted *w
 	if (!reader)
 		return NULL;
 	reader->path = records;
+	while (records[reader->path_size])
+		reader->path_size++;
+	reader->named = reader->path_size > 0 && strcmp(records[reader->path_size - 1], "*") == 0;
+	reader->path_size -= reader->named;
 	reader->record_limit = record_limit;
 	reader->wanted = wanted;
 	reader->lines = lines;
@@ -721,6 +742,28 @@ json_find(const JsonRecord *record, uint32_t node, JsonPath path)
 		if (record->nodes[node].kind != JSON_KIND_STRING || strcmp(*path, "#text") != 0)
 			node = find_member(record, &record->nodes[node], *path);
 	return node;
+}
+
+uint32_t
+json_find_flat(const JsonRecord *record, uint32_t node, const char *name)
+{
+	const JsonNode *object = &record->nodes[node];
+	uint32_t	found = 0;
+
+	for (uint32_t i = object->kind == JSON_KIND_OBJECT ? object->first : 0; i; i = record->nodes[i].next)
+	{
+		const JsonNode *member = &record->nodes[i];
+		uint32_t	inner = 0;
+
+		if (strncmp(name, record->bytes + member->name, member->name_size) != 0)
+			continue;
+		if (name[member->name_size] == '\0')
+			inner = i;
+		else if (name[member->name_size] == '.')
+			inner = json_find_flat(record, i, name + member->name_size + 1);
+		found = inner ? inner : found;
+	}
+	return found;
 }
 
 char **

@@ -65,7 +65,8 @@ typedef struct JsonWanted
 typedef struct JsonReader JsonReader;
 
 /*
- * Reads the records at the path: the elements of a list, or the one object. lines: the text is any number of values, in each of
+ * Reads the records at the path: the elements of a list, or the one object; where the path's last name is "*", the members of the
+ * object there, of which node 1 has the name. lines: the text is any number of values, in each of
  * which the path is followed. record_limit: bytes that a record may have. wanted (up to a path of NULL) is the caller's, its
  * texts the reader's. NULL: out of memory.
  */
@@ -114,6 +115,9 @@ extern void json_reader_free(JsonReader *reader);
 /* The value at a path below a node, of an object's equal names the last; 0: none. A number leads into a list; "#text"
  * from a text to itself, as an element of XML is an object or a text. */
 extern uint32_t json_find(const JsonRecord *record, uint32_t node, JsonPath path);
+
+/* The value of that flat name below a node, the parts of which, divided by dots, may be objects within each other; 0: none. */
+extern uint32_t json_find_flat(const JsonRecord *record, uint32_t node, const char *name);
 
 /* Names divided by dots as a path, in one block of memory; NULL: out of memory. */
 extern char **json_split_path(const char *names);

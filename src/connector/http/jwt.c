@@ -49,7 +49,7 @@ read_jwt(Reading *r, const json_t *value, HttpAuthRule *auth)
 		!take_word(r, value, "algorithm", "RS256|ES256", &algorithm) ||
 		!take_text(r, value, "key", &auth->client_secret) || !take_text(r, value, "key_id", &auth->client_id) ||
 		!take_text(r, value, "token_url", &auth->token_url) ||
-		!take_string(r, value, "lifetime", LIFETIME, &auth->lifetime) || !check_json(r, "claims", auth->claims))
+		!take_string(r, value, "lifetime", LIFETIME, &auth->lifetime) || !check_json(r, "claims", auth->claims, NULL))
 		return false;
 	auth->elliptic = algorithm == 1;
 	auth->grant = GRANT_JWT;

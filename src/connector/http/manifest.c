@@ -148,6 +148,15 @@ read_options(Reading *r, const json_t *object, HttpManifest *manifest)
 }
 
 static bool
+check_columns(Reading *r, const HttpTable *table)
+{
+	if (!table->columns && !table->infer)
+		return bad(r, "columns", "the columns are missing");
+	return !table->infer || !table->sql.required[0] ||
+		bad(r, "columns", "they cannot be inferred from a table that can only be asked for given values");
+}
+
+static bool
 read_tables(Reading *r, const json_t *object, HttpManifest *manifest)
 {
 	json_t	   *tables = json_object_get(object, "tables");
@@ -156,6 +165,11 @@ read_tables(Reading *r, const json_t *object, HttpManifest *manifest)
 			   *check;
 	json_t	   *value;
 
+	if (!tables && json_object_get(object, "discover"))
+	{
+		r->place[place] = '\0';
+		return true;
+	}
 	if (!json_is_object(tables) || json_object_size(tables) == 0)
 		return bad(r, "", "an object with at least one table is expected");
 	manifest->tables = keep(r, json_object_size(tables), sizeof(HttpTable));
@@ -167,9 +181,8 @@ read_tables(Reading *r, const json_t *object, HttpManifest *manifest)
 
 		if (!read_table(r, name, value, &manifest->tables[manifest->ntables++]))
 			return false;
-		if (manifest->tables[manifest->ntables - 1].columns == NULL)
-			return bad(r, "columns", "the columns are missing");
-		if (!check_faults(r, &manifest->faults, &manifest->tables[manifest->ntables - 1]))
+		if (!check_columns(r, &manifest->tables[manifest->ntables - 1]) ||
+			!check_faults(r, &manifest->faults, &manifest->tables[manifest->ntables - 1]))
 			return false;
 		r->place[outer] = '\0';
 	}
@@ -195,7 +208,7 @@ read_manifest(Reading *r, const json_t *json, HttpManifest *m)
 			   *docs;
 
 	if (!check_names(r, json, "manifest name version title docs options base_url auth headers errors error_message "
-					 "rate_limit tables check") ||
+					 "rate_limit tables check discover") ||
 		!take_integer(r, json, "manifest", 0, 1, &edition) ||
 		!take_string(r, json, "name", NULL, &name) || !take_string(r, json, "version", NULL, &m->pub.version) ||
 		!take_string(r, json, "title", name, &m->pub.title) || !take_string(r, json, "docs", NULL, &docs) ||
@@ -208,7 +221,7 @@ read_manifest(Reading *r, const json_t *json, HttpManifest *m)
 	m->pub.name = name;
 	return check_text(r, "base_url", m->base_url, NULL) && read_auth(r, json, &m->auth) &&
 		take_pairs(r, json, "headers", NULL, &m->headers) && read_faults(r, json, &m->faults) &&
-		read_rate_limit(r, json, true, &m->rate_limit) && read_tables(r, json, m);
+		read_rate_limit(r, json, true, &m->rate_limit) && read_tables(r, json, m) && read_lists(r, json, m);
 }
 
 const CkConnector *

@@ -112,6 +112,7 @@ typedef struct HttpPaging
 	int64_t		size;			/* that number; 0: not known */
 	int64_t		start;			/* of the first page, or the first record */
 	JsonPath	next;			/* in the reply: cursor or URL */
+	bool		from_record;	/* in its last record */
 	JsonPath	last;			/* in the reply: true for the last page; or NULL */
 	JsonPath	more;			/* in the reply: true for all but the last; or NULL */
 	bool		stop_short;		/* a page of fewer records than size is the last */
@@ -132,19 +133,26 @@ typedef enum HttpFormat
 	FORMAT_UNIX,				/* seconds since 1970 */
 	FORMAT_UNIX_MS,
 	FORMAT_DATE,				/* the day of a time; for conditions, a superset's */
+	FORMAT_ISO_OR_MS,			/* of columns: a date of which parts may lack, in UTC, or milliseconds of other than 4 digits */
 	FORMAT_PATTERN				/* as strftime() has it, of a filter */
 } HttpFormat;
 
 /* What a condition on a column becomes in the request. */
 typedef struct HttpFilter
 {
-	const char *column;
-	JsonPath	at;				/* where a record has it */
+	const char *column;			/* NULL: any of one of these types at the source, divided by blanks, which is read as form here */
+	JsonPath	at;				/* where a record has it; NULL of types */
+	const char *types;
+	CkType		form;
+	int			step;			/* 0: it is for the requests of pages; else for that of the steps before them, from 1 on */
+	int64_t		length[2];		/* least and most units of UTF-16 of texts that are sent; -1: most is the type's argument */
+	int64_t		within[2];		/* the same of integers */
 	uint32_t	ops;			/* FILTER_*, those that it is for */
 	const char *param;			/* the query parameter; NULL: its value stands in the path in {braces}, or in the body */
 	JsonPath	body;			/* where its value, or that JSON with its value, is put into the body; or NULL */
 	const json_t *value;
 	const char *clause;			/* or it is a condition in the table's query language, with {value} or {values} */
+	const json_t *wrap;			/* JSON around that; or NULL */
 	HttpFormat	format;
 	const char *pattern;		/* of FORMAT_PATTERN */
 	int64_t		unit;			/* microseconds between two moments that the pattern tells apart */
@@ -177,6 +185,25 @@ typedef struct HttpParent
 	const char *columns[HTTP_PARENT_COLUMNS];	/* of this table */
 	const char *from[HTTP_PARENT_COLUMNS];	/* columns of the parent, which give them their values */
 } HttpParent;
+/* A value that is taken out of a reply, for texts of later requests. */
+typedef struct HttpTake
+{
+	const char *name;			/* NULL ends a list */
+	JsonPath	path;
+} HttpTake;
+
+#define HTTP_TAKEN 8
+
+/* A request beside those for pages. */
+typedef struct HttpStep
+{
+	struct HttpTable *request;	/* the reply to which is one record */
+	HttpTake   *take;
+	JsonPath	until;			/* it is sent again until that is one of done; or NULL */
+	const char *const *done;
+	const char *const *failed;	/* or it is an error when that is one of these */
+	int64_t		every_ms;
+} HttpStep;
 
 typedef enum HttpBodyFormat
 {
@@ -291,6 +318,7 @@ typedef struct HttpTable
 	const char *comment;
 	const char *method;
 	const char *path;			/* text with values */
+	const char *url;			/* the same, all of the address, which is told no credentials; or NULL */
 	HttpPair   *params;
 	HttpPair   *headers;
 	const json_t *body;			/* an object, texts in which have values; or NULL */
@@ -305,6 +333,8 @@ typedef struct HttpTable
 	HttpFilter *filters;
 	size_t		nfilters;
 	HttpWrites	writes;
+	JsonPath	conditions;		/* where filters that have no place of their own put their values into the body; or NULL */
+	const json_t *condition;	/* JSON around each, in which it is {condition}; or NULL */
 	HttpFaults	faults;			/* looked at before the whole's */
 	HttpRateLimit rate_limit;	/* where it says nothing, the whole's */
 	HttpParent	parent;
@@ -317,7 +347,42 @@ typedef struct HttpTable
 	HttpOrder  *orders;
 	size_t		norders;
 	HttpCursor	cursor;
+	HttpStep   *before;			/* requests before the first page, */
+	size_t		nbefore;
+	HttpStep   *after;			/* and one that gives back what they opened; or NULL */
+	const char *const *taken;	/* names of the values that are taken out of replies, up to a NULL; or NULL */
+	HttpTake   *take;			/* those that every page takes anew */
+
+	bool		infer;			/* its columns are found out by a sample */
+	bool		listed;			/* it stands for the tables of a list: {table} is its name, other columns are paths */
+	JsonPath	values;			/* with listed: in a record, what these lead from; or NULL */
+	HttpFormat	moments;		/* and how those that are times are written */
+	HttpPair   *types;			/* and local types of source types */
 } HttpTable;
+
+/* Tables that the source lists. */
+typedef struct HttpList
+{
+	const char *schema;
+	HttpTable	tables;			/* the request for the list */
+	JsonPath	name;			/* of a table, in a record of it; NULL: the record's own name */
+	JsonPath	comment;
+	JsonPath	rows;
+	JsonPath	bytes;
+	JsonPath	key;			/* a list of the key's columns */
+	const json_t *where;		/* an object: a record with other texts at these paths, or (null) with any, is no table */
+
+	HttpTable  *columns;		/* the request for a table's columns; NULL: they stand in the list */
+	JsonPath	columns_at;		/* in a record: an object or a list of columns; one that is a text is a name */
+	JsonPath	column_name;	/* NULL: the member's name */
+	JsonPath	column_type;	/* NULL: none is told */
+	JsonPath	column_comment;
+	JsonPath	inner;			/* columns within one that has no type, or NULL */
+	JsonPath	variants;		/* other forms in which the source keeps a column: one that has filters serves; or NULL */
+	HttpPair   *arguments;		/* of a type, the member that is its argument */
+	const char *const *plain;	/* members that do not change what conditions mean; any other is told with the type */
+	HttpTable	table;
+} HttpList;
 
 typedef enum HttpAuth
 {
@@ -377,6 +442,8 @@ typedef struct HttpManifest
 	HttpTable  *tables;
 	size_t		ntables;
 	const HttpTable *check;		/* that connkit_test() asks for a record, or NULL */
+	HttpList   *lists;
+	size_t		nlists;
 } HttpManifest;
 
 /* The connector "http". */
@@ -386,14 +453,30 @@ extern const HttpManifest http_ad_hoc;
 extern const CkConnector *http_from_manifest(const char *text, size_t size, char *error, size_t error_size);
 
 /* The table of that name with these options; NULL, and error (of the size) says why. It stays for good. */
-extern const HttpTable *http_table(const CkConnector *connector, const HttpOptions *options, const char *name, char *error,
-								   size_t error_size);
+extern const HttpTable *http_table(const CkConnector *connector, const HttpOptions *options, const char *schema, const char *name,
+								   char *error, size_t error_size);
 
 /* The column of that name, or NULL. */
 extern const HttpColumn *http_column(const HttpTable *table, const char *name);
 
 /* The option of that name that is a text, or NULL. */
 extern const CkOption *http_option(const CkOption *options, const char *name, size_t size);
+
+/* A source type as it is told of a column: "keyword(256)", "text, title.keyword keyword(256)", "date format". */
+typedef struct HttpSourceType
+{
+	char		name[HTTP_NAME_LIMIT];	/* of what conditions are for; "" where it has settings that they do not know */
+	int64_t		argument;		/* -1: none */
+	const char *field;			/* what they name in the column's place, of field_size bytes; NULL: the column */
+	size_t		field_size;
+} HttpSourceType;
+
+/* source_type.c */
+extern void http_source_type(const char *type, HttpSourceType *parsed);
+/* The local type of a source type, by the longest rule that it begins with, "*" being the last. */
+extern const char *http_local_type(const HttpPair *rules, const char *type);
+/* The form of values of a local type; CK_NULL: one that no condition is sent for. */
+extern CkType http_type_form(const char *local_type);
 
 /* Finds the next value in a text, a name in braces: where the brace stands, and the name; NULL: there is none. */
 extern const char *http_next_value(const char *text, const char **name, size_t *size);
@@ -414,7 +497,7 @@ extern bool http_order(const CkSql *sql, const CkOrder *order);
 /* filter.c: CkSql.filter of a table; "=" … as FILTER_*; 0: none of these. */
 extern CkPushed http_filter(const CkSql *sql, const CkFilter *filter);
 extern uint32_t http_operator(const char *op);
-extern const HttpFilter *http_find_filter(const HttpTable *table, const char *column, uint32_t op);
+extern const HttpFilter *http_find_filter(const HttpTable *table, const char *column, const char *source_type, uint32_t op);
 /* Whether one request takes several values by it. */
 extern bool http_takes_list(const HttpFilter *filter);
 

@@ -28,7 +28,7 @@ read_parent(Reading *r, const json_t *object, HttpTable *table)
 				return bad(r, name, "the name of a column is expected");
 			if (!http_column(table, name))
 				return bad(r, name, "the table has no such column");
-			if (!http_find_filter(table, name, FILTER_EQUAL) && !http_find_filter(table, name, FILTER_IN))
+			if (!http_find_filter(table, name, NULL, FILTER_EQUAL) && !http_find_filter(table, name, NULL, FILTER_IN))
 				return bad(r, name, "there is no filter by which a value of it is asked for");
 			parent->columns[parent->count] = name;
 			parent->from[parent->count++] = json_string_value(from);

@@ -212,8 +212,9 @@ check_steps(Reading *r, const HttpTable *table)
 	const HttpCursor *c = &table->cursor;
 	const HttpColumn *column = http_column(table, c->column);
 
-	if (!http_find_filter(table, c->column, FILTER_GREATER_EQUAL) ||
-		(!http_find_filter(table, c->column, FILTER_LESS) && !http_find_filter(table, c->column, FILTER_LESS_EQUAL)))
+	if (!http_find_filter(table, c->column, NULL, FILTER_GREATER_EQUAL) ||
+		(!http_find_filter(table, c->column, NULL, FILTER_LESS) &&
+		 !http_find_filter(table, c->column, NULL, FILTER_LESS_EQUAL)))
 		return bad(r, "step", "filters on the column are needed, for >= and for < or <=");
 	if (column && strncmp(column->type, "timestamp", 9) != 0)
 		return bad(r, "step", "the column is no timestamp");

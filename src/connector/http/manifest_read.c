@@ -236,6 +236,9 @@ check_text(Reading *r, const char *member, const char *text, const HttpTable *ta
 		for (size_t i = 0; table && i < table->nfilters && !found; i++)
 			found = http_in_path(&table->filters[i]) && strlen(table->filters[i].column) == size &&
 				memcmp(table->filters[i].column, name, size) == 0;
+		for (const char *const *taken = table ? table->taken : NULL; taken && *taken && !found; taken++)
+			found = strlen(*taken) == size && memcmp(*taken, name, size) == 0;
+		found |= table && table->listed && size == 5 && memcmp(name, "table", 5) == 0;
 		if (!found)
 			return bad(r, member, "\"%.*s\" is no option and no column with a filter in the path", (int) size, name);
 		if (option && r->session && (option->where & CK_ON_TABLE))
@@ -281,19 +284,31 @@ take_pairs(Reading *r, const json_t *object, const char *member, const HttpTable
 	return true;
 }
 
+/* Texts of a filter's JSON in which a condition's own values stand. */
+static bool
+is_own_value(const char *text)
+{
+	static const char *const known[] = {"{value}", "{values}", "{low}", "{high}", "{column}", "{condition}"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(known[i], text) == 0)
+			return true;
+	return false;
+}
+
 bool
-check_json(Reading *r, const char *member, const json_t *json)
+check_json(Reading *r, const char *member, const json_t *json, const HttpTable *table)
 {
 	bool		good = true;
 	const char *name;
 	json_t	   *value;
 
-	if (json_is_string(json) && strcmp(json_string_value(json), "{value}") != 0)
-		return check_text(r, member, json_string_value(json), NULL);
+	if (json_is_string(json) && !is_own_value(json_string_value(json)))
+		return check_text(r, member, json_string_value(json), table);
 	if (json_is_object(json))
 		json_object_foreach((json_t *) json, name, value)
-			good = good && check_json(r, member, value);
+			good = good && check_json(r, member, value, table);
 	for (size_t i = 0; json_is_array(json) && i < json_array_size(json); i++)
-		good = good && check_json(r, member, json_array_get(json, i));
+		good = good && check_json(r, member, json_array_get(json, i), table);
 	return good;
 }

@@ -19,7 +19,7 @@ typedef struct Reading
 } Reading;
 
 /* Forms of a moment, in the order of HttpFormat. */
-#define FORMATS "text|unix|unix_ms|date"
+#define FORMATS "text|unix|unix_ms|date|iso_or_ms"
 
 /* Zeroed memory that stays with what is read; NULL, told. */
 extern void *keep(Reading *r, size_t count, size_t size);
@@ -51,7 +51,7 @@ extern bool take_pairs(Reading *r, const json_t *object, const char *member, con
 /* Sees that the values in a text are those of options, or of columns that are to stand in the path. */
 extern bool check_text(Reading *r, const char *member, const char *text, const HttpTable *table);
 /* The same of all texts in a JSON value; in these {value} is one too. */
-extern bool check_json(Reading *r, const char *member, const json_t *json);
+extern bool check_json(Reading *r, const char *member, const json_t *json, const HttpTable *table);
 
 /* A text, or "", with values of options. */
 extern bool take_text(Reading *r, const json_t *object, const char *member, const char **text);
@@ -79,7 +79,18 @@ extern bool read_format(Reading *r, const json_t *object, HttpFilter *filter);
 /* A condition in the query language. */
 extern bool check_clause(Reading *r, const HttpFilter *filter, const HttpTable *table);
 
-/* manifest_table.c: reads a table, whose name is not among its members. */
+/* manifest_step.c: notes the names of the values that a table takes out of replies; reads the requests that it has beside those
+ * for pages. */
+extern bool list_taken(Reading *r, const json_t *object, HttpTable *table);
+extern bool read_steps(Reading *r, const json_t *object, HttpTable *table);
+
+/* manifest_list.c: reads the lists of tables that a source has. */
+extern bool read_lists(Reading *r, const json_t *object, HttpManifest *manifest);
+
+/* manifest_table.c: reads what says how a request is made; its texts may have the values of owner. */
+extern bool read_request(Reading *r, const json_t *object, const HttpTable *owner, HttpTable *request);
+
+/* Reads a table, whose name is not among its members. */
 extern bool read_table(Reading *r, const char *name, const json_t *object, HttpTable *table);
 
 /* manifest_webhook.c: reads a table's webhook. */

@@ -39,7 +39,9 @@ read_columns(Reading *r, const json_t *object, HttpTable *table)
 	const char *name;
 	json_t	   *value;
 
-	if (columns)
+	if (json_is_string(columns) && strcmp(json_string_value(columns), "infer") == 0)
+		table->infer = true;
+	else if (columns)
 	{
 		table->columns = keep(r, json_object_size(columns), sizeof(HttpColumn));
 		if (!table->columns)
@@ -63,7 +65,7 @@ read_columns(Reading *r, const json_t *object, HttpTable *table)
 	for (size_t i = 0; table->key && i < json_array_size(key); i++)
 	{
 		table->key[i] = json_string_value(json_array_get(key, i));
-		if (!table->key[i] || !http_column(table, table->key[i]))
+		if (!table->key[i] || !(table->infer || http_column(table, table->key[i])))
 			return bad(r, "key", "a list of columns is expected");
 	}
 	return table->key != NULL;
@@ -77,15 +79,16 @@ read_paging(Reading *r, const json_t *object, HttpTable *table)
 	size_t		place = enter(r, "paging");
 	int			type,
 				stop,
+				from,
 				in;
 	JsonPath	path;
 
 	p->max_pages = INT64_MAX;
 	if (value)
 	{
-		if (!check_names(r, value, "type in param size_param limit_param size start path last more stop max_pages") ||
+		if (!check_names(r, value, "type in from param size_param limit_param size start path last more stop max_pages") ||
 			!take_word(r, value, "type", "none|page|offset|cursor|next_link|link_header", &type) ||
-			!take_word(r, value, "in", "query|body", &in) ||
+			!take_word(r, value, "in", "query|body", &in) || !take_word(r, value, "from", "reply|record", &from) ||
 			!take_string(r, value, "param", NULL, &p->param) ||
 			!take_string(r, value, "size_param", NULL, &p->size_param) ||
 			!take_string(r, value, "limit_param", NULL, &p->limit_param) ||
@@ -99,6 +102,9 @@ read_paging(Reading *r, const json_t *object, HttpTable *table)
 		p->type = (HttpPagingType) type;
 		p->next = path;
 		p->stop_short = stop == 1;
+		p->from_record = from == 1;
+		if (p->from_record && type != PAGING_CURSOR)
+			return bad(r, "from", "it is of cursors");
 		if ((type == PAGING_PAGE || type == PAGING_OFFSET || type == PAGING_CURSOR) && !p->param)
 			return bad(r, "param", "the parameter's name is missing");
 		if ((type == PAGING_CURSOR || type == PAGING_NEXT_LINK) && !p->next)
@@ -138,18 +144,49 @@ take_operators(Reading *r, const char *name, uint32_t *ops)
 	return true;
 }
 
+/* Filters of which the column's name begins so are for any column of one of these types. */
+#define TYPE_PREFIX "type:"
+
+/* A list of the least and the most; "type" in place of the most: the argument of the column's type. */
 static bool
-read_filter(Reading *r, const char *column, const json_t *value, const HttpTable *table, HttpFilter *filter)
+take_range(Reading *r, const json_t *object, const char *name, int64_t *range)
+{
+	const json_t *list = json_object_get(object, name);
+	const json_t *most = json_array_get(list, 1);
+	bool		of_type = json_is_string(most) && strcmp(json_string_value(most), "type") == 0;
+
+	if (!list)
+		return true;
+	if (json_array_size(list) != 2 || !json_is_integer(json_array_get(list, 0)) || (!json_is_integer(most) && !of_type))
+		return bad(r, name, "a list of the least and the most is expected");
+	range[0] = json_integer_value(json_array_get(list, 0));
+	range[1] = of_type ? -1 : json_integer_value(most);
+	return true;
+}
+
+static bool
+read_filter(Reading *r, const HttpTable *table, const char *column, const json_t *value, HttpFilter *filter)
 {
 	bool		path;
+	int64_t		step;
 
 	filter->column = column;
+	filter->length[1] = filter->within[1] = INT64_MAX;
+	filter->within[0] = INT64_MIN;
+	if (strncmp(column, TYPE_PREFIX, sizeof(TYPE_PREFIX) - 1) == 0)
+	{
+		filter->column = NULL;
+		filter->types = column + sizeof(TYPE_PREFIX) - 1;
+		filter->form = http_type_form(http_local_type(table->types, filter->types));
+		if (filter->form == CK_NULL)
+			return bad(r, "", "values of the type have no local type that conditions are sent for");
+	}
 	if (json_is_string(value))
 	{
 		filter->param = json_string_value(value);
 		return true;
 	}
-	if (!check_names(r, value, "param path body value clause format widen join most exact required given") ||
+	if (!check_names(r, value, "param path body value clause format widen join most exact required given step length within") ||
 		!take_string(r, value, "param", NULL, &filter->param) || !take_boolean(r, value, "path", &path) ||
 		!take_string(r, value, "clause", NULL, &filter->clause) ||
 		!read_format(r, value, filter) || !take_string(r, value, "join", NULL, &filter->join) ||
@@ -158,8 +195,19 @@ read_filter(Reading *r, const char *column, const json_t *value, const HttpTable
 		!take_boolean(r, value, "given", &filter->given))
 		return false;
 	filter->value = json_object_get(value, "value");
-	if (!take_member_path(r, value, "body", &filter->body) || !check_json(r, "value", filter->value))
+	if (!take_member_path(r, value, "body", &filter->body) || !check_json(r, "value", filter->value, table) ||
+		!take_integer(r, value, "step", 0, 1, &step) || !take_range(r, value, "length", filter->length) ||
+		!take_range(r, value, "within", filter->within))
 		return false;
+	filter->step = (int) step;
+	if (step > (int64_t) table->nbefore)
+		return bad(r, "step", "there is no such request before the pages");
+	if ((!filter->column || json_object_get(value, "length") || json_object_get(value, "within")) &&
+		(filter->exact || filter->required || path))
+		return bad(r, "", "what not every value is sent for is neither exact nor required");
+	filter->wrap = !filter->param && !path && !filter->body && filter->value ? table->condition : NULL;
+	if (!filter->param && !path && !filter->body && filter->value)
+		filter->body = table->conditions;
 	if ((filter->param != NULL) + path + (filter->body != NULL) + (filter->clause != NULL) != 1)
 		return bad(r, "param", "one is expected: the name of a parameter, \"path\": true, a place in the body, or a clause");
 	if (filter->clause && !check_clause(r, filter, table))
@@ -213,6 +261,25 @@ find_path(Reading *r, const HttpTable *table, const char *name, JsonPath *path)
 	return good;
 }
 
+/* Where filters put their values, unless they say another place: {"body": path, "value": JSON}. */
+static bool
+read_conditions(Reading *r, const json_t *object, HttpTable *table)
+{
+	const json_t *value = json_object_get(object, "conditions");
+	size_t		place = enter(r, "conditions");
+
+	if (value)
+	{
+		if (!check_names(r, value, "body value") || !take_member_path(r, value, "body", &table->conditions))
+			return false;
+		table->condition = json_object_get(value, "value");
+		if (!table->conditions || !check_json(r, "value", table->condition, table))
+			return table->conditions ? false : bad(r, "body", "the place in the body is missing");
+	}
+	r->place[place] = '\0';
+	return true;
+}
+
 /* {"column": {"=": "parameter", ">= >": {…}}} */
 static bool
 read_filters(Reading *r, const json_t *object, HttpTable *table)
@@ -236,10 +303,11 @@ read_filters(Reading *r, const json_t *object, HttpTable *table)
 	json_object_foreach(columns, column, value)
 	{
 		size_t		outer = enter(r, column);
+		bool		of_type = strncmp(column, TYPE_PREFIX, sizeof(TYPE_PREFIX) - 1) == 0;
 
 		if (!json_is_object(value))
 			return bad(r, "", "an object is expected, of operators and what they become");
-		if (table->columns && !http_column(table, column))
+		if (of_type ? !table->listed : table->columns && !http_column(table, column))
 			return bad(r, "", "the table has no such column");
 		if (!find_path(r, table, column, &path))
 			return false;
@@ -247,11 +315,11 @@ read_filters(Reading *r, const json_t *object, HttpTable *table)
 		{
 			HttpFilter *f = &table->filters[table->nfilters++];
 
-			f->at = path;
+			f->at = of_type ? NULL : path;
 			if (!take_operators(r, ops, &f->ops))
 				return false;
 			(void) enter(r, ops);
-			if (!read_filter(r, column, filter, table, f))
+			if (!read_filter(r, table, column, filter, f))
 				return false;
 			r->place[outer + (outer > 0) + strlen(column)] = '\0';
 		}
@@ -261,19 +329,47 @@ read_filters(Reading *r, const json_t *object, HttpTable *table)
 	return list_required(r, table);
 }
 
-static bool
-read_body(Reading *r, const json_t *object, HttpTable *table)
+bool
+read_request(Reading *r, const json_t *object, const HttpTable *owner, HttpTable *request)
 {
-	table->body = json_object_get(object, "body");
-	if (table->body && !json_is_object(table->body))
+	request->body = json_object_get(object, "body");
+	if (request->body && !json_is_object(request->body))
 		return bad(r, "body", "an object is expected");
+	if (!check_json(r, "body", request->body, owner) ||
+		!take_string(r, object, "path", "", &request->path) || !check_text(r, "path", request->path, owner) ||
+		!take_string(r, object, "url", NULL, &request->url) || !check_text(r, "url", request->url, owner) ||
+		!take_pairs(r, object, "params", owner, &request->params) ||
+		!take_pairs(r, object, "headers", owner, &request->headers) ||
+		!take_string(r, object, "method", request->body ? "POST" : "GET", &request->method))
+		return false;
+	return !request->url || !request->path[0] || bad(r, "url", "it takes the place of base_url and path");
+}
+
+/* Sees that filters have what they put values into. */
+static bool
+check_filters(Reading *r, const HttpTable *table)
+{
 	if (table->clauses.body && !table->body)
 		return bad(r, "body", "there is none for the clauses");
-	for (size_t i = 0; i < table->nfilters && !table->body; i++)
-		if (table->filters[i].body)
+	for (size_t i = 0; i < table->nfilters; i++)
+	{
+		const HttpFilter *filter = &table->filters[i];
+		const HttpTable *request = filter->step ? table->before[filter->step - 1].request : table;
+		char		braces[HTTP_NAME_LIMIT + 2];
+
+		if (filter->body && !request->body)
 			return bad(r, "body", "there is none for what a filter puts into it");
-	return check_json(r, "body", table->body);
+		if (!http_in_path(filter))
+			continue;
+		snprintf(braces, sizeof(braces), "{%s}", filter->column);
+		if (!strstr(table->path, braces) && table->nbefore == 0)
+			return bad(r, "path", "it lacks %s, which is said to stand there", braces);
+	}
+	return true;
 }
+
+#define TABLE_MEMBERS "comment method path url params headers body format delimiter records unnest columns key paging " \
+	"conditions filters errors error_message rate_limit parent concurrency webhook write clauses order cursor before after take"
 
 bool
 read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
@@ -284,19 +380,15 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 
 	table->name = name;
 	table->sql = (CkSql) {
-		.filter = http_filter, .quote = '"', .no_schema = true,
+		.filter = http_filter, .quote = '"', .no_schema = true, .typed = table->listed,
 		/* years of four digits */
 		.limits = {.timestamp_min = -62135596800000000, .timestamp_max = 253402300799999999}
 	};
-	if (!check_names(r, object, "comment method path params headers body format delimiter records unnest columns key paging "
-					 "filters clauses order cursor errors error_message rate_limit parent concurrency webhook write") ||
-		!take_string(r, object, "comment", NULL, &table->comment) ||
-		!read_columns(r, object, table) || !read_clauses(r, object, table) || !read_filters(r, object, table) ||
-		!read_body(r, object, table) ||
-		!take_string(r, object, "path", "", &table->path) || !check_text(r, "path", table->path, table) ||
-		!take_pairs(r, object, "params", table, &table->params) ||
-		!take_pairs(r, object, "headers", table, &table->headers) ||
-		!take_string(r, object, "method", table->body ? "POST" : "GET", &table->method) ||
+	if (!check_names(r, object, TABLE_MEMBERS) ||
+		!take_string(r, object, "comment", NULL, &table->comment) || !list_taken(r, object, table) ||
+		!read_columns(r, object, table) || !read_conditions(r, object, table) || !read_clauses(r, object, table) ||
+		!read_filters(r, object, table) ||
+		!read_request(r, object, table, table) || !read_steps(r, object, table) || !check_filters(r, table) ||
 		!take_word(r, object, "format", "json|json_lines|csv|xml", &format) ||
 		!take_string(r, object, "delimiter", ",", &delimiter) ||
 		!take_member_path(r, object, "records", &table->records) ||
@@ -318,18 +410,8 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		table->records = all;
 	if (!check_faults(r, &table->faults, table))
 		return false;
-	if (strcmp(table->method, "GET") != 0 && strcmp(table->method, "POST") != 0)
-		return bad(r, "method", "it is none of GET and POST");
-	for (size_t i = 0; i < table->nfilters; i++)
-		if (table->filters[i].required && http_in_path(&table->filters[i]))
-		{
-			char		braces[HTTP_NAME_LIMIT + 2];
-
-			snprintf(braces, sizeof(braces), "{%s}", table->filters[i].column);
-			if (!strstr(table->path, braces))
-				return bad(r, "path", "it lacks %s, which is said to stand there", braces);
-		}
-	return true;
+	return strcmp(table->method, "GET") == 0 || strcmp(table->method, "POST") == 0 ||
+		bad(r, "method", "it is none of GET and POST");
 }
 
 const HttpColumn *

@@ -218,7 +218,7 @@ read_rule(Reading *r, const json_t *object, const char *member, uint32_t kind, H
 	rule->body = json_object_get(value, "body");
 	if (rule->body && !json_is_object(rule->body))
 		return bad(r, "body", "an object is expected");
-	if (!check_json(r, "body", rule->body))
+	if (!check_json(r, "body", rule->body, NULL))
 		return false;
 	if (!rule->record)
 		rule->record = root;

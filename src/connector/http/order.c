@@ -74,9 +74,10 @@ is_one_request(const HttpTable *table, const CkOrder *wanted)
 {
 	for (uint32_t i = 0; i < wanted->nfilters; i++)
 	{
-		const HttpFilter *filter = http_find_filter(table, wanted->filters[i].column, http_operator(wanted->filters[i].op));
+		const CkFilter *asked = &wanted->filters[i];
+		const HttpFilter *filter = http_find_filter(table, asked->column, asked->source_type, http_operator(asked->op));
 
-		if (filter && strcmp(wanted->filters[i].op, "in") == 0 && (filter->most > 0 || !http_takes_list(filter)))
+		if (filter && strcmp(asked->op, "in") == 0 && (filter->most > 0 || !http_takes_list(filter)))
 			return false;
 	}
 	for (uint32_t i = 0; i < table->parent.count; i++)

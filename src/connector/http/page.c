@@ -72,14 +72,17 @@ http_begin_page(CkScan *scan)
 	CkStatus	status;
 
 	http_end_page(page);
+	page->cursor.size = 0;
 	memset(page->wanted, 0, sizeof(page->wanted));
 	for (int i = 0; i < 3; i++)
 	{
 		const JsonPath paths[] = {p->next, p->last, p->more};
 
-		if (paths[i])
+		if (paths[i] && !(i == 0 && p->from_record))
 			page->wanted[n++].path = paths[i];
 	}
+	for (const HttpTake *take = http->table->take; take && take->name; take++)
+		page->wanted[n++].path = take->path;
 	http_want_faults(http, page->wanted + n);
 	status = make_reader(scan);
 	if (status == CK_OK)
@@ -96,14 +99,20 @@ http_begin_page(CkScan *scan)
 CkStatus
 http_first_page(CkScan *scan)
 {
-	HttpPage   *page = ((HttpScan *) scan->state)->page;
+	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
+	CkStatus	status;
 
+	/* what is asked for before takes waiting */
+	if (http->early && http->table->nbefore > 0)
+		return CK_END;
 	page->number = page->seen = 0;
 	free(page->next);
 	page->next = NULL;
 	page->attempts = 0;
 	page->renewed = false;
-	return http_begin_page(scan);
+	status = http_ask_before(scan);
+	return status == CK_OK ? http_begin_page(scan) : status;
 }
 
 /* Notes whether it was the connection that failed, which was well before. */
@@ -219,6 +228,31 @@ read_piece(CkScan *scan)
 	return CK_ERR_PROTOCOL;
 }
 
+/* Keeps the record's cursor: the last one's leads to the next page. */
+static CkStatus
+keep_cursor(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
+	uint32_t	number = json_find(page->record, 1, http->table->paging.next);
+	const JsonNode *node = &page->record->nodes[number];
+
+	if (!number || node->kind == JSON_KIND_NULL)
+	{
+		ck_fail(scan->session, CK_ERR_PROTOCOL, "a record of table \"%s\" lacks the cursor that leads to the next page",
+				http->name);
+		ck_hint(scan->session, "Check the path in the table's paging.");
+		return CK_ERR_PROTOCOL;
+	}
+	page->cursor.size = 0;
+	/* of a value within a text only that is wanted, in JSON all that makes it one */
+	if (http->table->paging.in_body)
+		text_append(&page->cursor, page->record->json + node->begin, node->end - node->begin);
+	else
+		text_append(&page->cursor, page->record->bytes + node->text, node->text_size);
+	return http_check_text(scan->session, &page->cursor);
+}
+
 /* The next record of the reply at hand. */
 static CkStatus
 read_record(CkScan *scan)
@@ -240,6 +274,8 @@ read_record(CkScan *scan)
 		if (page->record)
 		{
 			page->records++;
+			if (((HttpScan *) scan->state)->table->paging.from_record)
+				return keep_cursor(scan);
 			return CK_OK;
 		}
 		if (page->whole)
@@ -353,19 +389,26 @@ http_next_page(CkScan *scan)
 	HttpScan   *http = scan->state;
 	HttpPage   *page = http->page;
 	const HttpPaging *p = &http->table->paging;
-	const char *next = wanted(http, p->next);
+	const char *next = p->from_record ? (page->cursor.size > 0 ? page->cursor.data : NULL) : wanted(http, p->next);
 	const char *last = wanted(http, p->last);
 	const char *more = wanted(http, p->more);
 	bool		by_link = p->type == PAGING_NEXT_LINK || p->type == PAGING_LINK_HEADER;
 	CkStatus	status;
 
+	for (const HttpTake *take = http->table->take; take && take->name; take++)
+	{
+		const char *taken = wanted(http, take->path);
+
+		if (taken && !http_take(http, take->name, taken, strlen(taken)))
+			return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+	}
 	if (p->type == PAGING_LINK_HEADER)
 		next = page->link;
 	if (p->type == PAGING_NONE || (last && strcmp(last, "true") == 0) || (p->more && (!more || strcmp(more, "true") != 0)) ||
 		(p->type != PAGING_PAGE && p->type != PAGING_OFFSET && (!next || !*next)) ||
 		((p->type == PAGING_PAGE || p->type == PAGING_OFFSET) && page->records == 0) ||
 		(p->stop_short && page->records < http_page_size(http)))
-		return CK_END;
+		return http_give_back(scan, true) == CK_ERR_CANCELLED ? CK_ERR_CANCELLED : CK_END;
 	if (page->number + 1 >= p->max_pages)
 	{
 		ck_fail(scan->session, CK_ERR_QUERY, "table \"%s\" has more than max_pages pages", http->name);

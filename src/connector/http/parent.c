@@ -221,7 +221,7 @@ static HttpCondition *
 find_given(HttpScan *http, const char *column)
 {
 	for (uint32_t i = 0; i < http->nconditions; i++)
-		if ((http->conditions[i].op & (FILTER_EQUAL | FILTER_IN)) && strcmp(http->conditions[i].filter->column, column) == 0)
+		if ((http->conditions[i].op & (FILTER_EQUAL | FILTER_IN)) && strcmp(http_column_of(&http->conditions[i]), column) == 0)
 			return &http->conditions[i];
 	return NULL;
 }
@@ -259,8 +259,8 @@ add_condition(CkScan *scan, HttpParentScan *p, uint32_t i)
 {
 	HttpScan   *http = scan->state;
 	const char *column = p->parent->columns[i];
-	const HttpFilter *equal = http_find_filter(http->table, column, FILTER_EQUAL),
-			   *list = http_find_filter(http->table, column, FILTER_IN);
+	const HttpFilter *equal = http_find_filter(http->table, column, NULL, FILTER_EQUAL),
+			   *list = http_find_filter(http->table, column, NULL, FILTER_IN);
 
 	/* what a record lacks is known where only one value was asked for */
 	if (p->parent->count == 1 && list && http_takes_list(list) && !list->given)
@@ -278,7 +278,7 @@ move_condition(HttpScan *http, HttpParentScan *p, uint32_t i, HttpCondition *con
 {
 	HttpCondition *own = &p->own[p->nown++];
 	const char *column = p->parent->from[i];
-	bool		one = condition->nall == 1 && http_find_filter(p->parent->table, column, FILTER_EQUAL);
+	bool		one = condition->nall == 1 && http_find_filter(p->parent->table, column, NULL, FILTER_EQUAL);
 	CkValue    *args = realloc(p->args, (p->scan.nargs + condition->nall) * sizeof(CkValue));
 
 	*own = *condition;
@@ -287,7 +287,7 @@ move_condition(HttpScan *http, HttpParentScan *p, uint32_t i, HttpCondition *con
 	if (!args)
 		return CK_ERR_MEMORY;
 	p->args = args;
-	if (!one && !http_find_filter(p->parent->table, column, FILTER_IN))
+	if (!one && !http_find_filter(p->parent->table, column, NULL, FILTER_IN))
 		return CK_OK;
 	memcpy(args + p->scan.nargs, own->all, own->nall * sizeof(CkValue));
 	write_name(&p->request, p->scan.nargs > 0 ? " AND " : " WHERE ", column);

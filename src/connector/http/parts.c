@@ -7,6 +7,8 @@
  */
 #include "http_source.h"
 
+#include <stdlib.h>
+
 /* The values of a condition for the first part of a list, or for the rows of the parent at hand. */
 static HttpValues
 first_of(const HttpScan *http, const HttpCondition *condition)
@@ -153,4 +155,10 @@ http_page_free(HttpPage *page)
 	page->next = NULL;
 	http_ids_release(page->ids);
 	page->ids = NULL;
+	text_free(&page->cursor);
+	for (size_t i = 0; i < HTTP_TAKEN; i++)
+	{
+		free(page->taken[i]);
+		page->taken[i] = NULL;
+	}
 }

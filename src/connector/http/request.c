@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 static void
 write_piece(HttpText *text, const char *data, size_t size, HttpWriting writing)
@@ -35,7 +36,7 @@ write_values(CkSession *session, HttpText *text, const HttpCondition *condition,
 		if (i > 0)
 			write_piece(text, condition->filter->join, strlen(condition->filter->join), writing);
 		if (!http_write_value(&value, &values.args[i], condition->filter, up))
-			status = ck_fail(session, CK_ERR_DATA, "a value of \"%s\" cannot stand in a request", condition->filter->column);
+			status = ck_fail(session, CK_ERR_DATA, "a value of \"%s\" cannot stand in a request", http_column_of(condition));
 		else if (value.data)
 			write_piece(text, value.data, value.size, writing);
 		text->failed |= value.failed;
@@ -86,7 +87,7 @@ write_in_path(CkScan *scan, HttpText *text, const char *name, size_t size)
 		const HttpCondition *c = &http->conditions[i];
 		CkStatus	status;
 
-		if (!http_in_path(c->filter) || strlen(c->filter->column) != size || memcmp(c->filter->column, name, size) != 0)
+		if (!http_in_path(c->filter) || strlen(http_column_of(c)) != size || memcmp(http_column_of(c), name, size) != 0)
 			continue;
 		status = write_values(scan->session, text, c, http->page->values[i], IN_URL);
 		return status == CK_OK && !text->failed ? check_in_path(scan, text, begin, name, size) : status;
@@ -104,6 +105,18 @@ http_chosen(const CkScan *scan, const CkOption *option)
 	return chosen ? chosen : "";
 }
 
+/* The name of a table that the source lists, which leads to no other path. */
+static CkStatus
+write_table(CkScan *scan, HttpText *text, HttpWriting writing)
+{
+	const char *name = ((HttpScan *) scan->state)->name;
+
+	if (writing == IN_URL && (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0))
+		return ck_fail(scan->session, CK_ERR_OPTION, "the table's name cannot stand in a path");
+	write_piece(text, name, strlen(name), writing);
+	return CK_OK;
+}
+
 CkStatus
 http_write_text(CkScan *scan, HttpText *text, const char *format, HttpWriting writing, HttpWriting plain)
 {
@@ -117,12 +130,17 @@ http_write_text(CkScan *scan, HttpText *text, const char *format, HttpWriting wr
 		const char *value = http_next_value(format, &name, &size);
 		const char *end = value ? value : format + strlen(format);
 		const CkOption *option;
+		const char *taken;
 
 		write_piece(text, format, (size_t) (end - format), plain);
 		if (!value)
 			break;
 		option = http_option(http->manifest->pub.options, name, size);
-		if (option)
+		if ((taken = http_taken(http, name, size)) != NULL)
+			write_piece(text, taken, strlen(taken), writing);
+		else if (http->table->listed && size == 5 && memcmp(name, "table", 5) == 0)
+			status = write_table(scan, text, writing);
+		else if (option)
 			write_piece(text, http_chosen(scan, option), strlen(http_chosen(scan, option)), writing);
 		else
 			status = write_in_path(scan, text, name, size);
@@ -162,7 +180,7 @@ write_conditions(CkScan *scan)
 		const HttpCondition *c = &http->conditions[i];
 		HttpValues	values = page->values[i];
 
-		if (!c->filter->param || values.nargs == 0)
+		if (!c->filter->param || values.nargs == 0 || c->filter->step != http->step)
 			continue;
 		if (c->filter->join)
 		{
@@ -287,10 +305,28 @@ static bool
 param_is_asked(const HttpScan *http, const char *name)
 {
 	for (uint32_t i = 0; i < http->nconditions; i++)
-		if (http->conditions[i].filter->param && strcmp(http->conditions[i].filter->param, name) == 0)
+		if (http->conditions[i].filter->param && http->conditions[i].filter->step == http->step &&
+			strcmp(http->conditions[i].filter->param, name) == 0)
 			return true;
 	return http_order_has_param(http, name) ||
 		(http->table->clauses.param && strcmp(http->table->clauses.param, name) == 0);
+}
+
+/* The address that a table has in place of a path. The one of the source, which stands there, says whether TLS is a must. */
+static CkStatus
+write_whole_url(CkScan *scan)
+{
+	HttpScan   *http = scan->state;
+	HttpText   *url = &http->page->url;
+	bool		tls = url->size > 6 && strncasecmp(url->data, "https:", 6) == 0;
+	CkStatus	status;
+
+	text_free(url);
+	status = http_write_text(scan, url, http->table->url, AS_IT_IS, AS_IT_IS);
+	if (status == CK_OK && tls && (url->size <= 6 || strncasecmp(url->data, "https:", 6) != 0))
+		return ck_fail(scan->session, CK_ERR_PROTOCOL, "the source says that rows of table \"%s\" are at a place without TLS",
+					   http->name);
+	return status;
 }
 
 CkStatus
@@ -318,6 +354,8 @@ write_url(CkScan *scan)
 	HttpPage   *page = http->page;
 	CkStatus	status = http_write_base(scan, http->table->path);
 
+	if (status == CK_OK && http->table->url)
+		return write_whole_url(scan);
 	for (const HttpPair *p = http->table->params; p && p->name && status == CK_OK; p++)
 	{
 		if (param_is_asked(http, p->name))
@@ -356,7 +394,7 @@ http_make_request(CkScan *scan)
 		text_string(&page->url, page->next);
 	else
 		status = write_url(scan);
-	if (status == CK_OK)
+	if (status == CK_OK && !http->table->url)
 		status = http_write_headers(scan, http->server_headers, &count);
 	if (status == CK_OK)
 		status = http_write_headers(scan, http->table->headers, &count);
@@ -368,7 +406,7 @@ http_make_request(CkScan *scan)
 	}
 	if (status == CK_OK)
 		status = http_check_text(scan->session, &page->url);
-	if (status == CK_OK)
+	if (status == CK_OK && !http->table->url)
 		status = http_write_auth(scan);
 	if (status == CK_OK)
 		status = http_check_text(scan->session, &page->url);

@@ -2,6 +2,7 @@
  * value.c: values of a reply into rows, and values of conditions into requests.
  */
 #include "http_source.h"
+#include "moment.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -261,6 +262,17 @@ http_read_integer(const char *text, size_t size, int64_t *number)
 	return true;
 }
 
+/* The length of a number without a fraction that is 0: of "5.00" 1. */
+static size_t
+whole_digits(const char *text, size_t size)
+{
+	size_t		whole = size;
+
+	while (whole > 0 && text[whole - 1] == '0')
+		whole--;
+	return whole > 1 && text[whole - 1] == '.' ? whole - 1 : size;
+}
+
 /* A number into a column of that type. */
 static void
 put_number(CkRow *row, uint32_t column, CkType type, const char *text, size_t size)
@@ -269,6 +281,8 @@ put_number(CkRow *row, uint32_t column, CkType type, const char *text, size_t si
 
 	if ((type == CK_INT64 || type == CK_UINT64) && http_read_integer(text, size, &number))
 		ck_put_int64(row, column, number);
+	else if ((type == CK_INT64 || type == CK_UINT64) && whole_digits(text, size) < size)
+		put_number(row, column, type, text, whole_digits(text, size));
 	else if (type == CK_TEXT || type == CK_NATIVE)
 		ck_put_text(row, column, text, size);
 	else
@@ -288,7 +302,7 @@ put_given(CkScan *scan, CkRow *row, uint32_t column)
 		const HttpCondition *c = &http->conditions[i];
 
 		if (c->filter->given && (c->op & (FILTER_EQUAL | FILTER_IN)) && http->page->values[i].nargs == 1 &&
-			strcmp(c->filter->column, scan->columns[column].name) == 0)
+			strcmp(http_column_of(c), scan->columns[column].name) == 0)
 			row->values[column] = http->page->values[i].args[0];
 	}
 }
@@ -299,6 +313,65 @@ http_find(const HttpPage *page, JsonPath path)
 	uint32_t	number = page->element ? json_find(page->record, page->element, path) : 0;
 
 	return number ? number : json_find(page->record, 1, path);
+}
+
+/* A number of milliseconds since 1970, of which parts of microseconds are cut off. */
+static bool
+read_milliseconds(const char *text, size_t size, int64_t *moment)
+{
+	char		copy[64];
+	char	   *end;
+	long double number;
+
+	if (size == 0 || size >= sizeof(copy))
+		return false;
+	memcpy(copy, text, size);
+	copy[size] = '\0';
+	number = floorl(strtold(copy, &end) * 1000);
+	if (*end || !(fabsl(number) < 9e18L))
+		return false;
+	*moment = (int64_t) number;
+	return true;
+}
+
+/* Puts a moment that is written in that format, if it is one. */
+static bool
+put_moment(CkScan *scan, CkRow *row, uint32_t column, HttpFormat format, const char *text, size_t size)
+{
+	CkType		type = scan->columns[column].type;
+	Moment		iso;
+	int64_t		moment;
+	bool		good;
+
+	if ((type != CK_TIMESTAMP && type != CK_TIMESTAMPTZ) || format == FORMAT_PLAIN || format == FORMAT_DATE)
+		return false;
+	if (format != FORMAT_ISO_OR_MS)
+		good = http_read_moment(text, size, format, &moment);
+	else if (moment_read(text, size, true, &iso))
+	{
+		good = true;
+		moment = iso.microseconds;
+	}
+	else
+		good = read_milliseconds(text, size, &moment);
+	if (good)
+		ck_put_int(row, column, type, moment);
+	else
+	{
+		(void) ck_fail(scan->session, CK_ERR_DATA, "a moment is expected, as the table says that they are written");
+		ck_put_misfit(row, column, text, size);
+	}
+	return true;
+}
+
+/* The column's value in the record at hand; 0: it has none. */
+static uint32_t
+find_value(const HttpScan *http, uint32_t column)
+{
+	const HttpPage *page = http->page;
+	uint32_t	number = http_find(page, http->paths[column]);
+
+	return number && http->flat[column] ? json_find_flat(page->record, number, http->flat[column]) : number;
 }
 
 CkStatus
@@ -329,18 +402,8 @@ http_put_node(CkScan *scan, CkRow *row, uint32_t column, uint32_t number)
 			ck_put_text(row, column, record->json + node->begin, node->end - node->begin);
 		return CK_OK;
 	}
-	if (known && (known->format == FORMAT_UNIX || known->format == FORMAT_UNIX_MS) &&
-		(type == CK_TIMESTAMP || type == CK_TIMESTAMPTZ))
-	{
-		if (http_read_moment(text, node->text_size, known->format, &moment))
-			ck_put_int(row, column, type, moment);
-		else
-		{
-			(void) ck_fail(scan->session, CK_ERR_DATA, "a number of seconds or milliseconds is expected");
-			ck_put_misfit(row, column, text, node->text_size);
-		}
+	if (put_moment(scan, row, column, known ? known->format : http->table->moments, text, node->text_size))
 		return CK_OK;
-	}
 	if (node->kind == JSON_KIND_NUMBER)
 		put_number(row, column, type, text, node->text_size);
 	else if ((type == CK_TIMESTAMP || type == CK_TIMESTAMPTZ) &&
@@ -359,7 +422,7 @@ CkStatus
 http_put(CkScan *scan, CkRow *row, uint32_t column)
 {
 	HttpScan   *http = scan->state;
-	uint32_t	number = http_find(http->page, http->paths[column]);
+	uint32_t	number = find_value(http, column);
 
 	if (number)
 		return http_put_node(scan, row, column, number);

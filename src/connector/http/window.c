@@ -133,11 +133,11 @@ add_upper(CkScan *scan, CkType type)
 	if (http->nconditions == HTTP_CONDITIONS)
 		return ck_fail(scan->session, CK_ERR_UNSUPPORTED, "these are too many conditions");
 	c->op = FILTER_LESS_EQUAL;
-	c->filter = http_find_filter(http->table, http->table->cursor.column, FILTER_LESS_EQUAL);
+	c->filter = http_find_filter(http->table, http->table->cursor.column, NULL, FILTER_LESS_EQUAL);
 	if (!c->filter)
 	{
 		c->op = FILTER_LESS;
-		c->filter = http_find_filter(http->table, http->table->cursor.column, FILTER_LESS);
+		c->filter = http_find_filter(http->table, http->table->cursor.column, NULL, FILTER_LESS);
 	}
 	c->all = calloc(1, sizeof(CkValue));
 	if (!c->all)
