@@ -107,4 +107,6 @@ manifest github github github_recorded
 ck_stop github
 manifest github_emulated github github_emulated
 ck_stop github
+manifest jira jira jira_start
+ck_stop jira
 exit $status

@@ -59,6 +59,8 @@ http_write_auth(CkScan *scan)
 	HttpText   *header = &page->secrets[0];
 	CkStatus	status = CK_OK;
 
+	if (rule.type == AUTH_BASIC && !http->manifest->ad_hoc && rule.token && !lacks_credential(scan, rule.token, ""))
+		rule.type = AUTH_BEARER;
 	if ((rule.type == AUTH_BASIC && lacks_credential(scan, rule.user, rule.password)) ||
 		((rule.type == AUTH_BEARER || rule.type == AUTH_API_KEY) && lacks_credential(scan, rule.token, "")))
 		return CK_OK;

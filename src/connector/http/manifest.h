@@ -115,6 +115,7 @@ typedef struct HttpPaging
 	bool		from_record;	/* in its last record */
 	JsonPath	last;			/* in the reply: true for the last page; or NULL */
 	JsonPath	more;			/* in the reply: true for all but the last; or NULL */
+	JsonPath	total;			/* in the reply: how many records all pages have; or NULL */
 	bool		stop_short;		/* a page of fewer records than size is the last */
 	int64_t		max_pages;
 } HttpPaging;

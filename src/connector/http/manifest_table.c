@@ -86,7 +86,7 @@ read_paging(Reading *r, const json_t *object, HttpTable *table)
 	p->max_pages = INT64_MAX;
 	if (value)
 	{
-		if (!check_names(r, value, "type in from param size_param limit_param size start path last more stop max_pages") ||
+		if (!check_names(r, value, "type in from param size_param limit_param size start path last more total stop max_pages") ||
 			!take_word(r, value, "type", "none|page|offset|cursor|next_link|link_header", &type) ||
 			!take_word(r, value, "in", "query|body", &in) || !take_word(r, value, "from", "reply|record", &from) ||
 			!take_string(r, value, "param", NULL, &p->param) ||
@@ -95,7 +95,7 @@ read_paging(Reading *r, const json_t *object, HttpTable *table)
 			!take_integer(r, value, "size", 0, 1, &p->size) ||
 			!take_integer(r, value, "start", type == PAGING_PAGE ? 1 : 0, 0, &p->start) ||
 			!take_member_path(r, value, "path", &path) || !take_member_path(r, value, "last", &p->last) ||
-			!take_member_path(r, value, "more", &p->more) ||
+			!take_member_path(r, value, "more", &p->more) || !take_member_path(r, value, "total", &p->total) ||
 			!take_word(r, value, "stop", "empty|short", &stop) ||
 			!take_integer(r, value, "max_pages", INT64_MAX, 1, &p->max_pages))
 			return false;
@@ -109,6 +109,8 @@ read_paging(Reading *r, const json_t *object, HttpTable *table)
 			return bad(r, "param", "the parameter's name is missing");
 		if ((type == PAGING_CURSOR || type == PAGING_NEXT_LINK) && !p->next)
 			return bad(r, "path", "where the reply tells the next page is missing");
+		if (p->total && type != PAGING_PAGE && type != PAGING_OFFSET)
+			return bad(r, "total", "it is for page and offset");
 		p->in_body = in == 1;
 		if (p->in_body && (!take_member_path(r, value, "param", &p->param_at) ||
 						   !take_member_path(r, value, "size_param", &p->size_at) ||

@@ -74,9 +74,9 @@ http_begin_page(CkScan *scan)
 	http_end_page(page);
 	page->cursor.size = 0;
 	memset(page->wanted, 0, sizeof(page->wanted));
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 	{
-		const JsonPath paths[] = {p->next, p->last, p->more};
+		const JsonPath paths[] = {p->next, p->last, p->more, p->total};
 
 		if (paths[i] && !(i == 0 && p->from_record))
 			page->wanted[n++].path = paths[i];
@@ -392,6 +392,7 @@ http_next_page(CkScan *scan)
 	const char *next = p->from_record ? (page->cursor.size > 0 ? page->cursor.data : NULL) : wanted(http, p->next);
 	const char *last = wanted(http, p->last);
 	const char *more = wanted(http, p->more);
+	const char *total = wanted(http, p->total);
 	bool		by_link = p->type == PAGING_NEXT_LINK || p->type == PAGING_LINK_HEADER;
 	CkStatus	status;
 
@@ -407,6 +408,7 @@ http_next_page(CkScan *scan)
 	if (p->type == PAGING_NONE || (last && strcmp(last, "true") == 0) || (p->more && (!more || strcmp(more, "true") != 0)) ||
 		(p->type != PAGING_PAGE && p->type != PAGING_OFFSET && (!next || !*next)) ||
 		((p->type == PAGING_PAGE || p->type == PAGING_OFFSET) && page->records == 0) ||
+		(total && *total >= '0' && *total <= '9' && page->seen + page->records >= atoll(total)) ||
 		(p->stop_short && page->records < http_page_size(http)))
 		return http_give_back(scan, true) == CK_ERR_CANCELLED ? CK_ERR_CANCELLED : CK_END;
 	if (page->number + 1 >= p->max_pages)
