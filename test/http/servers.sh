@@ -11,7 +11,7 @@
 #   emulate        npm's emulate 0.10.0, 9 MB: emulators by others of GitHub, Stripe, Linear and more, with webhooks; needs node
 #                  20; starts in 0.5 s
 #   json_server    npm's json-server 0.17.4, 13 MB: REST over a JSON file, paged by _page and _limit, with Link
-#   jira           the project's own double of Jira Cloud, test/http/jira.py: no emulator of that API is known
+#   jira           the project's own double of Jira Cloud, test/http/jira_double.py: no emulator of that API is known
 #   nginx          Debian's package nginx-light, of test/setup.sh
 
 CK_HTTP_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/connkit/http
@@ -216,7 +216,7 @@ nginx_run()
 	export CK_NGINX=$CK_ADDRESS
 }
 
-# The project's own double of Jira Cloud (jira.py), in CK_JIRA; its searches are noted in CK_TMP/jira/jql.
+# The project's own double of Jira Cloud (jira_double.py), in CK_JIRA; its searches are noted in CK_TMP/jira/jql.
 jira_start()
 {
 	local folder=$CK_TMP/jira
@@ -224,7 +224,7 @@ jira_start()
 	server_needs python3 || return 1
 	mkdir -p "$folder"
 	rm -f "$folder/port"
-	setsid python3 "$CK_TOP/test/http/jira.py" "$folder/" </dev/null >>"$folder/log" 2>&1 &
+	setsid python3 "$CK_TOP/test/http/jira_double.py" "$folder/" </dev/null >>"$folder/log" 2>&1 &
 	echo $! >"$folder/pid"
 	disown $!
 	ck_wait "$CK_START_SECONDS" $! [ -s "$folder/port" ] || { tail -n 20 "$folder/log"; return 1; }

@@ -93,6 +93,14 @@ recorded()
 	CK_ADDRESS=$CK_API
 }
 
+# The double of Jira as a client library of PyPI reads it.
+jira_peer()
+{
+	server_needs python3 pip && server_fetch jira-3.10.5 pip install -q --target . jira==3.10.5 ||
+		{ echo "ok - the double of Jira, read by a library # SKIP $CK_MISSING"; return; }
+	PYTHONPATH=$CK_FETCHED python3 "$CK_TOP/test/http/jira_peer.py" "$CK_JIRA"
+}
+
 status=0
 for file in "$shipped"/*.recorded.json; do
 	[ -e "$file" ] || continue
@@ -108,5 +116,6 @@ ck_stop github
 manifest github_emulated github github_emulated
 ck_stop github
 manifest jira jira jira_start
+jira_peer || status=1
 ck_stop jira
 exit $status

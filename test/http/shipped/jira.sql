@@ -1,4 +1,4 @@
--- The manifest jira, against the project's own double of Jira Cloud at :server (jira.py), which notes what it is asked in :folder/jql.
+-- The manifest jira, against the project's own double of Jira Cloud at :server (jira_double.py), which notes what it is asked in :folder/jql.
 
 BEGIN;
 SELECT plan(42);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""jira.py: a double of Jira Cloud's REST API, version 3, as far as the manifest jira asks it. It is the project's own.
+"""jira_double.py: a double of Jira Cloud's REST API, version 3, as far as the manifest jira asks it. It is the project's own.
 
-usage: jira.py FOLDER/ [--issues N]
+usage: jira_double.py FOLDER/ [--issues N]
 
 It listens on a port of 127.0.0.1 that the system chooses and writes it to FOLDER/port; each search's JQL and maxResults go to
 FOLDER/jql. JQL is read by Jira's published grammar (quoted and bare texts, escapes, lists, is EMPTY, AND, parentheses, ORDER BY)
@@ -304,6 +304,8 @@ class Jira(http.server.BaseHTTPRequestHandler):
         params = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
         zone = self.zone()
         path = url.path.removeprefix("/rest/api/3/")
+        if path == "serverInfo":
+            return self.answer(200, {"version": "1001.0.0-SNAPSHOT", "versionNumbers": [1001, 0, 0], "deploymentType": "Cloud"})
         if zone is None:
             return self.answer(401, {"errorMessages": ["You are not authenticated."], "errors": {}})
         try:
@@ -313,6 +315,9 @@ class Jira(http.server.BaseHTTPRequestHandler):
             if path == "project/search":
                 return self.answer(200, page_of([{"id": i, "key": k, "name": k.title(), "projectTypeKey": "software"}
                                                  for k, i in PROJECTS.items()], params, "values", 50))
+            if path == "field":
+                return self.answer(200, [{"id": name, "name": name.title(), "clauseNames": [name]}
+                                         for name in self.server.issues[0]["fields"]])
             if path == "status":
                 return self.answer(200, [{"id": str(s[0]), "name": s[1], "statusCategory": {"key": s[2]}} for s in STATUSES])
             if path == "myself":
