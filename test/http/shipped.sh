@@ -101,6 +101,12 @@ jira_peer()
 	PYTHONPATH=$CK_FETCHED python3 "$CK_TOP/test/http/jira_peer.py" "$CK_JIRA"
 }
 
+# One of the search servers, with documents: its name, and the variable that has its address.
+search_with_documents()
+{
+	"$1_start" && python3 "$CK_TOP/test/http/search_data.py" "${!2}"
+}
+
 status=0
 for file in "$shipped"/*.recorded.json; do
 	[ -e "$file" ] || continue
@@ -118,4 +124,8 @@ ck_stop github
 manifest jira jira jira_start
 jira_peer || status=1
 ck_stop jira
+manifest elasticsearch elasticsearch search_with_documents elasticsearch CK_ELASTICSEARCH
+ck_stop elasticsearch
+manifest opensearch opensearch search_with_documents opensearch CK_OPENSEARCH
+ck_stop opensearch
 exit $status

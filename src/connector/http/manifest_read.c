@@ -234,7 +234,7 @@ check_text(Reading *r, const char *member, const char *text, const HttpTable *ta
 		bool		found = option != NULL;
 
 		for (size_t i = 0; table && i < table->nfilters && !found; i++)
-			found = http_in_path(&table->filters[i]) && strlen(table->filters[i].column) == size &&
+			found = table->filters[i].column && http_in_path(&table->filters[i]) && strlen(table->filters[i].column) == size &&
 				memcmp(table->filters[i].column, name, size) == 0;
 		for (const char *const *taken = table ? table->taken : NULL; taken && *taken && !found; taken++)
 			found = strlen(*taken) == size && memcmp(*taken, name, size) == 0;
