@@ -148,7 +148,7 @@ manifest_connector(const char *name, const char *manifest, char **fault)
 		return NULL;
 	connector = maker->from_manifest(text, strlen(text), error, sizeof(error));
 	if (connector == NULL)
-		*fault = pg_any_to_server(error, strlen(error), PG_UTF8);
+		*fault = pstrdup(pg_any_to_server(error, strlen(error), PG_UTF8));
 	else
 		*fault = (char *) connector_fault(connector, name);
 	return *fault ? NULL : connector;
