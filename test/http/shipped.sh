@@ -107,6 +107,17 @@ search_with_documents()
 	"$1_start" && python3 "$CK_TOP/test/http/search_data.py" "${!2}"
 }
 
+# A REST server with a few posts.
+json_server_with_posts()
+{
+	echo '{"posts": [
+		{"id": 1, "title": "first", "views": 10},
+		{"id": 2, "title": "second", "views": 20, "by": {"name": "me", "of": "us"}},
+		{"id": 3, "title": "third", "views": 30}]}' >"$CK_TMP/posts.json"
+	json_server_start "$CK_TMP/posts.json" || return 1
+	CK_ADDRESS=$CK_JSON_SERVER
+}
+
 status=0
 for file in "$shipped"/*.recorded.json; do
 	[ -e "$file" ] || continue
@@ -115,6 +126,8 @@ for file in "$shipped"/*.recorded.json; do
 	ck_stop "$name"
 done
 [ -z "${CK_SHIPPED:-}" ] || exit $status
+manifest json_server json_server json_server_with_posts
+ck_stop json_server
 manifest prometheus prometheus prometheus_with_samples
 ck_stop prometheus
 manifest github github github_recorded
