@@ -1,6 +1,6 @@
 -- INSERT, UPDATE and DELETE of an API's records, at the collections /store of the double test/http/api.py at :api.
 
-SELECT plan(43);
+SELECT plan(46);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -201,4 +201,8 @@ SELECT is((SELECT string_agg(concat_ws(' ', f, fault(statement, f, m, times, don
 	'faults of what may be sent twice');
 SELECT is((SELECT string_agg(id || name, ' ' ORDER BY id) FROM once), '1a! 3c', 'each was done once');
 
+-- A reply that breaks off is no row, and never that of another request.
+SELECT is(fault($$INSERT INTO thing (name) VALUES ('torn') RETURNING id$$, 'drop_body', 'POST'), '08006 1 t', 'a row that cannot be returned');
+SELECT is(fault($$INSERT INTO thing (name) VALUES ('cut') RETURNING id$$, 'truncated', 'POST'), '08P01 1 t', 'nor one that is no JSON');
+SELECT is((SELECT count(*) FROM thing WHERE name IN ('torn', 'cut')), 2::bigint, 'was made once');
 SELECT * FROM finish();

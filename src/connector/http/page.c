@@ -293,8 +293,8 @@ http_next_record(CkScan *scan)
 	HttpPage   *page = http->page;
 	CkStatus	status;
 
-	/* a page that broke off is asked for again, where none of its rows was given */
-	while ((status = read_record(scan)) != CK_OK && page->lost && page->records == 0 &&
+	/* a page that broke off is asked for again, where none of its rows was given; a change is never made again for that */
+	while ((status = read_record(scan)) != CK_OK && page->lost && !http->change && page->records == 0 &&
 		   page->attempts < http->options->max_attempts)
 	{
 		status = http_hold(scan->session, http_backoff(page->attempts), false);

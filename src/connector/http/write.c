@@ -441,6 +441,19 @@ read_reply(CkScan *scan, JsonPath path, JsonReader **reader)
 	return status;
 }
 
+/* Notes by what the record that was read can be told from what it becomes. A weak tag fits nothing that is changed. */
+static void
+note_etag(HttpChange *change, const CkHttpReply *reply)
+{
+	size_t		size;
+	const char *etag = ck_http_header(reply, "ETag", &size);
+
+	if (!etag || size >= sizeof(change->etag) || strncmp(etag, "W/", 2) == 0)
+		return;
+	memcpy(change->etag, etag, size);
+	change->etag[size] = '\0';
+}
+
 /* Reads the one record at a path of the source: CK_OK; CK_END where there is none. */
 static CkStatus
 read_record(CkScan *scan, const char *path, JsonPath at, JsonReader **reader)
@@ -449,27 +462,23 @@ read_record(CkScan *scan, const char *path, JsonPath at, JsonReader **reader)
 	const CkHttpReply *reply;
 	bool		gone,
 				there;
-	size_t		size;
-	const char *etag;
+	int			attempts = 0;
 	CkStatus	status;
 
 	change->reading = true;
-	status = begin(scan, "GET", path);
-	if (status == CK_OK)
-		status = wait_reply(scan, &reply, &gone, &there);
-	if (status == CK_OK && gone)
-		status = CK_END;
-	if (status == CK_OK)
+	do
 	{
-		etag = ck_http_header(reply, "ETag", &size);
-		/* a weak one fits nothing that is changed */
-		if (etag && size < sizeof(change->etag) && strncmp(etag, "W/", 2) != 0)
+		status = begin(scan, "GET", path);
+		if (status == CK_OK)
+			status = wait_reply(scan, &reply, &gone, &there);
+		if (status == CK_OK && gone)
+			status = CK_END;
+		if (status == CK_OK)
 		{
-			memcpy(change->etag, etag, size);
-			change->etag[size] = '\0';
+			note_etag(change, reply);
+			status = read_reply(scan, at, reader);
 		}
-		status = read_reply(scan, at, reader);
-	}
+	} while (status == CK_ERR_LOST && ++attempts < LOST_ATTEMPTS);
 	change->reading = false;
 	return status;
 }
