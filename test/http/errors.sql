@@ -1,7 +1,7 @@
 -- What replies that tell of an error stand for, and what is told of them, of the double test/http/api.py at :api.
 
 BEGIN;
-SELECT plan(58);
+SELECT plan(62);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 \set done `curl -s --noproxy '*' -X DELETE :api/control`
@@ -129,6 +129,17 @@ SELECT is(rows_of('/busy/always', $$, records 'items', max_attempts '3', errors 
 SELECT is((SELECT count(*) FROM control_log WHERE path = '/busy/always'), 3::bigint, 'three requests');
 SELECT alike(rows_of('/paged/offset?_fault=truncated', $$, records 'items', errors '[{"status": "200", "path": "error", "do": "empty"}]'$$),
 	'08P01 %in the middle of its JSON%', 'half a reply is not judged');
+
+-- Pages that do not move on
+SELECT alike(rows_of('/paged/ignore', $$, paging '{"type": "page", "param": "page"}'$$), '08P01 %page 2 of table "%" is the same as the one before it',
+	'a number of the page of which no notice is taken');
+SELECT alike(rows_of('/paged/ignore?n=3', $$, paging '{"type": "offset", "param": "offset"}'$$), '08P01 %page 2 of table "%" is the same as the one before it',
+	'a number of records');
+SELECT is(rows_of('/paged/page?n=70', $$, paging '{"type": "page", "param": "page", "size_param": "per_page", "size": 1}'$$), '70', 'pages of one record');
+SELECT reply('/round' || CASE i WHEN 0 THEN '' ELSE '?cursor=c' || i END, 200, '{"items": [{"id": ' || i || '}], "next": "c' || CASE i WHEN 9 THEN 4 ELSE i + 1 END || '"}')
+	FROM generate_series(0, 9) AS i;
+SELECT alike(rows_of('/round', $$, records 'items', paging '{"type": "cursor", "param": "cursor", "path": "next"}'$$),
+	'08P01 %said to be the same again', 'cursors that go round');
 
 -- A token that is refused by another status
 \set token_url :api /token

@@ -301,7 +301,7 @@ fail_reply(CkScan *scan, const CkHttpReply *reply, const HttpFaultRule *rule, Ht
 		verdict == VERDICT_REFRESH ? 401 : reply->status;
 
 	find_words(scan, reply, body, words, sizeof(words));
-	if (reply->status == 204)
+	if (reply->status == 204 && !rule)
 		snprintf(words, sizeof(words), "the page that was to follow is not there");
 	if (rule && rule->message)
 		snprintf(line, sizeof(line), "%.*s%s%s%s", TEXT_LIMIT, rule->message, words[0] ? " (" : "", words, words[0] ? ")" : "");

@@ -132,6 +132,10 @@ typedef struct HttpPage
 	bool		whole;			/* the reply has ended */
 	HttpText	ahead;			/* what was read of the body before it was found to be good */
 	int64_t		held;			/* bytes that were taken apart */
+	uint32_t	sum;			/* of the first of these */
+	int64_t		held_before;	/* the same of the page before */
+	uint32_t	sum_before;
+	char	   *mark;			/* what stood for an earlier page, or NULL */
 	int64_t		records;		/* of this page */
 	char	   *taken[HTTP_TAKEN];	/* values out of replies, in the order of the table's names */
 	bool		owes;			/* something is to be given back */
@@ -316,6 +320,12 @@ extern CkStatus http_next_record(CkScan *scan);
 extern void http_end_page(HttpPage *page);
 /* discover.c: CkConnector.discover */
 extern CkStatus http_discover(CkSession *session, CkCatalog *catalog);
+
+/* repeat.c: notes a piece of a page that is taken apart; sees that a page was not the one before it again; and (false) that what
+ * stands for the next page has not stood for one before. */
+extern void http_note_piece(HttpPage *page, const char *data, size_t size);
+extern CkStatus http_check_page(CkScan *scan);
+extern bool http_check_cursor(HttpPage *page, const char *next);
 
 /* fault.c: judges the reply of the page at hand, whose headers are there. CK_OK: it is to be read, from page->ahead on, unless
  * again is set: then the page is to be begun anew. CK_END: it stands for no rows. */

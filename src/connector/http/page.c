@@ -24,6 +24,7 @@ http_end_page(HttpPage *page)
 	page->size = 0;
 	page->begun = page->whole = page->lost = false;
 	page->records = page->held = 0;
+	page->sum = 0;
 	free(page->link);
 	page->link = NULL;
 	text_free(&page->ahead);
@@ -108,7 +109,8 @@ http_first_page(CkScan *scan)
 		return CK_END;
 	page->number = page->seen = 0;
 	free(page->next);
-	page->next = NULL;
+	free(page->mark);
+	page->next = page->mark = NULL;
 	page->attempts = 0;
 	page->renewed = false;
 	status = http_ask_before(scan);
@@ -217,9 +219,9 @@ read_piece(CkScan *scan)
 	}
 	if (!feed_reader(page, page->data, slice))
 		return fail_reply(scan);
+	http_note_piece(page, page->data, slice);
 	page->data += slice;
 	page->size -= slice;
-	page->held += (int64_t) slice;
 	if (!http_judges_whole(http) || page->held <= http->options->max_record_size)
 		return CK_OK;
 	ck_fail(scan->session, CK_ERR_PROTOCOL, "a reply for table \"%s\" is larger than the option max_record_size allows",
@@ -361,7 +363,7 @@ turn_to(CkScan *scan, const char *next, bool link)
 	}
 	if (!copy)
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
-	if ((current && strcmp(current, copy) == 0) || (page->next && strcmp(page->next, copy) == 0))
+	if ((current && strcmp(current, copy) == 0) || !http_check_cursor(page, copy))
 	{
 		free(copy);
 		ck_fail(scan->session, CK_ERR_PROTOCOL, "the next page of table \"%s\" is said to be the same again", http->name);
@@ -411,6 +413,9 @@ http_next_page(CkScan *scan)
 		(total && *total >= '0' && *total <= '9' && page->seen + page->records >= atoll(total)) ||
 		(p->stop_short && page->records < http_page_size(http)))
 		return http_give_back(scan, true) == CK_ERR_CANCELLED ? CK_ERR_CANCELLED : CK_END;
+	status = p->type == PAGING_PAGE || p->type == PAGING_OFFSET ? http_check_page(scan) : CK_OK;
+	if (status != CK_OK)
+		return status;
 	if (page->number + 1 >= p->max_pages)
 	{
 		ck_fail(scan->session, CK_ERR_QUERY, "table \"%s\" has more than max_pages pages", http->name);

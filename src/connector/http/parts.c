@@ -152,7 +152,8 @@ http_page_free(HttpPage *page)
 	http_end_page(page);
 	http_request_free(page);
 	free(page->next);
-	page->next = NULL;
+	free(page->mark);
+	page->next = page->mark = NULL;
 	http_ids_release(page->ids);
 	page->ids = NULL;
 	text_free(&page->cursor);
