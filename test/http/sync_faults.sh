@@ -15,8 +15,10 @@ faults()
 	sed -e ':more' -e '/\\$/{N; s/\\\n\t*//; b more' -e '}' <<-'END'
 		none | "delay", "ms": 1
 		closed before a reply | "drop_before"
+		the same, once | "drop_before", "times": 1
 		closed within the headers | "drop_headers"
 		closed within the body | "drop_body"
+		the same, once | "drop_body", "times": 1
 		reset within the body | "drop_body", "reset": 1
 		stops before a reply | "stall_before"
 		stops within the body | "stall_body"
@@ -24,13 +26,13 @@ faults()
 		status 400 | "status", "status": 400
 		status 401, to one token | "status", "status": 401, "times": 1
 		the same, with no new token at first | "status", "status": 401, "times": 1}, \
-			{"path": "/token", "times": 2, "fault": "status", "retry_after": 0
+			{"path": "/token", "times": 1, "fault": "status", "retry_after": 0
 		status 401, to any token | "status", "status": 401
 		status 403 | "status", "status": 403
 		status 403 with no requests left, once | "status", "status": 403, "remaining": 0, "reset": 0, "times": 1
 		status 404 | "status", "status": 404
 		status 404, as a page of HTML | "status", "status": 404, "body": "html"
-		status 429 twice | "status", "status": 429, "times": 2, "retry_after": 0
+		status 429 once | "status", "status": 429, "times": 1, "retry_after": 0
 		status 429 without an end | "status", "status": 429, "retry_after": 0
 		status 429, for longer than max_wait | "status", "status": 429, "retry_after": 2, "times": 1
 		three requests a second | "limit", "limit": 3
@@ -111,7 +113,7 @@ setup()
 					"paging": {"type": "cursor", "param": "cursor", "path": "next_cursor", "size_param": "limit", "size": 500}}
 			}}');
 		CREATE SERVER api FOREIGN DATA WRAPPER connkit_faulty OPTIONS (n '1000', kind 'cursor', query_timeout '1',
-			max_attempts '3', max_wait '1', max_record_size '1000000', max_reply_size '4000000');
+			max_attempts '2', max_wait '1', max_record_size '1000000', max_reply_size '4000000');
 		CREATE SERVER double FOREIGN DATA WRAPPER connkit_http OPTIONS (base_url '$CK_API');
 	END
 	cat <<-'END'
