@@ -31,7 +31,7 @@ http_check_page(CkScan *scan)
 	{
 		ck_fail(scan->session, CK_ERR_PROTOCOL, "page %lld of table \"%s\" is the same as the one before it",
 				(long long) page->number + 1, http->name);
-		ck_hint(scan->session, "Check the table's paging: the source takes no notice of the parameter that says which page is wanted.");
+		ck_hint(scan->session, "Check the table's paging: the source takes no notice of which page is asked for.");
 		return CK_ERR_PROTOCOL;
 	}
 	page->held_before = page->held;
