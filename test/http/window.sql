@@ -1,7 +1,7 @@
 -- Ranges of a cursor, read one after another: whole, without a gap and without a row twice; and syncs by them.
 
 BEGIN;
-SELECT plan(31);
+SELECT plan(32);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 CREATE SERVER api FOREIGN DATA WRAPPER connkit_http OPTIONS (base_url :'api');
@@ -66,6 +66,9 @@ SELECT connkit_create_sync('ranges', 'api.item', 'item_part', mode => 'increment
 SELECT is((SELECT concat_ws(' ', cursor_column, initial_value, lookback) FROM connkit.sync WHERE name = 'part'),
 	'updated_at 2026-01-01 09:30Z 1 minute', 'but for what it is told');
 SELECT is((SELECT outcome || ' ' || rows_read FROM connkit_sync('part')), 'succeeded 10', 'runs');
+-- an error between two ranges: nothing is taken, and the next run has all
+\set rule `curl -s --noproxy '*' -o /dev/null "$CK_API/control" -d '{"fault": "status", "status": "500", "path": "/paged/none", "skip": 4, "times": 1}'`
+SELECT is((SELECT outcome || ' ' || coalesce("position", 'none') FROM connkit_sync('copy')), 'failed none', 'an error between ranges');
 SELECT is((SELECT outcome || ' ' || rows_read FROM connkit_sync('copy')), 'succeeded 600', 'all of it');
 SELECT is((SELECT count(*) FROM marks), 0::bigint, 'a mark');
 SELECT is((SELECT outcome || ' ' || inserted FROM connkit_sync('copy')), 'succeeded 0', 'and once');
