@@ -1,7 +1,7 @@
 -- The manifest github, against an emulator of GitHub at :server, with the repository admin/shop: 5 issues and 2 pull requests.
 
 BEGIN;
-SELECT plan(20);
+SELECT plan(21);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SELECT setting || '/extension/connkit/github.json' AS manifest FROM pg_config WHERE name = 'SHAREDIR' \gset
@@ -44,8 +44,10 @@ DELETE FROM label WHERE owner = 'admin' AND repo = 'shop' AND name = 'done';
 SELECT is((SELECT count(*) FROM label WHERE owner = 'admin' AND repo = 'shop' AND name = 'done'), 0::bigint, 'DELETE');
 SELECT throws_ok($$DELETE FROM issue WHERE owner = 'admin' AND repo = 'shop'$$, '0A000', NULL, 'issues are not deleted');
 
+SELECT is((SELECT array_agg(number = (SELECT max(number) FROM issue WHERE owner = 'admin' AND repo = 'shop')) FROM (SELECT number FROM issue
+	WHERE owner = 'admin' AND repo = 'shop' ORDER BY created_at DESC LIMIT 1) AS s), '{true}', 'ORDER BY and LIMIT');
 CREATE TABLE copy (id bigint PRIMARY KEY, number int, title text, state text, updated_at timestamptz);
-SELECT is(connkit_create_sync('github', 'api.issue', 'copy', mode => 'incremental', write => 'merge', cursor_column => 'updated_at',
+SELECT is(connkit_create_sync('github', 'api.issue', 'copy', mode => 'incremental', write => 'merge',
 	name => 'copy', settings => '{"filter": "owner = ''admin'' AND repo = ''shop''"}'), 'copy', 'a sync');
 SELECT is((SELECT outcome FROM connkit_sync('copy')), 'succeeded', 'runs');
 SELECT is((SELECT count(DISTINCT title) FROM copy WHERE title LIKE 'issue %'), 5::bigint, 'has the issues');
