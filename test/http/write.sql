@@ -1,6 +1,6 @@
 -- INSERT, UPDATE and DELETE of an API's records, at the collections /store of the double test/http/api.py at :api.
 
-SELECT plan(46);
+SELECT plan(48);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -200,6 +200,19 @@ SELECT is((SELECT string_agg(concat_ws(' ', f, fault(statement, f, m, times, don
 	E'drop_before 1 3 t\ndrop_headers 1 2 t\nstatus 1 2 t\ndrop_before 1 2 t\ndrop_before 1 2 t',
 	'faults of what may be sent twice');
 SELECT is((SELECT string_agg(id || name, ' ' ORDER BY id) FROM once), '1a! 3c', 'each was done once');
+
+-- A token that is refused is renewed, and the change made once.
+SELECT :'api' || '/token' AS token \gset
+CREATE SERVER oauth FOREIGN DATA WRAPPER connkit_http OPTIONS (base_url :'api', auth 'oauth2', oauth_token_url :'token');
+CREATE USER MAPPING FOR CURRENT_USER SERVER oauth OPTIONS (oauth_client_id 'client-1', oauth_client_secret 'client secret');
+CREATE FOREIGN TABLE guarded (id bigint, name text) SERVER oauth OPTIONS (path '/auth/oauth/store/guarded', write '{"insert": {}}');
+CREATE FOREIGN TABLE revoke (x text) SERVER api OPTIONS (path '/control/revoke', write '{"insert": {}}');
+INSERT INTO guarded VALUES (1, 'one');
+INSERT INTO revoke DEFAULT VALUES;
+INSERT INTO guarded VALUES (2, 'two');
+SELECT is((SELECT string_agg(status::text, ' ' ORDER BY number) FROM log WHERE target = '/auth/oauth/store/guarded' AND method = 'POST'),
+	'201 401 201', 'a token is renewed');
+SELECT is((SELECT string_agg(name, ' ' ORDER BY id) FROM guarded), 'one two', 'each was made once');
 
 -- A reply that breaks off is no row, and never that of another request.
 SELECT is(fault($$INSERT INTO thing (name) VALUES ('torn') RETURNING id$$, 'drop_body', 'POST'), '08006 1 t', 'a row that cannot be returned');
