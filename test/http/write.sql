@@ -1,6 +1,6 @@
 -- INSERT, UPDATE and DELETE of an API's records, at the collections /store of the double test/http/api.py at :api.
 
-SELECT plan(48);
+SELECT plan(53);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -213,6 +213,16 @@ INSERT INTO guarded VALUES (2, 'two');
 SELECT is((SELECT string_agg(status::text, ' ' ORDER BY number) FROM log WHERE target = '/auth/oauth/store/guarded' AND method = 'POST'),
 	'201 401 201', 'a token is renewed');
 SELECT is((SELECT string_agg(name, ' ' ORDER BY id) FROM guarded), 'one two', 'each was made once');
+
+-- Good by its status, and an error by what it says; a word for reading makes no bad reply good.
+CREATE FOREIGN TABLE judged (id bigint, name text) SERVER api OPTIONS (path '/store/judged', errors '[
+	{"status": "201", "path": "name", "equals": "bad", "message": "that is bad"}, {"status": "409", "do": "empty"},
+	{"status": "422", "do": "ignore"}, {"status": "500", "do": "retry"}]', write '{"insert": {}}');
+SELECT is(run($$INSERT INTO judged VALUES (1, 'good')$$), '1', 'a good reply');
+SELECT is(run($$INSERT INTO judged VALUES (2, 'bad')$$) ~ '^HV000.*that is bad', true, 'one that says that it is none');
+SELECT is(run($$INSERT INTO judged VALUES (1, 'again')$$) ~ '^23000', true, 'no rows are no success');
+SELECT is(run($$INSERT INTO judged VALUES (3, NULL)$$) ~ '^HV000', true, 'nor is what is ignored');
+SELECT is(fault($$INSERT INTO judged VALUES (4, 'once')$$, 'status', 'POST', 1, 1, 500), '08007 1 t', 'nor is it tried again');
 
 -- A reply that breaks off is no row, and never that of another request.
 SELECT is(fault($$INSERT INTO thing (name) VALUES ('torn') RETURNING id$$, 'drop_body', 'POST'), '08006 1 t', 'a row that cannot be returned');
