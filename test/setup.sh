@@ -17,8 +17,8 @@ for purpose in "${@:-build test}"; do
 			build) packages+=" $build" ;;
 			demo) packages+=" $build $servers curl prometheus" ;;
 			test) packages+=" $build $servers g++ curl pgtap postgresql-15-pgtap postgresql-15-cron
-				libtap-parser-sourcehandler-pgtap-perl libipc-run-perl python3 python3-venv prometheus nginx-light
-				nghttp2-server" ;;
+				libtap-parser-sourcehandler-pgtap-perl libipc-run-perl python3 python3-jsonschema python3-venv
+				prometheus nginx-light nghttp2-server" ;;
 			bench) packages+=" $build $servers curl nginx-light postgresql-15-mysql-fdw pgloader python3-venv" ;;
 			valgrind) packages+=" valgrind libc6-dbg" ;;
 			versions) packages+=" debootstrap maven python3-pip" ;;

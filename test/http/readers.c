@@ -3,6 +3,7 @@
  * what they give; then, for some seconds, damaged ones: those must do no harm, and give the same in whatever pieces they come.
  *
  * usage: readers SECONDS SEED MANIFEST...      (SEED 0: by the clock)
+ *        readers -                             (reads manifests, one a line, and says of each "ok", or what is wrong)
  */
 #include "http_source.h"
 
@@ -412,6 +413,24 @@ read_file(const char *path)
 	return text;
 }
 
+/* Says of manifests what is wrong with them. */
+static int
+judge_manifests(void)
+{
+	char	   *line = NULL;
+	size_t		room = 0;
+	ssize_t		size;
+
+	while ((size = getline(&line, &room, stdin)) > 0)
+	{
+		char		error[512] = "";
+
+		puts(http_from_manifest(line, (size_t) size, error, sizeof(error)) ? "ok" : error);
+	}
+	free(line);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -422,6 +441,8 @@ main(int argc, char **argv)
 	long		rounds = 0;
 	char		name[100];
 
+	if (argc == 2 && strcmp(argv[1], "-") == 0)
+		return judge_manifests();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	run_cases();
 	run_sizes();

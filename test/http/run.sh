@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh: the HTTP client's streams (src/lib/http*.c) by themselves, against a server that sends good and bad; then what reads
 # replies and manifests, by itself (readers.sh); then the connector, each file of SQL in a database of its own, against the double
-# of an API (api.py); then the manifests of manifest/ (shipped.sh).
+# of an API (api.py); then the manifests of manifest/ (shipped.sh), and the schema of manifests against all of them (schema.py).
 #
 # With CK_COPT and CK_PG_WRAP, as test/sanitize.sh sets them, the client is what is checked.
 
@@ -44,10 +44,14 @@ bash "$CK_TOP/test/http/readers.sh" || status=1
 ck_api_start api --items 1000 || { echo "not ok - the double of an API starts"; exit 1; }
 cp "$CK_CA" "$CK_TMP/tls/client.crt" "$CK_TMP/tls/client.key" "$CK_FILES/" && chmod 600 "$CK_FILES/client.key" || exit 1
 [ "$(id -u)" != 0 ] || chown postgres: "$CK_FILES/"*.crt "$CK_FILES/client.key"
+# Puts what is registered into the server's log, for schema.py.
+register='CREATE FUNCTION connkit_register_connector(manifest jsonb) RETURNS name LANGUAGE plpgsql AS $$
+	BEGIN RAISE LOG $m$manifest: %$m$, manifest; RETURN register_connector(manifest); END $$'
 for file in "$CK_TOP"/test/http/*.sql; do
 	name=http_$(basename "$file" .sql)
 	ck_psql postgres -c "DROP DATABASE IF EXISTS $name" -c "CREATE DATABASE $name" &&
-		ck_psql "$name" -c "CREATE EXTENSION pgtap" -c "CREATE EXTENSION pgcrypto" -c "CREATE EXTENSION connkit" &&
+		ck_psql "$name" -c "CREATE EXTENSION pgtap" -c "CREATE EXTENSION pgcrypto" -c "CREATE EXTENSION connkit" \
+			-c "ALTER FUNCTION connkit_register_connector RENAME TO register_connector" -c "$register" &&
 		pg_prove --norc -v -h "$CK_PGHOST" -p "$CK_PGPORT" -U postgres -d "$name" --set api="$CK_API" \
 			--set other="$CK_API_OTHER" --set tls="$CK_API_TLS" --set files="$CK_FILES" "$file" || status=1
 done
@@ -56,4 +60,8 @@ bash "$CK_TOP/test/http/sync_faults.sh" || status=1
 ck_stop api
 
 bash "$CK_TOP/test/http/shipped.sh" || status=1
+
+sed 's/skeleton/mine/g' "$CK_TOP/test/template/manifest/manifest/skeleton.json" >"$folder/mine.json"
+python3 "$CK_TOP/test/http/schema.py" "$CK_TMP/readers/readers" "$CK_TMP/main/log" "$CK_TOP"/manifest/*.json \
+	"$folder/mine.json" || status=1
 exit $status

@@ -58,6 +58,8 @@ read_arguments(Reading *r, const json_t *object, HttpList *list)
 
 	if (!copy || !take_pairs(r, object, "arguments", NULL, &list->arguments))
 		return false;
+	if (plain && !json_is_array(plain))
+		return bad(r, "plain", "a list of names is expected");
 	for (size_t i = 0; i < json_array_size(plain); i++)
 		if (!(copy[i] = json_string_value(json_array_get(plain, i))))
 			return bad(r, "plain", "a list of names is expected");
