@@ -79,7 +79,7 @@ http_belongs(const HttpScan *http)
 		CkValue		value;
 		HttpLikeness likeness;
 
-		if (!(c->op & (FILTER_EQUAL | FILTER_IN)) || (c->from == 0 && values.nargs == c->nall))
+		if (!(c->op & (FILTER_EQUAL | FILTER_IN)) || !c->filter->at || (c->from == 0 && values.nargs == c->nall))
 			continue;
 		value = value_at(page, c->filter->at);
 		if (value.type == CK_NULL)

@@ -95,7 +95,8 @@ http_filter(const CkSql *sql, const CkFilter *filter)
 		return CK_NOT_PUSHED;
 	/* a row that comes for several requests is known by its value */
 	if (op == FILTER_IN && (found->most > 0 || !http_takes_list(found)) &&
-		(found->exact ? is_written_variously(filter->type) : filter->type != CK_INT64 && filter->type != CK_TEXT))
+		(found->exact ? is_written_variously(filter->type) :
+		 !found->at || (filter->type != CK_INT64 && filter->type != CK_TEXT)))
 		return CK_NOT_PUSHED;
 	/* a day, or a second, stands for all its moments */
 	return found->exact && !is_windowed((const HttpTable *) sql, filter->column) && (op == FILTER_EQUAL || found->clause) &&
@@ -183,8 +184,8 @@ http_column_of(const HttpCondition *condition)
 	return condition->column ? condition->column : condition->filter->column;
 }
 
-static void
-condition_free(HttpCondition *condition)
+void
+http_condition_free(HttpCondition *condition)
 {
 	free(condition->all);
 	free(condition->column);
@@ -195,7 +196,7 @@ void
 http_conditions_free(HttpScan *http)
 {
 	for (uint32_t i = 0; i < http->nconditions; i++)
-		condition_free(&http->conditions[i]);
+		http_condition_free(&http->conditions[i]);
 	http->nconditions = 0;
 }
 
@@ -280,7 +281,7 @@ http_add_condition(CkScan *scan, HttpCondition condition)
 		{
 			(void) ck_fail(scan->session, CK_ERR_UNSUPPORTED, "conditions on \"%s\" and \"%s\" cannot be sent together",
 						   http_column_of(other), http_column_of(&condition));
-			condition_free(&condition);
+			http_condition_free(&condition);
 			return CK_ERR_UNSUPPORTED;
 		}
 		if (is_one(&condition) && is_one(other) && !is_written_variously(condition.all->type))
@@ -292,12 +293,12 @@ http_add_condition(CkScan *scan, HttpCondition condition)
 			*other = condition;
 			condition = swap;
 		}
-		condition_free(&condition);
+		http_condition_free(&condition);
 		return CK_OK;
 	}
 	if (http->nconditions == HTTP_CONDITIONS)
 	{
-		condition_free(&condition);
+		http_condition_free(&condition);
 		return ck_fail(scan->session, CK_ERR_UNSUPPORTED, "the request has too many conditions");
 	}
 	http->conditions[http->nconditions++] = condition;
@@ -324,14 +325,14 @@ read_condition(CkScan *scan, const char *column, const char *source_type, const 
 	if ((!condition.filter->column && !condition.column) || (type.field && !condition.field) ||
 		!take_values(&condition, args, nargs))
 	{
-		condition_free(&condition);
+		http_condition_free(&condition);
 		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
 	}
 	/* nothing is equal to NULL, nor less */
 	http->nothing |= condition.nall == 0;
 	if (can_be_sent(&condition, &type))
 		return http_add_condition(scan, condition);
-	condition_free(&condition);
+	http_condition_free(&condition);
 	return CK_OK;
 }
 

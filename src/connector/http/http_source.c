@@ -446,7 +446,7 @@ http_scan_close(CkScan *scan)
 		(void) http_give_back(scan, scan->orderly);
 		http_page_free(http->page);
 	}
-	http_parent_free(http);
+	http_parent_free(scan);
 	http_ids_release(http->ids);
 	http_conditions_free(http);
 	http_change_free(http);

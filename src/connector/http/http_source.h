@@ -200,6 +200,7 @@ extern CkStatus http_add_condition(CkScan *scan, HttpCondition condition);
 extern HttpValues http_values_from(const HttpCondition *condition, const CkValue *args);
 /* A word of a request text: a name in quotes, a placeholder, a number, an operator or a keyword; false at its end. */
 extern bool http_next_word(const char **text, char *word, size_t room, bool *quoted);
+extern void http_condition_free(HttpCondition *condition);
 extern void http_conditions_free(HttpScan *http);
 
 /* window.c: finds the ranges that a scan asks for; turns to the next for the part that is to begin, false: there is none, and it
@@ -293,7 +294,7 @@ extern CkStatus http_parent_open(CkScan *scan);
 /* Values of the next rows of the parent, as many as one request takes: CK_OK; CK_END where there are none. The caller gives ids
  * back also after an error. */
 extern CkStatus http_parent_next(CkScan *scan, HttpIds **ids);
-extern void http_parent_free(HttpScan *http);
+extern void http_parent_free(CkScan *scan);
 extern HttpIds *http_ids_hold(HttpIds *ids);
 extern void http_ids_release(HttpIds *ids);
 

@@ -345,14 +345,18 @@ http_parent_open(CkScan *scan)
 }
 
 void
-http_parent_free(HttpScan *http)
+http_parent_free(CkScan *scan)
 {
+	HttpScan   *http = scan->state;
 	HttpParentScan *p = http->parent;
 
 	if (p && p->scan.state)
+	{
+		p->scan.orderly = scan->orderly;
 		p->scan.session->connector->scan_close(&p->scan);
+	}
 	for (uint32_t i = 0; p && i < p->nown; i++)
-		free(p->own[i].all);
+		http_condition_free(&p->own[i]);
 	if (p)
 	{
 		text_free(&p->request);
