@@ -57,6 +57,7 @@ for file in "$CK_TOP"/test/http/*.sql; do
 done
 bash "$CK_TOP/test/http/budget.sh" || status=1
 bash "$CK_TOP/test/http/sync_faults.sh" || status=1
+bash "$CK_TOP/test/http/webhook_race.sh" || status=1
 ck_stop api
 
 bash "$CK_TOP/test/http/shipped.sh" || status=1
