@@ -224,6 +224,15 @@ enqueue(Delivery *delivery)
 	return id;
 }
 
+/* Who brings messages is not told the statements of the sync's owner. */
+COMPAT_NORETURN static void
+raise_for_bringer(ErrorData *error)
+{
+	error->context = error->internalquery = NULL;
+	ReThrowError(error);
+	pg_unreachable();
+}
+
 /* A queued message on its way. */
 typedef struct Queued
 {
@@ -355,7 +364,7 @@ webhook_drain(int64 sync, int64 own, int most)
 		{
 			error = attempt(try_apply, &queued);
 			if (error && queued.id == own)
-				ReThrowError(error);
+				raise_for_bringer(error);
 			if (error && record_is_transient(error->sqlerrcode))
 				break;
 			if (error)
@@ -443,7 +452,7 @@ prove(Delivery *delivery)
 	ErrorData  *error = attempt(try_receive, delivery);
 
 	if (error && delivery->message.genuine)
-		ReThrowError(error);
+		raise_for_bringer(error);
 	delivery->outcome = error ? NULL : "";
 	if (error)
 		delivery->name = error->message;

@@ -68,6 +68,19 @@ github_recorded()
 	CK_ADDRESS=$CK_API
 }
 
+# The same, and messages to webhooks, as GitHub gives them for examples.
+github_webhook()
+{
+	github_recorded && npm_fetch @octokit/webhooks-examples 7.6.1 || return 1
+	python3 - "$CK_FETCHED/api.github.com/index.json" "$CK_TMP/github/messages" <<-'END'
+		import json, sys
+		events = [e for e in json.load(open(sys.argv[1])) if e["name"] in ("issues", "issue_comment")]
+		bodies = [(e["name"], b) for e in events for b in e["examples"]]
+		json.dump([{"number": n, "event": e, "body": json.dumps(b)} for n, (e, b) in enumerate(bodies)], open(sys.argv[2], "w"))
+	END
+	chmod 644 "$CK_TMP/github/messages"
+}
+
 # An emulator of GitHub, with a repository.
 github_emulated()
 {
@@ -131,6 +144,8 @@ ck_stop json_server
 manifest prometheus prometheus prometheus_with_samples
 ck_stop prometheus
 manifest github github github_recorded
+ck_stop github
+manifest github_webhook github github_webhook
 ck_stop github
 manifest github_emulated github github_emulated
 ck_stop github
