@@ -35,7 +35,7 @@ use_discover(CkSession *session, CkCatalog *catalog)
 {
 	CkStatus	status = ck_table(session, catalog, NULL, "t", "table", NULL, -1, -1);
 
-	if (status == CK_OK)
+	if (status == CK_OK && ck_wants(session, catalog, NULL, "t"))
 		status = ck_column(session, catalog, "c", "integer", NULL, true, NULL, NULL);
 	if (status == CK_OK)
 		status = ck_key(session, catalog, "t_pkey", 'p', "c");
