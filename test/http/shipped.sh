@@ -131,6 +131,27 @@ json_server_with_posts()
 	CK_ADDRESS=$CK_JSON_SERVER
 }
 
+# The double of Atlas.
+atlas_start()
+{
+	local folder=$CK_TMP/atlas
+
+	mkdir -p "$folder"
+	setsid python3 "$CK_TOP/test/http/atlas.py" "$folder/" </dev/null >>"$folder/log" 2>&1 &
+	echo $! >"$folder/pid"
+	disown $!
+	ck_wait "$CK_START_SECONDS" "$(cat "$folder/pid")" test -s "$folder/ports" || return 1
+	CK_ADDRESS=http://localhost:$(cat "$folder/ports")
+}
+
+# The same as a client library of PyPI reads it.
+atlas_peer()
+{
+	server_needs python3 pip && server_fetch apache-atlas-0.0.16 pip install -q --target . apache-atlas==0.0.16 ||
+		{ echo "ok - the double of Atlas, read by its client # SKIP $CK_MISSING"; return; }
+	PYTHONPATH=$CK_FETCHED timeout 60 python3 "$CK_TOP/test/http/atlas_peer.py" "$CK_ADDRESS"
+}
+
 status=0
 for file in "$shipped"/*.recorded.json; do
 	[ -e "$file" ] || continue
@@ -152,6 +173,9 @@ ck_stop github
 manifest jira jira jira_start
 jira_peer || status=1
 ck_stop jira
+manifest atlas atlas atlas_start
+atlas_peer || status=1
+ck_stop atlas
 manifest elasticsearch elasticsearch search_with_documents elasticsearch CK_ELASTICSEARCH
 ck_stop elasticsearch
 manifest opensearch opensearch search_with_documents opensearch CK_OPENSEARCH

@@ -559,6 +559,12 @@ json_reader_want(JsonReader *reader, const JsonPath *members, bool text)
 	reader->text = text;
 }
 
+void
+json_reader_may_lack(JsonReader *reader)
+{
+	reader->found = true;
+}
+
 /* Notes what the library says of a text, where no callback has said what is wrong. */
 static bool
 take_status(JsonReader *reader, yajl_status status)

@@ -77,6 +77,9 @@ extern JsonReader *json_reader_new(JsonPath records, bool lines, size_t record_l
  * the first piece. */
 extern void json_reader_want(JsonReader *reader, const JsonPath *members, bool text);
 
+/* A text that has nothing at the path has no records. Before the end. */
+extern void json_reader_may_lack(JsonReader *reader);
+
 /* Takes the next piece of the text, and holds the records that end in it until they are taken. false: it is no such JSON, or a
  * record is too large, or memory is out: json_reader_error(). */
 extern bool json_reader_feed(JsonReader *reader, const char *data, size_t size);

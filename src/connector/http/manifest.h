@@ -326,6 +326,7 @@ typedef struct HttpTable
 	HttpBodyFormat format;
 	char		delimiter;		/* of CSV */
 	JsonPath	records;
+	bool		may_lack;		/* a reply without that has none */
 	JsonPath	unnest;			/* within a record: the list whose elements are rows; or NULL */
 	HttpColumn *columns;		/* NULL: any column is a path */
 	size_t		ncolumns;

@@ -370,14 +370,15 @@ check_filters(Reading *r, const HttpTable *table)
 	return true;
 }
 
-#define TABLE_MEMBERS "comment method path url params headers body format delimiter records unnest columns key paging " \
+#define TABLE_MEMBERS "comment method path url params headers body format delimiter records absent unnest columns key paging " \
 	"conditions filters errors error_message rate_limit parent concurrency webhook write clauses order cursor before after take"
 
 bool
 read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 {
 	static const char *const all[] = {NULL};
-	int			format;
+	int			format,
+				absent;
 	const char *delimiter;
 
 	table->name = name;
@@ -394,6 +395,7 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 		!take_word(r, object, "format", "json|json_lines|csv|xml", &format) ||
 		!take_string(r, object, "delimiter", ",", &delimiter) ||
 		!take_member_path(r, object, "records", &table->records) ||
+		!take_word(r, object, "absent", "error|empty", &absent) ||
 		!take_member_path(r, object, "unnest", &table->unnest) ||
 		!read_paging(r, object, table) || !read_order(r, object, table) || !read_cursor(r, object, table) ||
 		!read_faults(r, object, &table->faults) || !read_rate_limit(r, object, false, &table->rate_limit) ||
@@ -403,6 +405,7 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 	if (table->concurrency > HTTP_PAGES)
 		return bad(r, "concurrency", "a number from 1 to %d is expected", HTTP_PAGES);
 	table->format = (HttpBodyFormat) format;
+	table->may_lack = absent == 1;
 	table->delimiter = delimiter[0];
 	if (strlen(delimiter) != 1 || delimiter[0] == '"' || delimiter[0] == '\n' || delimiter[0] == '\r')
 		return bad(r, "delimiter", "one character is expected");

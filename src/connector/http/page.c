@@ -40,6 +40,8 @@ make_reader(CkScan *scan)
 	size_t		limit = (size_t) http->options->max_record_size;
 
 	page->reader = json_reader_new(table->records, table->format == REPLY_JSON_LINES, limit, page->wanted);
+	if (page->reader && http->table->may_lack)
+		json_reader_may_lack(page->reader);
 	if (page->reader && http->members)
 		json_reader_want(page->reader, http->members, http->text);
 	if (page->reader && table->format == REPLY_CSV)
