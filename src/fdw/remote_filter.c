@@ -40,6 +40,17 @@ value_form(Oid type)
 	return form == CK_NATIVE || form == CK_BYTES || form == CK_JSON || getBaseType(type) == BPCHAROID ? CK_NULL : form;
 }
 
+/* Whether a column's values are rounded when they are read: a bound that the source compares with its own may leave out a row. */
+static bool
+is_rounded(const Var *column)
+{
+	Oid			type = column->vartype;
+	int32		typmod = column->vartypmod;
+
+	type = getBaseTypeAndTypmod(type, &typmod);
+	return typmod >= 0 && (type == TIMESTAMPOID || type == TIMESTAMPTZOID);
+}
+
 /* A column of the one table that is asked, or NULL. Where it is read as another type, that is ordered as its own is. */
 static Var *
 column_of(RemoteSql *sql, Node *node)
@@ -156,7 +167,7 @@ take(RemoteSql *sql, Expr *expr, Condition *condition)
 		IsA(expr, ScalarArrayOpExpr) ? take_list(sql, (ScalarArrayOpExpr *) expr, condition) :
 		take_boolean(sql, (Node *) expr, true, condition);
 	return taken && value_form(condition->type) != CK_NULL &&
-		value_form(condition->type) == value_form(condition->column->vartype);
+		value_form(condition->type) == value_form(condition->column->vartype) && !is_rounded(condition->column);
 }
 
 static const char *
@@ -287,7 +298,7 @@ remote_filter_judge_list(PlannerInfo *root, Relids relids, const CkSql *dialect,
 
 	if (condition.column == NULL || op == NULL || strcmp(op, "=") != 0 || !is_comparison(operator, op, collation) ||
 		value_form(key_type) == CK_NULL || value_form(key_type) != value_form(condition.column->vartype) ||
-		ask(&sql, &condition) == PUSHED_NOT)
+		is_rounded(condition.column) || ask(&sql, &condition) == PUSHED_NOT)
 		return PUSHED_NOT;
 	return PUSHED_SUPERSET;
 }

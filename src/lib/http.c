@@ -143,11 +143,11 @@ http_append(char **text, size_t *size, const char *data, size_t length)
 	return true;
 }
 
-const char *
-ck_http_header(const CkHttpReply *reply, const char *name, size_t *length)
+/* The value of the first header of that name, from a line on. */
+static const char *
+find_header(const char *line, const char *name, size_t *length)
 {
 	size_t		size = strlen(name);
-	const char *line = reply->headers;
 
 	while (line && *line)
 	{
@@ -165,6 +165,18 @@ ck_http_header(const CkHttpReply *reply, const char *name, size_t *length)
 		line += strspn(line, "\r\n");
 	}
 	return NULL;
+}
+
+const char *
+ck_http_header(const CkHttpReply *reply, const char *name, size_t *length)
+{
+	return find_header(reply->headers, name, length);
+}
+
+const char *
+ck_http_next_header(const char *value, const char *name, size_t *length)
+{
+	return find_header(value + strcspn(value, "\r\n"), name, length);
 }
 
 /* Reads the whole body of a reply. */

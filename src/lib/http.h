@@ -117,6 +117,8 @@ extern void ck_http_close(CkHttpStream *stream);
 
 /* Value of a header of the reply, and its length; NULL where there is none. */
 extern const char *ck_http_header(const CkHttpReply *reply, const char *name, size_t *length);
+/* The next one of that name behind a header's value. */
+extern const char *ck_http_next_header(const char *value, const char *name, size_t *length);
 
 /* Tells the error that a reply's status stands for, where the connector knows no better. */
 extern CkStatus ck_http_fail(CkSession *session, const CkHttpReply *reply);

@@ -225,9 +225,10 @@ read_link(const char *text, size_t size)
 {
 	char	   *copy = malloc(size),
 			   *url;
+	bool		good;
 
 	memcpy(copy, text, size);
-	url = http_find_link(copy, size);
+	url = http_find_link(copy, size, &good);
 	free(copy);
 	return url;
 }

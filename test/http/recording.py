@@ -28,9 +28,9 @@ class Recordings:
 			json.dumps(body, sort_keys=True) if body else ""
 
 	def headers(self, entry):
-		raw = entry.get("rawHeaders", [])
+		raw = entry.get("headers", entry.get("rawHeaders", []))
 		pairs = zip(raw[::2], raw[1::2]) if isinstance(raw, list) else raw.items()
-		return [(name, str(value)) for name, value in entry.get("headers", dict(pairs)).items() if name.lower() not in OWN]
+		return [(name, str(value)) for name, value in pairs if name.lower() not in OWN]
 
 	def reply(self, request, path, own):
 		"""The reply to a request, with the address own for the real one; the last of several is given again. None without one."""

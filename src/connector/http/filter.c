@@ -78,6 +78,36 @@ is_windowed(const HttpTable *table, const char *column)
 	return table->cursor.step > 0 && strcmp(table->cursor.column, column) == 0;
 }
 
+HttpKind
+http_kind(const HttpTable *table, const char *column, CkType type)
+{
+	const HttpColumn *own = http_column(table, column);
+	char		name[64];
+	CkType		form;
+
+	if (!own || !own->type)
+		return KIND_OWN;
+	snprintf(name, sizeof(name), "%.*s", (int) strcspn(own->type, "("), own->type);
+	form = http_type_form(name);
+	return form == CK_NULL ? KIND_UNKNOWN : form == type ? KIND_OWN : KIND_OTHER;
+}
+
+/* True where a value has a form that can be sent, and is read as the source has it: of a real it may be another. */
+static bool
+can_be_told(const HttpTable *table, const HttpFilter *filter, const char *column, CkType type)
+{
+	if (type == CK_TIME || (type == CK_FLOAT32 && filter->column))
+		return false;
+	return filter->column ? http_kind(table, column, type) != KIND_OTHER : filter->form == type;
+}
+
+/* True where the value of one condition might be taken for several. */
+static bool
+may_be_split(const HttpFilter *filter, CkType type)
+{
+	return filter->param && filter->join && type == CK_TEXT;
+}
+
 /*
  * Where several conditions would go into one parameter only one is sent, "=" before others: so no other can be exact. In a query
  * language all have their place.
@@ -88,10 +118,8 @@ http_filter(const CkSql *sql, const CkFilter *filter)
 	uint32_t	op = http_operator(filter->op);
 	const HttpFilter *found = http_find_filter((const HttpTable *) sql, filter->column, filter->source_type, op);
 
-	if (!found)
-		return CK_NOT_PUSHED;
 	/* a column that is read as another type than its own may be equal where the source's values are not */
-	if (!found->column && filter->type != found->form)
+	if (!found || !can_be_told((const HttpTable *) sql, found, filter->column, filter->type))
 		return CK_NOT_PUSHED;
 	/* a row that comes for several requests is known by its value */
 	if (op == FILTER_IN && (found->most > 0 || !http_takes_list(found)) &&
@@ -100,7 +128,10 @@ http_filter(const CkSql *sql, const CkFilter *filter)
 		return CK_NOT_PUSHED;
 	/* a day, or a second, stands for all its moments */
 	return found->exact && !is_windowed((const HttpTable *) sql, filter->column) && (op == FILTER_EQUAL || found->clause) &&
-		found->format == FORMAT_PLAIN && !found->widen && !is_written_variously(filter->type) ? CK_PUSHED_EXACT : CK_PUSHED;
+		found->format == FORMAT_PLAIN && !found->widen && !is_written_variously(filter->type) &&
+		!may_be_split(found, filter->type) &&
+		(!found->column || http_kind((const HttpTable *) sql, filter->column, filter->type) == KIND_OWN) ?
+		CK_PUSHED_EXACT : CK_PUSHED;
 }
 
 bool
@@ -236,6 +267,13 @@ utf16_length(const char *text, size_t size)
 	return length;
 }
 
+bool
+http_has_join(const HttpFilter *filter, const CkValue *value)
+{
+	return (value->type == CK_TEXT || value->type == CK_NUMERIC) && filter->join[0] &&
+		memmem(value->u.p, value->size, filter->join, strlen(filter->join)) != NULL;
+}
+
 /* Whether the source can be told the condition's values, or another would be meant there. */
 static bool
 can_be_sent(const HttpCondition *condition, const HttpSourceType *type)
@@ -252,6 +290,13 @@ can_be_sent(const HttpCondition *condition, const HttpSourceType *type)
 			return false;
 		/* what is a list or an object at the source is read as its JSON */
 		if (value->type == CK_TEXT && !filter->column && value->size > 0 && (value->u.p[0] == '[' || value->u.p[0] == '{'))
+			return false;
+		/* it would be taken for several */
+		if (filter->param && filter->join && http_has_join(filter, value))
+			return false;
+		/* there is nothing to send for the ends of time, which bound nothing */
+		if (!filter->exact && (value->type == CK_DATE || value->type == CK_TIMESTAMP || value->type == CK_TIMESTAMPTZ) &&
+			(value->u.i == CK_INFINITY || value->u.i == CK_MINUS_INFINITY))
 			return false;
 		if (value->type == CK_INT64 && (value->u.i < filter->within[0] || value->u.i > filter->within[1]))
 			return false;
@@ -333,6 +378,9 @@ read_condition(CkScan *scan, const char *column, const char *source_type, const 
 	if (can_be_sent(&condition, &type))
 		return http_add_condition(scan, condition);
 	http_condition_free(&condition);
+	/* without it there are more rows; but what must be told is */
+	if (condition.filter->required)
+		return ck_fail(scan->session, CK_ERR_DATA, "a value of \"%s\" cannot stand in a request", column);
 	return CK_OK;
 }
 

@@ -360,7 +360,7 @@ extern CkStatus http_message_next(CkScan *scan, CkRow *row);
 extern CkStatus http_find_table(CkScan *scan);
 
 /* link.c: the URL that a header Link has for the next page, the caller's to free; NULL: none. */
-extern char *http_find_link(const char *header, size_t size);
+extern char *http_find_link(const char *header, size_t size, bool *good);
 
 /* write.c: begins the change that the scan's statement says, makes it, and puts the row that it returns, if any; CK_END then. */
 extern CkStatus http_change_open(CkScan *scan);

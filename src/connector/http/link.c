@@ -82,10 +82,11 @@ read_params(const char *text, const char *end, bool *next)
 }
 
 char *
-http_find_link(const char *header, size_t size)
+http_find_link(const char *header, size_t size, bool *good)
 {
 	const char *end = header + size;
 
+	*good = true;
 	while (header < end)
 	{
 		const char *url,
@@ -94,8 +95,11 @@ http_find_link(const char *header, size_t size)
 
 		while (header < end && (*header == ',' || strchr(BLANKS, *header)))
 			header++;
+		if (header == end)
+			return NULL;
 		url = header + 1;
-		close = header < end && *header == '<' ? memchr(url, '>', (size_t) (end - url)) : NULL;
+		close = *header == '<' ? memchr(url, '>', (size_t) (end - url)) : NULL;
+		*good = close != NULL;
 		if (!close)
 			return NULL;
 		header = read_params(close + 1, end, &next);

@@ -500,6 +500,14 @@ extern bool http_order(const CkSql *sql, const CkOrder *order);
 extern CkPushed http_filter(const CkSql *sql, const CkFilter *filter);
 extern uint32_t http_operator(const char *op);
 extern const HttpFilter *http_find_filter(const HttpTable *table, const char *column, const char *source_type, uint32_t op);
+/* Whether a local column of that form holds what the table says that the column is. */
+typedef enum HttpKind
+{
+	KIND_OWN, KIND_OTHER, KIND_UNKNOWN
+} HttpKind;
+extern HttpKind http_kind(const HttpTable *table, const char *column, CkType type);
+/* Whether a text has in it what divides the values of a list. */
+extern bool http_has_join(const HttpFilter *filter, const CkValue *value);
 /* Whether one request takes several values by it. */
 extern bool http_takes_list(const HttpFilter *filter);
 

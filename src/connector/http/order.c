@@ -93,6 +93,7 @@ http_order(const CkSql *sql, const CkOrder *wanted)
 	const HttpOrder *order = find_order(table, wanted->column);
 
 	return order && (wanted->descends ? order->descends : order->ascends) && is_ordered_alike(order, wanted->type) &&
+		http_kind(table, wanted->column, wanted->type) != KIND_OTHER &&
 		(wanted->not_null || nulls_fit(order->nulls, wanted)) && is_one_request(table, wanted);
 }
 

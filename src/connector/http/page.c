@@ -128,6 +128,25 @@ note_connection(HttpScan *http, CkStatus status)
 	return status;
 }
 
+/* Finds the next page in the headers Link, of which there may be several. */
+static CkStatus
+find_link(CkScan *scan, const CkHttpReply *reply)
+{
+	HttpScan   *http = scan->state;
+	HttpPage   *page = http->page;
+	size_t		size;
+	bool		good = true;
+
+	for (const char *link = ck_http_header(reply, "Link", &size); link && good && !page->link;
+		 link = ck_http_next_header(link, "Link", &size))
+		page->link = http_find_link(link, size, &good);
+	if (good)
+		return CK_OK;
+	ck_fail(scan->session, CK_ERR_PROTOCOL, "the header Link of a reply for table \"%s\" cannot be read", http->name);
+	ck_hint(scan->session, "It is expected as RFC 8288 has it: <URL>; rel=\"next\".");
+	return CK_ERR_PROTOCOL;
+}
+
 /* Waits for the reply's headers, and asks again where that is worth it. CK_END: it stands for no rows. */
 static CkStatus
 judge_reply(CkScan *scan)
@@ -135,8 +154,6 @@ judge_reply(CkScan *scan)
 	HttpScan   *http = scan->state;
 	HttpPage   *page = http->page;
 	const CkHttpReply *reply;
-	const char *link;
-	size_t		size;
 	bool		again = true;
 	CkStatus	status = CK_OK;
 
@@ -154,9 +171,7 @@ judge_reply(CkScan *scan)
 	page->begun = true;
 	page->data = page->ahead.data;
 	page->size = page->ahead.size;
-	link = status == CK_OK ? ck_http_header(reply, "Link", &size) : NULL;
-	page->link = link ? http_find_link(link, size) : NULL;
-	return status;
+	return status == CK_OK && http->table->paging.type == PAGING_LINK_HEADER ? find_link(scan, reply) : status;
 }
 
 /* Tells why the reply cannot be read. */
@@ -387,6 +402,25 @@ wanted(const HttpScan *http, JsonPath path)
 	return NULL;
 }
 
+/* Sees that what tells whether there is more says so, or not. */
+static CkStatus
+check_told(CkScan *scan, const char *told)
+{
+	if (!told || strcmp(told, "true") == 0 || strcmp(told, "false") == 0)
+		return CK_OK;
+	ck_fail(scan->session, CK_ERR_PROTOCOL, "the reply for table \"%s\" says neither that there are more pages nor that there are none",
+			((HttpScan *) scan->state)->name);
+	ck_hint(scan->session, "At the paths \"more\" and \"last\" of the table's paging, true or false is expected.");
+	return CK_ERR_PROTOCOL;
+}
+
+/* The number of all records that a reply tells; -1: it tells none. */
+static int64_t
+told_total(const char *total)
+{
+	return total && *total && strlen(total) <= 18 && strspn(total, "0123456789") == strlen(total) ? atoll(total) : -1;
+}
+
 CkStatus
 http_next_page(CkScan *scan)
 {
@@ -396,7 +430,7 @@ http_next_page(CkScan *scan)
 	const char *next = p->from_record ? (page->cursor.size > 0 ? page->cursor.data : NULL) : wanted(http, p->next);
 	const char *last = wanted(http, p->last);
 	const char *more = wanted(http, p->more);
-	const char *total = wanted(http, p->total);
+	int64_t		total = told_total(wanted(http, p->total));
 	bool		by_link = p->type == PAGING_NEXT_LINK || p->type == PAGING_LINK_HEADER;
 	CkStatus	status;
 
@@ -407,12 +441,17 @@ http_next_page(CkScan *scan)
 		if (taken && !http_take(http, take->name, taken, strlen(taken)))
 			return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
 	}
+	status = check_told(scan, more);
+	if (status == CK_OK)
+		status = check_told(scan, last);
+	if (status != CK_OK)
+		return status;
 	if (p->type == PAGING_LINK_HEADER)
 		next = page->link;
 	if (p->type == PAGING_NONE || (last && strcmp(last, "true") == 0) || (p->more && (!more || strcmp(more, "true") != 0)) ||
 		(p->type != PAGING_PAGE && p->type != PAGING_OFFSET && (!next || !*next)) ||
 		((p->type == PAGING_PAGE || p->type == PAGING_OFFSET) && page->records == 0) ||
-		(total && *total >= '0' && *total <= '9' && page->seen + page->records >= atoll(total)) ||
+		(total >= 0 && page->seen + page->records >= total) ||
 		(p->stop_short && page->records < http_page_size(http)))
 		return http_give_back(scan, true) == CK_ERR_CANCELLED ? CK_ERR_CANCELLED : CK_END;
 	status = p->type == PAGING_PAGE || p->type == PAGING_OFFSET ? http_check_page(scan) : CK_OK;

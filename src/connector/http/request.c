@@ -35,7 +35,8 @@ write_values(CkSession *session, HttpText *text, const HttpCondition *condition,
 
 		if (i > 0)
 			write_piece(text, condition->filter->join, strlen(condition->filter->join), writing);
-		if (!http_write_value(&value, &values.args[i], condition->filter, up))
+		if (!http_write_value(&value, &values.args[i], condition->filter, up) ||
+			(condition->filter->param && condition->filter->join && http_has_join(condition->filter, &values.args[i])))
 			status = ck_fail(session, CK_ERR_DATA, "a value of \"%s\" cannot stand in a request", http_column_of(condition));
 		else if (value.data)
 			write_piece(text, value.data, value.size, writing);

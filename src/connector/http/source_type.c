@@ -68,7 +68,9 @@ http_type_form(const char *local_type)
 	}			forms[] = {
 		{"boolean", CK_BOOL}, {"smallint", CK_INT64}, {"integer", CK_INT64}, {"bigint", CK_INT64},
 		{"double precision", CK_FLOAT64}, {"real", CK_FLOAT32}, {"numeric", CK_NUMERIC}, {"text", CK_TEXT},
-		{"date", CK_DATE}, {"timestamp", CK_TIMESTAMP}, {"timestamptz", CK_TIMESTAMPTZ}
+		{"date", CK_DATE}, {"timestamp", CK_TIMESTAMP}, {"timestamptz", CK_TIMESTAMPTZ},
+		{"bool", CK_BOOL}, {"int2", CK_INT64}, {"int4", CK_INT64}, {"int", CK_INT64}, {"int8", CK_INT64},
+		{"float8", CK_FLOAT64}, {"float4", CK_FLOAT32}, {"varchar", CK_TEXT}
 	};
 
 	for (size_t i = 0; local_type && i < sizeof(forms) / sizeof(forms[0]); i++)
