@@ -2,7 +2,7 @@
 -- are none, of replies that the double at :api is told.
 
 BEGIN;
-SELECT plan(19);
+SELECT plan(21);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
@@ -27,6 +27,14 @@ SELECT is((SELECT string_agg(t, ' ') FROM exact WHERE t = 'a,b'), 'a,b', 'where 
 SELECT is((SELECT string_agg(t, ' ') FROM exact WHERE t = 'c'), 'c', 'a value without one is sent');
 SELECT throws_ok($$SELECT * FROM needed WHERE t = 'a,b'$$, 'source "api": a value of "t" cannot stand in a request');
 SELECT is((SELECT string_agg(l.t, ' ') FROM (VALUES ('a,b'), ('x')) AS v(t) JOIN list AS l USING (t)), 'a,b', 'by a join');
+
+-- A row that comes for several parts of a list is given once, however its value is written.
+SELECT reply(path, '[{"i": 3.0, "t": true}, {"i": "03", "t": 1.5}, {"i": 30e-1, "t": "x"}, {"i": 4, "t": "y"}]')
+	FROM unnest(ARRAY['/many?i=3', '/many?i=4', '/many?i=5', '/many?t=true', '/many?t=1.5', '/many?t=y']) AS path;
+CREATE FOREIGN TABLE many (i int, t text) SERVER api
+	OPTIONS (path '/many', filters '{"i": {"in": {"param": "i", "most": 1}}, "t": {"in": {"param": "t", "most": 1}}}');
+SELECT is((SELECT string_agg(i || ' ' || t, ',' ORDER BY i, t) FROM many WHERE i IN (5, 3, 4)), '3 1.5,3 true,3 x,4 y', 'of numbers');
+SELECT is((SELECT string_agg(t, ' ' ORDER BY t) FROM many WHERE t IN ('y', 'true', '1.5')), '1.5 true y', 'of texts');
 
 -- What is read is not always what the source compares.
 SELECT reply('/at', '[{"t": "2026-01-01T12:00:00.6Z"}]'), reply('/at?s=2026-01-01T12%3A00%3A01Z', '[]'),

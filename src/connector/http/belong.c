@@ -3,12 +3,48 @@
  */
 #include "http_source.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
+
+/* The integer that a column has of a text, or of a number with a fraction or an exponent; false: it is not known which. */
+static bool
+integer_of(const CkValue *value, int64_t *integer)
+{
+	char		copy[64];
+	char	   *end;
+	long double number;
+
+	if ((value->type != CK_TEXT && value->type != CK_NUMERIC) || value->size == 0 || value->size >= sizeof(copy))
+		return false;
+	memcpy(copy, value->u.p, value->size);
+	copy[value->size] = '\0';
+	errno = 0;
+	*integer = strtoll(copy, &end, 10);
+	if (end == copy || errno != 0)
+		return false;
+	end += strspn(end, " \t\n\r\v\f");
+	if (end == copy + value->size)
+		return true;
+	/* 64 bits of mantissa hold all of them */
+	number = value->type == CK_NUMERIC ? strtold(copy, &end) : 0.5L;
+	if (*end || number != rintl(number) || !(fabsl(number) < 9e18L))
+		return false;
+	*integer = (int64_t) number;
+	return true;
+}
 
 HttpLikeness
 http_likeness(const CkValue *a, const CkValue *b)
 {
+	int64_t		integer;
+
+	if (b->type == CK_INT64 && integer_of(a, &integer))
+		return integer == b->u.i ? LIKE_SAME : LIKE_DIFFERENT;
+	if (a->type == CK_NUMERIC && b->type == CK_TEXT)
+		return a->size == b->size && memcmp(a->u.p, b->u.p, a->size) == 0 ? LIKE_SAME : LIKE_UNKNOWN;
 	if (a->type == b->type && a->type == CK_INT64)
 		return a->u.i == b->u.i ? LIKE_SAME : LIKE_DIFFERENT;
 	if (a->type == b->type && a->type == CK_TEXT)
@@ -48,6 +84,8 @@ value_at(const HttpPage *page, JsonPath path)
 		else if (node->kind == JSON_KIND_NUMBER)
 			value.type = CK_NUMERIC;
 	}
+	else if (number && (node->kind == JSON_KIND_TRUE || node->kind == JSON_KIND_FALSE))
+		value = (CkValue) {.type = CK_TEXT, .size = (uint32_t) node->text_size, .u.p = page->record->bytes + node->text};
 	return value;
 }
 
