@@ -408,7 +408,8 @@ check_told(CkScan *scan, const char *told)
 {
 	if (!told || strcmp(told, "true") == 0 || strcmp(told, "false") == 0)
 		return CK_OK;
-	ck_fail(scan->session, CK_ERR_PROTOCOL, "the reply for table \"%s\" says neither that there are more pages nor that there are none",
+	ck_fail(scan->session, CK_ERR_PROTOCOL,
+			"the reply for table \"%s\" says neither that there are more pages nor that there are none",
 			((HttpScan *) scan->state)->name);
 	ck_hint(scan->session, "At the paths \"more\" and \"last\" of the table's paging, true or false is expected.");
 	return CK_ERR_PROTOCOL;
