@@ -166,6 +166,15 @@ registry_check_manifest(const char *name, const char *manifest)
 				 errhint("docs/manifest.md says what a manifest holds.")));
 }
 
+const char *
+registry_manifest(const CkConnector *connector)
+{
+	for (Registered *r = registered; r; r = r->next)
+		if (r->connector == connector)
+			return r->manifest;
+	return NULL;
+}
+
 const CkConnector *
 registry_connector(const char *name, char **reason)
 {

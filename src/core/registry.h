@@ -29,6 +29,9 @@ extern char *registry_name_of_wrapper(Oid fdwid);
 /* Option of a foreign-data wrapper: the manifest (JSON) of its connector, which then needs no module of its own. */
 #define MANIFEST_OPTION "manifest"
 
+/* The manifest that a connector was made of, or NULL. */
+extern const char *registry_manifest(const CkConnector *connector);
+
 /* ERROR where the text is no manifest of a connector of that name. */
 extern void registry_check_manifest(const char *name, const char *manifest);
 

@@ -369,65 +369,6 @@ secret_find(const SecretUse *use, const char *named, char **label)
 	return NULL;
 }
 
-/*
- * Host and port of a URL, or false. Of the ways to write one, only the plainest is taken: what another reader of URLs could
- * understand otherwise (slashes too few or too many, users, encoded letters) is none to send a secret to.
- */
-static bool
-url_host(const char *url, char **host, int *port)
-{
-	const char *begin;
-	size_t		length;
-
-	if (pg_strncasecmp(url, "https://", 8) == 0)
-		begin = url + 8, *port = 443;
-	else if (pg_strncasecmp(url, "http://", 7) == 0)
-		begin = url + 7, *port = 80;
-	else
-		return false;
-	if (*begin == '[')
-	{
-		length = strspn(++begin, "0123456789abcdefABCDEF:.");
-		if (begin[length] != ']')
-			return false;
-		url = begin + length + 1;
-	}
-	else
-	{
-		length = strspn(begin, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
-		url = begin + length;
-	}
-	*host = pnstrdup(begin, length);
-	if (*url == ':')
-	{
-		*port = atoi(++url);
-		url += strspn(url, "0123456789");
-	}
-	return length > 0 && (*url == '/' || *url == '\0') && *port > 0 && *port < 65536;
-}
-
-bool
-secret_host(const CkConnector *connector, List *server_options, char **host, int *port)
-{
-	const char *text[4] = {NULL, NULL, NULL, NULL};
-	const char *const names[] = {"host", "port", "address", "endpoint"};
-
-	for (int i = 0; i < 4; i++)
-	{
-		text[i] = options_get(server_options, names[i]);
-		for (const CkOption *o = connector->options; o->name && text[i] == NULL; o++)
-			if (strcmp(o->name, names[i]) == 0 && (o->where & CK_ON_SERVER))
-				text[i] = o->initial;
-	}
-	if (text[2] || text[3])
-		return url_host(text[2] ? text[2] : text[3], host, port);
-	if (text[0] == NULL)
-		return false;
-	*host = pstrdup(text[0]);
-	*port = text[1] ? atoi(text[1]) : 0;
-	return true;
-}
-
 /* ERROR where the secret may be sent to some hosts only, and the source is not at one of them. */
 static void
 check_hosts(const StoredSecret *stored, const SecretUse *use)
