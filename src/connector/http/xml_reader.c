@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* From expat 2.9 on these have names of their own, and those of before are complained of. */
+#if XML_MAJOR_VERSION == 2 && XML_MINOR_VERSION >= 9
+#define XML_GetCurrentLineNumber XML_GetCurrentLineNumber64
+#define XML_GetCurrentByteIndex XML_GetCurrentByteIndex64
+#endif
+
 /* Elements within each other. */
 #define DEPTH_LIMIT 400
 
