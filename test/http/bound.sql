@@ -1,7 +1,7 @@
 -- Secrets that are bound to a host go only where a manifest's base_url leads, whatever its options are called.
 
 BEGIN;
-SELECT plan(6);
+SELECT plan(7);
 SET client_min_messages = warning;
 
 SELECT connkit_set_secret('bound', 'token-1', hosts => ARRAY[split_part(:'api', '/', 3)]);
@@ -36,6 +36,14 @@ SELECT is(reads(:'api', jsonb_build_object('auth', jsonb_build_object('type', 'o
 	'token_url', :'other' || '/token'))), :'refused', 'to a server of tokens');
 SELECT is(reads(:'api', jsonb_build_object('tables', jsonb_build_object('t', jsonb_build_object('url', :'other' || '/items?x={token}',
 	'columns', '{"id": "bigint"}'::jsonb)))), :'refused', 'to an address in place of base_url');
+
+-- What a header has of the user's stays behind where a redirect leads to another host.
+SELECT reads(:'api', '{"tables": {"t": {"path": "/items?_fault=redirect&_to=port", "headers": {"X-Mine": "{token}", "X-Else": "1"},
+	"columns": {"id": "bigint"}}}}');
+CREATE SERVER api FOREIGN DATA WRAPPER connkit_http OPTIONS (base_url :'api');
+CREATE FOREIGN TABLE control_log (path text, headers jsonb) SERVER api OPTIONS (path '/control/log');
+SELECT is((SELECT array_agg(concat(headers ->> 'x-mine', headers ->> 'x-else'))
+	FROM control_log WHERE path = '/items'), '{token-11,1}', 'a header of the user''s and another');
 
 SELECT * FROM finish();
 ROLLBACK;

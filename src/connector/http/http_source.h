@@ -116,7 +116,8 @@ typedef struct HttpPage
 	HttpText	headers[32];
 	const char *header_list[33];
 	HttpText	secrets[5];
-	const char *secret_list[6];
+	HttpText	own[8];			/* headers with values of the user, which no other host gets either */
+	const char *secret_list[14];
 	HttpText	body;
 
 	CkHttpStream *stream;
@@ -235,6 +236,8 @@ extern CkStatus http_write_text(CkScan *scan, HttpText *text, const char *format
 extern const char *http_chosen(const CkScan *scan, const CkOption *option);
 /* Writes the URL without parameters, of a path with values. */
 extern CkStatus http_write_base(CkScan *scan, const char *path);
+/* Adds the headers with values of the user to those that no other host gets. */
+extern void http_add_own_headers(HttpPage *page);
 /* Adds headers to those of the page's request, whose number count is: with values, or as it is. */
 extern CkStatus http_write_headers(CkScan *scan, const HttpPair *pairs, uint32_t *count);
 extern CkStatus http_write_header(CkScan *scan, const char *name, const char *value, uint32_t *count);

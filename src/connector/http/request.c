@@ -283,6 +283,51 @@ http_write_header(CkScan *scan, const char *name, const char *value, uint32_t *c
 	return http_check_text(scan->session, header);
 }
 
+/* Whether a text has a value that the user mapping gives. */
+static bool
+is_of_user(const HttpScan *http, const char *format)
+{
+	const char *name;
+	size_t		size;
+
+	while ((format = http_next_value(format, &name, &size)) != NULL)
+	{
+		const CkOption *option = http_option(http->manifest->pub.options, name, size);
+
+		if (option && (option->where & CK_ON_USER))
+			return true;
+		format = name + size;
+	}
+	return false;
+}
+
+/* Writes a header with a value of the user. */
+static CkStatus
+write_own_header(CkScan *scan, const HttpPair *pair)
+{
+	HttpPage   *page = ((HttpScan *) scan->state)->page;
+	size_t		n = 0;
+
+	while (n < sizeof(page->own) / sizeof(page->own[0]) && page->own[n].size > 0)
+		n++;
+	if (n == sizeof(page->own) / sizeof(page->own[0]))
+		return ck_fail(scan->session, CK_ERR_OPTION, "the request has too many headers");
+	text_string(&page->own[n], pair->name);
+	text_string(&page->own[n], ": ");
+	return http_write_text(scan, &page->own[n], pair->text, AS_IT_IS, AS_IT_IS);
+}
+
+void
+http_add_own_headers(HttpPage *page)
+{
+	size_t		n = 0;
+
+	while (page->secret_list[n])
+		n++;
+	for (size_t i = 0; i < sizeof(page->own) / sizeof(page->own[0]) && page->own[i].size > 0; i++)
+		page->secret_list[n++] = page->own[i].data;
+}
+
 CkStatus
 http_write_headers(CkScan *scan, const HttpPair *pairs, uint32_t *count)
 {
@@ -291,8 +336,15 @@ http_write_headers(CkScan *scan, const HttpPair *pairs, uint32_t *count)
 
 	for (; pairs && pairs->name && status == CK_OK; pairs++)
 	{
-		HttpText   *header = begin_header(scan, pairs->name, count);
+		HttpText   *header;
 
+		/* a request that is signed is not led to another host */
+		if (is_of_user(scan->state, pairs->text) && http_redirects(scan->state) > 0)
+		{
+			status = write_own_header(scan, pairs);
+			continue;
+		}
+		header = begin_header(scan, pairs->name, count);
 		if (!header)
 			return CK_ERR_OPTION;
 		status = http_write_text(scan, header, pairs->text, AS_IT_IS, AS_IT_IS);
@@ -409,6 +461,7 @@ http_make_request(CkScan *scan)
 		status = http_check_text(scan->session, &page->url);
 	if (status == CK_OK && !http->table->url)
 		status = http_write_auth(scan);
+	http_add_own_headers(page);
 	if (status == CK_OK)
 		status = http_check_text(scan->session, &page->url);
 	page->request = (CkHttpRequest) {
@@ -428,6 +481,8 @@ http_request_free(HttpPage *page)
 		text_free(&page->headers[i]);
 	for (size_t i = 0; i < sizeof(page->secrets) / sizeof(page->secrets[0]); i++)
 		text_free(&page->secrets[i]);
+	for (size_t i = 0; i < sizeof(page->own) / sizeof(page->own[0]); i++)
+		text_free(&page->own[i]);
 	memset(page->header_list, 0, sizeof(page->header_list));
 	memset(page->secret_list, 0, sizeof(page->secret_list));
 }

@@ -243,6 +243,7 @@ make_request(CkScan *scan, const char *method, const char *path)
 		status = http_check_text(scan->session, &page->url);
 	if (status == CK_OK)
 		status = http_write_auth(scan);
+	http_add_own_headers(page);
 	if (status == CK_OK)
 		status = http_check_text(scan->session, &page->url);
 	page->request = (CkHttpRequest) {
@@ -401,6 +402,7 @@ wait_reply(CkScan *scan, const CkHttpReply **reply, bool *gone, bool *there)
 		if (http_auth_rule(http->manifest, http->options).type != AUTH_API_KEY ||
 			strcmp(http_auth_rule(http->manifest, http->options).in, "query") != 0)
 			status = http_write_auth(scan);
+		http_add_own_headers(page);
 		if (status == CK_OK)
 			status = send_request(scan);
 		if (status != CK_OK)
