@@ -448,8 +448,12 @@ parse(XmlReader *reader, const char *data, size_t size, bool last)
 	reader->fed += (int64_t) size;
 	if (status != XML_STATUS_OK && !reader->failed)
 	{
-		snprintf(message, sizeof(message), "it is not valid XML: %s", XML_ErrorString(XML_GetErrorCode(reader->parser)));
-		return fail(reader, last ? "it ends in the middle of its XML" : message);
+		enum XML_Error code = XML_GetErrorCode(reader->parser);
+
+		snprintf(message, sizeof(message), "it is not valid XML: %s", XML_ErrorString(code));
+		/* the library may put off to the end what it could have told before */
+		return fail(reader, last && code != XML_ERROR_UNKNOWN_ENCODING && code != XML_ERROR_INVALID_TOKEN &&
+					code != XML_ERROR_TAG_MISMATCH ? "it ends in the middle of its XML" : message);
 	}
 	/* the library keeps what it waits for the end of */
 	waiting = reader->fed - XML_GetCurrentByteIndex(reader->parser);
