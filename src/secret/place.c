@@ -95,9 +95,9 @@ fill_in(const CkConnector *connector, List *server_options, const JsonbValue *fo
 
 /* Whether a table may ask for an address of its own, in place of base_url: a member "url" that is none of a column's type. */
 static bool
-has_other_place(JsonbContainer *tables)
+has_other_place(JsonbContainer *manifest)
 {
-	JsonbIterator *it = JsonbIteratorInit(tables);
+	JsonbIterator *it = JsonbIteratorInit(manifest);
 	JsonbIteratorToken token;
 	JsonbValue	v;
 	bool		url = false;
@@ -119,7 +119,6 @@ manifest_host(const CkConnector *connector, List *server_options, const char *ma
 	Jsonb	   *json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(manifest)));
 	JsonbValue *base = member(&json->root, "base_url", jbvString);
 	JsonbValue *auth = member(&json->root, "auth", jbvBinary);
-	JsonbValue *tables = member(&json->root, "tables", jbvBinary);
 	JsonbValue *token = auth ? member(auth->val.binary.data, "token_url", jbvString) : NULL;
 	char	   *url = base ? fill_in(connector, server_options, base) : NULL;
 	char	   *token_url = token ? fill_in(connector, server_options, token) : NULL;
@@ -127,8 +126,8 @@ manifest_host(const CkConnector *connector, List *server_options, const char *ma
 	int			token_port;
 
 	/* a proxy reads what is sent without TLS */
-	if (url == NULL || !url_host(url, host, port) || options_get(server_options, "proxy") || tables == NULL ||
-		has_other_place(tables->val.binary.data))
+	if (url == NULL || !url_host(url, host, port) || options_get(server_options, "proxy") ||
+		has_other_place(&json->root))
 		return false;
 	return token == NULL || (token_url && url_host(token_url, &token_host, &token_port) &&
 							 pg_strcasecmp(token_host, *host) == 0 && token_port == *port);

@@ -6,15 +6,22 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
 
 #include "audit.h"
 #include "compat.h"
@@ -81,6 +88,29 @@ tell(const char *action, const char *name)
 	audit_write(&event);
 }
 
+/* Owner of a function. */
+static Oid
+owner_of(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner = HeapTupleIsValid(tuple) ? ((Form_pg_proc) GETSTRUCT(tuple))->proowner : InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* Drops a connector's function that stayed behind when its wrapper was dropped by itself; maker is the one that makes them. */
+static void
+drop_left_over(Oid maker, char *function, int nargs, const Oid *args)
+{
+	char	   *schema = get_namespace_name(get_func_namespace(maker));
+	Oid			oid = LookupFuncName(list_make2(makeString(schema), makeString(function)), nargs, args, true);
+
+	if (OidIsValid(oid) && owner_of(oid) == owner_of(maker))
+		run(psprintf("DROP FUNCTION %s", format_procedure_qualified(oid)));
+}
+
 PG_FUNCTION_INFO_V1(connkit_register_connector);
 
 /*
@@ -106,6 +136,10 @@ connkit_register_connector(PG_FUNCTION_ARGS)
 		run(psprintf("ALTER FOREIGN DATA WRAPPER connkit_%s OPTIONS (SET manifest %s)", name, text));
 	else
 	{
+		Oid			args[] = {TEXTARRAYOID, OIDOID};
+
+		drop_left_over(fcinfo->flinfo->fn_oid, psprintf("connkit_%s_handler", name), 0, NULL);
+		drop_left_over(fcinfo->flinfo->fn_oid, psprintf("connkit_%s_validator", name), 2, args);
 		run(psprintf("CREATE FUNCTION %s.connkit_%s_handler() RETURNS fdw_handler"
 					 " AS '$libdir/connkit', 'connkit_handler' LANGUAGE C STRICT", schema, name));
 		run(psprintf("CREATE FUNCTION %s.connkit_%s_validator(text[], oid) RETURNS void"

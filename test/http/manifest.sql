@@ -1,7 +1,7 @@
 -- Connectors that are a manifest: who may register one, what is wrong with one, discovery, import, test, sync, change and removal.
 
 BEGIN;
-SELECT plan(42);
+SELECT plan(43);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 CREATE ROLE maker;
@@ -138,6 +138,12 @@ DROP SERVER work CASCADE;
 SET ROLE maker;
 SELECT lives_ok($$SELECT connkit_unregister_connector('tracker')$$, 'and removed');
 SELECT is((SELECT count(*) FROM connkit.connector WHERE name = 'tracker'), 0::bigint, 'and gone');
+SELECT connkit_register_connector(manifest) FROM given;
+RESET ROLE;
+DROP FOREIGN DATA WRAPPER connkit_tracker;
+SET ROLE maker;
+SELECT is(connkit_register_connector(manifest), 'connkit_tracker', 'one whose wrapper alone was dropped comes back') FROM given;
+SELECT connkit_unregister_connector('tracker');
 RESET ROLE;
 
 SELECT * FROM finish();
