@@ -15,12 +15,12 @@
 . "$(dirname "$0")/../lib.sh"
 
 : "${CK_CACHE:=${XDG_CACHE_HOME:-$HOME/.cache}/connkit}"
-: "${CK_VERSIONS_SUITES:=header sql pgtap contract writes rules random diff isolation t}"
+: "${CK_VERSIONS_SUITES:=header sql pgtap contract http writes rules random diff isolation t}"
 
 [ "$(id -u)" = 0 ] || ck_die "needs root"
 [ $# -gt 0 ] || set -- 14 16 bookworm trixie sid
 
-common="gcc g++ make pkg-config openssl perl sqlite3 libpq-dev libsqlite3-dev libsodium-dev libicu-dev
+common="gcc g++ make pkg-config openssl curl perl sqlite3 libpq-dev libsqlite3-dev libsodium-dev libicu-dev
 	libcurl4-openssl-dev libjansson-dev zlib1g-dev libyajl-dev libcsv-dev libssl-dev libexpat1-dev
 	python3 libipc-run-perl libtap-parser-sourcehandler-pgtap-perl"
 mariadb="mariadb-server libmariadb-dev libmariadb-dev-compat"
