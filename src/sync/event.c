@@ -247,6 +247,31 @@ is_stale(Event *event, HeapTuple row, TupleDesc desc, Datum at)
 	return false;
 }
 
+/* Leaves of several records with one key the newest in run->keys. */
+static void
+drop_older(Event *event)
+{
+	Sync	   *sync = event->sync;
+	char	   *keys = target_name(event->run.keys);
+	char	   *names = key_names(sync, "s.");
+
+	/* a row that the filter takes may have been told before one that it leaves out */
+	if (sync->filter && event->message->kind != CK_MESSAGE_DELETE)
+	{
+		run_sql(psprintf("SELECT FROM %s AS s GROUP BY %s%s HAVING count(*) > 1", keys, names,
+						 event->cursor ? ", s.connkit_cursor" : ""), SPI_OK_SELECT);
+		if (SPI_processed > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_CARDINALITY_VIOLATION),
+					 errmsg("a message for sync \"%s\" has several records with one key, none of which is the newest",
+							sync->name),
+					 errhint("Which of them the sync's filter is to look at can be told by a cursor_column.")));
+	}
+	run_sql(psprintf("DELETE FROM %s AS d USING (SELECT s.ctid AS place, row_number() OVER (PARTITION BY %s"
+					 " ORDER BY %ss.ctid DESC) AS rank FROM %s AS s) AS r WHERE d.ctid = r.place AND r.rank > 1", keys, names,
+					 event->cursor ? "s.connkit_cursor DESC NULLS LAST, " : "", keys), SPI_OK_DELETE);
+}
+
 /* Takes keys out of run->keys of which the message tells nothing new. */
 static void
 drop_stale(Event *event)
@@ -262,6 +287,7 @@ drop_stale(Event *event)
 	if (SPI_execute(psprintf("SELECT FROM %s AS s WHERE NOT (%s) IS NOT NULL LIMIT 1", keys, key_names(sync, "s.")), false, 1) !=
 		SPI_OK_SELECT || SPI_processed > 0)
 		merge_null_key(sync);
+	drop_older(event);
 	event->version_type = event->cursor ?
 		get_atttype(event->run.keys, get_attnum(event->run.keys, "connkit_cursor")) : TIMESTAMPTZOID;
 	if (event->cursor == NULL)
@@ -320,8 +346,9 @@ put_rows(Event *event)
 
 	run->stage = target_stage(sync, false, sync->cursor_column != NULL);
 	read_message(sync, run, run->stage);
-	run_sql(psprintf("DELETE FROM %s AS s WHERE NOT EXISTS (SELECT FROM %s AS a WHERE %s)", target_name(run->stage),
-					 target_name(run->keys), same), SPI_OK_DELETE);
+	run_sql(psprintf("DELETE FROM %s AS s WHERE NOT EXISTS (SELECT FROM %s AS a WHERE %s%s)", target_name(run->stage),
+					 target_name(run->keys), same, event->cursor ? " AND a.connkit_cursor = s.connkit_cursor" : ""),
+			SPI_OK_DELETE);
 	apply_stage(sync, run, run->stage);
 	run_sql(psprintf("DELETE FROM %s AS a USING %s AS s WHERE %s", target_name(run->keys), target_name(run->stage), same),
 			SPI_OK_DELETE);

@@ -2,7 +2,7 @@
 -- test/http/api.py at :api.
 
 BEGIN;
-SELECT plan(111);
+SELECT plan(116);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SELECT set_config('test.api', :'api', false);
@@ -206,6 +206,14 @@ SELECT is(send(body(2001, 'waiting', '2027-03-01', 'waiting')), 'item applied', 
 SELECT is((SELECT count(*) FROM item WHERE id = 2001 AND name = 'waiting'), 1::bigint, 'or lets in by its number');
 SELECT is(send(body(4, 'waiting', '2027-03-01', 'waiting')), 'item applied', 'one that it leaves out now');
 SELECT is((SELECT count(*) FROM item WHERE id = 4), 0::bigint, 'is gone');
+SELECT is(send('{"action": "edited", "sender": null, "item": [{"id": 11, "name": "in", "state": "open", "updated_at": "2027-05-08"},
+	{"id": 11, "name": "out", "state": "waiting", "updated_at": "2027-05-09"}]}'), 'item applied', 'two states of a row in one message');
+SELECT is((SELECT count(*) FROM item WHERE id = 11), 0::bigint, 'the filter looks at the newer one');
+SELECT is(send('{"action": "edited", "sender": null, "item": [{"id": 12, "name": "new", "state": "open", "updated_at": "2027-05-09"},
+	{"id": 12, "name": "old", "state": "waiting", "updated_at": "2025-05-08"}]}'), 'item applied', 'also if it comes first');
+SELECT is((SELECT name FROM item WHERE id = 12), 'new', 'and so does the sync');
+SELECT matches(send('{"action": "edited", "sender": null, "item": [{"id": 13, "name": "in", "state": "open", "updated_at": "2027-05-08"},
+	{"id": 13, "name": "out", "state": "waiting", "updated_at": "2027-05-08"}]}'), '^21000', 'where neither is, nothing is done');
 SELECT is((SELECT position FROM connkit.sync_state JOIN connkit.sync AS s ON s.id = sync WHERE s.name = 'item'), '2026-01-01 00:20:00+00', 'the position stays');
 
 -- other syncs
