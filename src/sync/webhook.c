@@ -224,11 +224,14 @@ enqueue(Delivery *delivery)
 	return id;
 }
 
-/* Who brings messages is not told the statements of the sync's owner. */
+/* Who brings messages is not told the statements of the sync's owner, nor the rows of his target: these the log may have. */
 COMPAT_NORETURN static void
 raise_for_bringer(ErrorData *error)
 {
 	error->context = error->internalquery = NULL;
+	if (error->detail_log == NULL)
+		error->detail_log = error->detail;
+	error->detail = NULL;
 	ReThrowError(error);
 	pg_unreachable();
 }

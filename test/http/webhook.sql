@@ -2,7 +2,7 @@
 -- test/http/api.py at :api.
 
 BEGIN;
-SELECT plan(116);
+SELECT plan(117);
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SELECT set_config('test.api', :'api', false);
@@ -214,6 +214,21 @@ SELECT is(send('{"action": "edited", "sender": null, "item": [{"id": 12, "name":
 SELECT is((SELECT name FROM item WHERE id = 12), 'new', 'and so does the sync');
 SELECT matches(send('{"action": "edited", "sender": null, "item": [{"id": 13, "name": "in", "state": "open", "updated_at": "2027-05-08"},
 	{"id": 13, "name": "out", "state": "waiting", "updated_at": "2027-05-08"}]}'), '^21000', 'where neither is, nothing is done');
+CREATE FUNCTION more(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE detail text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'no error';
+EXCEPTION WHEN check_violation THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN detail;
+END $$;
+ALTER TABLE item ADD more text DEFAULT 'of others', ADD CONSTRAINT odd CHECK (name <> 'bad' OR more IS NULL);
+SET ROLE bringer;
+SELECT is(more(format('SELECT connkit_receive(''src'', ''item'', %1$L, jsonb_build_object(''x-event'', ''item'', ''X-Hub-Signature-256'', %2$L))',
+	body(12, 'bad', '2028-01-01'), signature(body(12, 'bad', '2028-01-01')))), '', 'an error shows nothing of the target''s rows');
+RESET ROLE;
+ALTER TABLE item DROP more;
 SELECT is((SELECT position FROM connkit.sync_state JOIN connkit.sync AS s ON s.id = sync WHERE s.name = 'item'), '2026-01-01 00:20:00+00', 'the position stays');
 
 -- other syncs
