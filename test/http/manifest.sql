@@ -74,7 +74,7 @@ BEGIN
 EXCEPTION WHEN invalid_parameter_value THEN
 	RETURN regexp_replace(sqlerrm, '^.*is not valid: ', '');
 END $$;
-SELECT is(fault('"next"', '{tables,item,paging,type}'), 'tables.item.paging.type: it is none of none|page|offset|cursor|next_link|link_header',
+SELECT is(fault('"next"', '{tables,item,paging,type}'), 'tables.item.paging.type: it is none of none|page|offset|cursor|next_link|link_header|list',
 	'a word');
 SELECT is(fault('"1"', '{tables,item,paging,size}'), 'tables.item.paging.size: a number of 1 or more is expected', 'a number');
 SELECT matches(fault('"x"', '{tables,item,pageing}'), '^tables\.item\.pageing: there is no such setting; there are comment .*paging',

@@ -266,6 +266,68 @@ run_cases(void)
 	}
 }
 
+/* CSV without a line of names. */
+static void
+run_bare(void)
+{
+	static const struct
+	{
+		int			names;
+		const char *text;
+		const char *result;
+	}			bare[] = {
+		{2, "1,\"a\"\n,\"\"\n", "{\"a\":\"1\",\"b\":\"a\"} {\"a\":null,\"b\":\"\"} "},
+		{2, "", ""},
+		{2, "1,2\n\n3,4\n", "fewer fields than were asked for"},
+		{2, "1,2\n3\n", "fewer fields than were asked for"},
+		{2, "1,2,3\n", "more fields than were asked for"},
+		{2, "1,\"2", "in the middle of a field"},
+		{2, "\357\273\277a,b", "{\"a\":\"\357\273\277a\",\"b\":\"b\"} "},
+		{1, "\"x\"\n\n\"\"\n\n", "{\"a\":\"x\"} {\"a\":null} {\"a\":\"\"} {\"a\":null} "},
+		{1, "x\r\n\r\ny\r\n", "{\"a\":\"x\"} {\"a\":null} {\"a\":\"y\"} "},
+		{1, "x", "{\"a\":\"x\"} "},
+		{0, "1,2\r\n3,\r\n", "{} {} "},
+		{0, "\n\"a\"\n\n", "{} {} {} "},
+		{0, "1,2\n\n", "fewer fields than the first"},
+		{0, "1\n1,2\n", "more fields than the first"},
+	};
+
+	for (size_t i = 0; i < COUNT(bare); i++)
+		for (size_t piece = 1; piece < 100; piece = piece * 3 + 1)
+		{
+			static const char *const all[] = {NULL};
+			static const JsonPath members[] = {NULL};
+			HttpText	result = {0};
+			Reader		r = {.json = json_reader_new(all, false, 1000, (JsonWanted[]) {{NULL, NULL}})};
+			size_t		size = strlen(bare[i].text);
+			bool		good;
+
+			if (bare[i].names == 0)
+				json_reader_want(r.json, members, false);
+			r.csv = csv_reader_new(r.json, ',', 1000);
+			good = true;
+			csv_reader_no_header(r.csv);
+			for (int n = 0; n < bare[i].names; n++)
+				good = good && csv_reader_name(r.csv, n == 0 ? "a" : "b");
+			for (size_t at = 0; at < size && good; at += piece)
+			{
+				good = feed(&r, bare[i].text + at, piece < size - at ? piece : size - at);
+				take_records(&r, &result);
+			}
+			good = good && end(&r);
+			take_records(&r, &result);
+			if (!good)
+				text_string(&result, csv_reader_error(r.csv));
+			if (good ? strcmp(result.data ? result.data : "", bare[i].result) != 0 : !strstr(result.data, bare[i].result))
+				ok(false, bare[i].text, result.data ? result.data : "", bare[i].result);
+			else if (piece > 30)
+				ok(true, bare[i].result, "", "");
+			csv_reader_free(r.csv);
+			json_reader_free(r.json);
+			text_free(&result);
+		}
+}
+
 /* Sizes: a record that is too large is refused however it comes, and little is kept of it. */
 static void
 run_sizes(void)
@@ -446,6 +508,7 @@ main(int argc, char **argv)
 		return judge_manifests();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	run_cases();
+	run_bare();
 	run_sizes();
 	for (int i = 3; i < argc; i++)
 	{

@@ -1,7 +1,7 @@
 -- Requests before and after the pages, cursors out of records, and whole addresses, against the double of an API at :api.
 
 BEGIN;
-SELECT plan(22);
+SELECT plan(23);
 SET client_min_messages = warning;
 CREATE FUNCTION manifest(change jsonb DEFAULT '{}') RETURNS jsonb LANGUAGE sql AS $$
 	SELECT '{
@@ -91,6 +91,12 @@ DO $$ BEGIN EXECUTE format('ALTER FOREIGN TABLE elsewhere OPTIONS (SET target %L
 SELECT is((SELECT count(*) FROM elsewhere), 7::bigint, 'rows of another place');
 \set log `curl -s --noproxy '*' :api/control/log | python3 -c 'import json, sys; print([(r["headers"].get("authorization") or r["headers"].get("Authorization") or "none") for r in json.load(sys.stdin)][-2:])'`
 SELECT is(:'log'::text, '[''Bearer token-1'', ''none'']', 'is told no credential');
+SELECT variant('written', jsonb_set(manifest('{"before": [], "after": null, "filters": {}, "path": "", "url": "{target}", "params": {}, "paging": {},
+	"write": {"insert": {"path": "/store/written"}}}') #- '{tables,item,after}', '{options,target}', '{"on": "table"}'));
+SET connkit.allow_best_effort_writes = on;
+INSERT INTO written (id) VALUES (1);
+\set log `curl -s --noproxy '*' :api/control/log | python3 -c 'import json, sys; r = json.load(sys.stdin)[-1]; print(r["method"], {n.lower(): v for n, v in r["headers"].items()}.get("authorization"))'`
+SELECT is(:'log'::text, 'POST Bearer token-1', 'a change goes to the source itself, with the credential');
 DO $$ BEGIN EXECUTE 'ALTER FOREIGN TABLE elsewhere OPTIONS (SET target ''http://169.254.169.254/x'')'; END $$;
 SELECT throws_like('SELECT * FROM elsewhere', '%169.254.169.254%', 'an address that is denied');
 

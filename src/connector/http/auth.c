@@ -40,7 +40,9 @@ lacks_credential(const CkScan *scan, const char *first, const char *second)
 		{
 			const CkOption *option = http_option(http->manifest->pub.options, name, size);
 
-			if (option && http_chosen(scan, option)[0])
+			const char *taken = http_taken(http, name, size);
+
+			if ((option && http_chosen(scan, option)[0]) || (taken && *taken))
 				return false;
 			lacks = true;
 			text = name + size;
@@ -55,7 +57,7 @@ http_write_auth(CkScan *scan)
 	HttpScan   *http = scan->state;
 	HttpPage   *page = http->page;
 	HttpSession *session = scan->session->state;
-	HttpAuthRule rule = http_auth_rule(http->manifest, http->options);
+	HttpAuthRule rule = http_page_auth(http);
 	HttpText   *header = &page->secrets[0];
 	CkStatus	status = CK_OK;
 
@@ -106,7 +108,7 @@ http_renew_auth(CkScan *scan)
 	HttpScan   *http = scan->state;
 	HttpPage   *page = http->page;
 	HttpSession *session = scan->session->state;
-	HttpAuth	type = http_auth_rule(http->manifest, http->options).type;
+	HttpAuth	type = http_page_auth(http).type;
 	const char *sent = page->secrets[0].data ? strrchr(page->secrets[0].data, ' ') : NULL;
 
 	if (page->renewed || (type != AUTH_OAUTH2 && type != AUTH_JWT))

@@ -144,8 +144,13 @@ http_fill_in(CkScan *scan, const json_t *from, const HttpFill *fill)
 
 		copy = json_pack("{}");
 		json_object_foreach((json_t *) from, name, member)
+		{
+			/* without columns there is nothing to be said */
+			if (scan->ncolumns == 0 && json_is_string(member) && strcmp(json_string_value(member), "{columns}") == 0)
+				continue;
 			good = good && copy && json_object_set_new(copy, fill && strcmp(name, COLUMN) == 0 ? fill->column : name,
 													   http_fill_in(scan, member, fill)) == 0;
+		}
 	}
 	else if (json_is_array(from))
 	{

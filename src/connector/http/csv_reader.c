@@ -1,5 +1,5 @@
 /*
- * csv_reader.c: records out of CSV, on libcsv: the first line has the names.
+ * csv_reader.c: records out of CSV, on libcsv: the first line has the names, or they are told.
  */
 #include "http_source.h"
 
@@ -17,6 +17,10 @@ struct CsvReader
 	char	  **names;
 	size_t		nnames;
 	bool		named;			/* the first line has ended */
+	bool		bare;			/* there is no such line */
+	bool		begun;			/* of that, the first byte has come */
+	size_t		fields;			/* of a line without one; 0: not known yet */
+	bool		returned;		/* the last character was a CR that ended a line */
 	size_t		field;			/* number of the next field in its line */
 	size_t		mark;			/* bytes of the mark of UTF-8, which may stand first, that came; 3: or it is known not to come */
 	bool		failed;			/* told, or the reader of records tells it */
@@ -48,6 +52,28 @@ csv_reader_new(JsonReader *records, char delimiter, size_t record_limit)
 	return reader;
 }
 
+void
+csv_reader_no_header(CsvReader *reader)
+{
+	/* there all ends of lines tell, and what looks like a mark is a value */
+	reader->parser.options |= CSV_REPALL_NL;
+	reader->bare = reader->named = true;
+	reader->mark = 3;
+}
+
+bool
+csv_reader_name(CsvReader *reader, const char *name)
+{
+	char	  **larger = realloc(reader->names, (reader->nnames + 1) * sizeof(char *));
+
+	if (larger)
+		reader->names = larger;
+	if (!larger || !(reader->names[reader->nnames] = strdup(name)))
+		return false;
+	reader->nnames++;
+	return true;
+}
+
 static void
 fail(CsvReader *reader, const char *error)
 {
@@ -70,17 +96,30 @@ take_name(CsvReader *reader, const char *text, size_t size)
 		reader->nnames++;
 }
 
+/* A field of a text that has no names. */
+static void
+skip_field(CsvReader *reader)
+{
+	if (reader->field++ == 0 && !json_reader_open(reader->records, false))
+		reader->failed = true;
+	else if (reader->fields > 0 && reader->field > reader->fields)
+		fail(reader, "a line has more fields than the first");
+}
+
 static void
 on_field(void *text, size_t size, void *arg)
 {
 	CsvReader  *reader = arg;
 
+	reader->returned = false;
 	if (reader->failed)
 		return;
 	if (!reader->named)
 		take_name(reader, text, size);
+	else if (reader->bare && reader->nnames == 0)
+		skip_field(reader);
 	else if (reader->field == reader->nnames)
-		fail(reader, "a line has more fields than the first");
+		fail(reader, reader->bare ? "a line has more fields than were asked for" : "a line has more fields than the first");
 	else
 	{
 		const char *name = reader->names[reader->field];
@@ -91,18 +130,36 @@ on_field(void *text, size_t size, void *arg)
 	}
 }
 
+/* A line of a text without a line of names: false where it is none, but the LF behind a CR. */
+static bool
+bare_line(CsvReader *reader, int end)
+{
+	bool		again = end == '\n' && reader->returned && reader->field == 0;
+
+	reader->returned = end == '\r';
+	if (again || (end < 0 && reader->field == 0))
+		return false;
+	/* a field that is NULL is nothing at all */
+	if (reader->field == 0 && (reader->nnames == 1 || (reader->nnames == 0 && reader->fields <= 1)))
+		on_field(NULL, 0, reader);
+	if (reader->nnames == 0 && reader->fields > 0 && reader->field < reader->fields)
+		fail(reader, "a line has fewer fields than the first");
+	reader->fields = reader->field;
+	reader->returned = end == '\r';
+	return !reader->failed;
+}
+
 static void
 on_line(int end, void *arg)
 {
 	CsvReader  *reader = arg;
 
-	(void) end;
-	if (reader->failed)
+	if (reader->failed || (reader->bare && !bare_line(reader, end)))
 		return;
 	if (!reader->named)
 		reader->named = true;
 	else if (reader->field < reader->nnames)
-		fail(reader, "a line has fewer fields than the first");
+		fail(reader, reader->bare ? "a line has fewer fields than were asked for" : "a line has fewer fields than the first");
 	else if (!json_reader_close(reader->records, false))
 		reader->failed = true;
 	reader->field = 0;
@@ -122,6 +179,10 @@ csv_reader_feed(CsvReader *reader, const char *data, size_t size)
 	if (reader->mark > 0 && reader->mark < 3)
 		fail(reader, "it is not valid CSV in UTF-8");
 	reader->mark = 3;
+	/* gzip, which without names would be lines of something */
+	if (reader->bare && !reader->begun && *data == '\x1f')
+		fail(reader, "it is packed");
+	reader->begun = true;
 	if (csv_parse(&reader->parser, data, size, on_field, on_line, reader) != size)
 		fail(reader, csv_error(&reader->parser) == CSV_EPARSE ? "it is not valid CSV" : "out of memory");
 	if (csv_get_buffer_size(&reader->parser) > reader->record_limit)

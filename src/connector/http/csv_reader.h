@@ -12,6 +12,11 @@ typedef struct CsvReader CsvReader;
  * quotes is null. NULL: out of memory. */
 extern CsvReader *csv_reader_new(JsonReader *records, char delimiter, size_t record_limit);
 
+/* The text has no such line, but fields of the names that are told next; without any, each line is an object that is empty. A
+ * blank line is a record where there is one field. Before the first piece. false: out of memory. */
+extern void csv_reader_no_header(CsvReader *reader);
+extern bool csv_reader_name(CsvReader *reader, const char *name);
+
 /* As those of json.h. */
 extern bool csv_reader_feed(CsvReader *reader, const char *data, size_t size);
 extern bool csv_reader_end(CsvReader *reader);

@@ -270,6 +270,14 @@ write_line(CkScan *scan, const Found *found, char *line, size_t room)
 		line[0] = '\0';
 }
 
+void
+http_write_words(CkScan *scan, const char *text, size_t size, char *line, size_t room)
+{
+	Found		found = {.text = text, .size = size};
+
+	write_line(scan, &found, line, room);
+}
+
 /* What the source itself says of an error; body is NULL for a good reply. */
 static void
 find_words(CkScan *scan, const CkHttpReply *reply, const Body *body, char *line, size_t room)
@@ -346,7 +354,7 @@ carry_out(CkScan *scan, const CkHttpReply *reply, const HttpFaultRule *rule, Htt
 		case VERDICT_EMPTY:
 			return CK_END;
 		case VERDICT_REFRESH:
-			if (http->table->url || !http_renew_auth(scan))
+			if (!http_renew_auth(scan))
 				return fail_reply(scan, reply, rule, verdict, body);
 			break;
 		case VERDICT_RETRY:

@@ -107,6 +107,8 @@ typedef struct HttpPage
 	int64_t		number;			/* from 0, of the pages of these values */
 	int64_t		seen;			/* records of those before */
 	char	   *next;			/* cursor, or URL of the page; NULL for the first */
+	HttpText	list;			/* addresses of pages, each with a NUL behind it */
+	size_t		listed;			/* of these, bytes up to that of the page behind this one */
 	int			attempts;		/* that the request was sent */
 	bool		renewed;		/* with a token that took the place of a refused one */
 
@@ -286,6 +288,21 @@ extern CkStatus http_give_back(CkScan *scan, bool wait);
 extern const char *http_taken(const HttpScan *http, const char *name, size_t size);
 extern bool http_take(HttpScan *http, const char *name, const char *value, size_t size);
 
+/* place.c: keeps the pages that the reply to a request lists; the address of the next of these, NULL: there is none; writes the
+ * URL of the page at hand. */
+extern CkStatus http_keep_list(CkScan *scan, CkScan *side, HttpPage *page);
+extern const char *http_next_listed(HttpPage *page);
+extern CkStatus http_write_place(CkScan *scan);
+/* Whether pages are elsewhere than base_url says: what is for the source itself is not told there. */
+extern bool http_is_elsewhere(const HttpTable *table);
+/* How the request for the page at hand proves whose it is. */
+extern HttpAuthRule http_page_auth(const HttpScan *http);
+
+/* columns.c: writes the names of the columns that a scan needs, with commas between them; gives these to CSV without a line of
+ * names. */
+extern CkStatus http_write_columns(CkScan *scan, HttpText *text);
+extern bool http_name_fields(CkScan *scan, CsvReader *reader);
+
 /* parts.c: begins the first part, and turns to the next when all pages of one have been read: CK_OK, or CK_END where there is
  * none. */
 extern CkStatus http_first_part(CkScan *scan);
@@ -337,6 +354,8 @@ extern CkStatus http_judge_reply(CkScan *scan, const CkHttpReply *reply, bool *a
 /* The same of one that is good by its status and was read; needed where http_judges_whole(): no row of it may be given before. */
 extern CkStatus http_judge_whole(CkScan *scan, const CkHttpReply *reply, bool *again);
 extern bool http_judges_whole(const HttpScan *http);
+/* Makes one short line of what the source says, or none where that repeats a credential. */
+extern void http_write_words(CkScan *scan, const char *text, size_t size, char *line, size_t room);
 /* Adds what that looks at. */
 extern void http_want_faults(const HttpScan *http, JsonWanted *wanted);
 

@@ -59,7 +59,7 @@ read_plain_auth(Reading *r, const json_t *value, HttpAuthRule *auth)
 	return strcmp(auth->in, "header") == 0 || strcmp(auth->in, "query") == 0 || bad(r, "in", "it is none of header and query");
 }
 
-static bool
+bool
 read_auth(Reading *r, const json_t *object, HttpAuthRule *auth)
 {
 	json_t	   *value = json_object_get(object, "auth");

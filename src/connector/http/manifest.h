@@ -96,8 +96,60 @@ typedef enum HttpPagingType
 	PAGING_OFFSET,				/* the number of records before it */
 	PAGING_CURSOR,				/* what the reply says stands for the next page */
 	PAGING_NEXT_LINK,			/* the next page's URL in the reply */
-	PAGING_LINK_HEADER			/* or in its header Link */
+	PAGING_LINK_HEADER,			/* or in its header Link */
+	PAGING_LIST					/* pages are at the addresses that the last request before them lists */
 } HttpPagingType;
+
+typedef enum HttpAuth
+{
+	AUTH_NONE,
+	AUTH_BASIC,
+	AUTH_BEARER,
+	AUTH_API_KEY,
+	AUTH_OAUTH2,
+	AUTH_AWS_SIGV4,
+	AUTH_JWT
+} HttpAuth;
+
+/* What a token of OAuth 2 is asked for with. */
+typedef enum HttpGrant
+{
+	GRANT_CLIENT_CREDENTIALS,
+	GRANT_REFRESH_TOKEN,
+	GRANT_JWT					/* with an empty token_url none is asked for: it is the token itself */
+} HttpGrant;
+
+/* How a request proves whose it is; texts with values. */
+typedef struct HttpAuthRule
+{
+	HttpAuth	type;
+	const char *user;			/* of basic */
+	const char *password;
+	const char *token;			/* of bearer, or the API key, or AWS's session token */
+	const char *name;			/* of the header or parameter that has the API key */
+	const char *in;				/* "header" or "query" */
+
+	HttpGrant	grant;			/* of OAuth 2 */
+	const char *token_url;
+	const char *client_id;		/* or the access key's, of AWS; or the private key's, of JWT */
+	const char *client_secret;	/* or the private key */
+	const char *refresh_token;
+	const char *scope;
+	const char *region;			/* of AWS */
+	const char *service;
+	bool		in_header;		/* id and secret go as Basic, and not in the body */
+	const json_t *claims;		/* of JWT: an object, texts in which have values */
+	const char *lifetime;		/* "10 minutes" */
+	bool		elliptic;		/* ES256 and not RS256 */
+} HttpAuthRule;
+
+/* Addresses of one kind, scheme://place/rest, as a list of pages has them, and how they are asked for. */
+typedef struct HttpSite
+{
+	const char *scheme;			/* NULL ends a list */
+	const char *url;			/* text with values, of which {place} and {rest} are those of the address */
+	HttpAuthRule auth;
+} HttpSite;
 
 typedef struct HttpPaging
 {
@@ -113,6 +165,8 @@ typedef struct HttpPaging
 	int64_t		start;			/* of the first page, or the first record */
 	JsonPath	next;			/* in the reply: cursor or URL */
 	bool		from_record;	/* in its last record */
+	JsonPath	records;		/* of a list of pages: what holds them; in each, next is the address */
+	HttpSite  *places;			/* and the kinds of these */
 	JsonPath	last;			/* in the reply: true for the last page; or NULL */
 	JsonPath	more;			/* in the reply: true for all but the last; or NULL */
 	JsonPath	total;			/* in the reply: how many records all pages have; or NULL */
@@ -191,9 +245,11 @@ typedef struct HttpTake
 {
 	const char *name;			/* NULL ends a list */
 	JsonPath	path;
+	const char *part;			/* of "name=value;name=value" that is there the value of this name; or NULL: all */
+	const char *initial;		/* what it is where nothing is there; NULL: that is an error */
 } HttpTake;
 
-#define HTTP_TAKEN 8
+#define HTTP_TAKEN 16
 
 /* A request beside those for pages. */
 typedef struct HttpStep
@@ -203,6 +259,7 @@ typedef struct HttpStep
 	JsonPath	until;			/* it is sent again until that is one of done; or NULL */
 	const char *const *done;
 	const char *const *failed;	/* or it is an error when that is one of these */
+	JsonPath	message;		/* of which that there tells; or NULL */
 	int64_t		every_ms;
 } HttpStep;
 
@@ -325,6 +382,7 @@ typedef struct HttpTable
 	const json_t *body;			/* an object, texts in which have values; or NULL */
 	HttpBodyFormat format;
 	char		delimiter;		/* of CSV */
+	bool		no_header;		/* of CSV: its first line is a record; the fields are the columns */
 	JsonPath	records;
 	bool		may_lack;		/* a reply without that has none */
 	JsonPath	unnest;			/* within a record: the list whose elements are rows; or NULL */
@@ -386,51 +444,8 @@ typedef struct HttpList
 	HttpTable	table;
 } HttpList;
 
-typedef enum HttpAuth
-{
-	AUTH_NONE,
-	AUTH_BASIC,
-	AUTH_BEARER,
-	AUTH_API_KEY,
-	AUTH_OAUTH2,
-	AUTH_AWS_SIGV4,
-	AUTH_JWT
-} HttpAuth;
-
-/* What a token of OAuth 2 is asked for with. */
-typedef enum HttpGrant
-{
-	GRANT_CLIENT_CREDENTIALS,
-	GRANT_REFRESH_TOKEN,
-	GRANT_JWT					/* with an empty token_url none is asked for: it is the token itself */
-} HttpGrant;
-
 /* Pages that one scan may have under way. */
 #define HTTP_PAGES 8
-
-/* How a request proves whose it is; texts with values. */
-typedef struct HttpAuthRule
-{
-	HttpAuth	type;
-	const char *user;			/* of basic */
-	const char *password;
-	const char *token;			/* of bearer, or the API key, or AWS's session token */
-	const char *name;			/* of the header or parameter that has the API key */
-	const char *in;				/* "header" or "query" */
-
-	HttpGrant	grant;			/* of OAuth 2 */
-	const char *token_url;
-	const char *client_id;		/* or the access key's, of AWS; or the private key's, of JWT */
-	const char *client_secret;	/* or the private key */
-	const char *refresh_token;
-	const char *scope;
-	const char *region;			/* of AWS */
-	const char *service;
-	bool		in_header;		/* id and secret go as Basic, and not in the body */
-	const json_t *claims;		/* of JWT: an object, texts in which have values */
-	const char *lifetime;		/* "10 minutes" */
-	bool		elliptic;		/* ES256 and not RS256 */
-} HttpAuthRule;
 
 typedef struct HttpManifest
 {

@@ -228,6 +228,7 @@ check_text(Reading *r, const char *member, const char *text, const HttpTable *ta
 	const char *name;
 	size_t		size;
 
+	table = table ? table : r->owner;
 	while (text && (text = http_next_value(text, &name, &size)) != NULL)
 	{
 		const CkOption *option = http_option(r->options, name, size);
@@ -238,7 +239,8 @@ check_text(Reading *r, const char *member, const char *text, const HttpTable *ta
 				memcmp(table->filters[i].column, name, size) == 0;
 		for (const char *const *taken = table ? table->taken : NULL; taken && *taken && !found; taken++)
 			found = strlen(*taken) == size && memcmp(*taken, name, size) == 0;
-		found |= table && table->listed && size == 5 && memcmp(name, "table", 5) == 0;
+		found |= table && table->listed && ((size == 5 && memcmp(name, "table", 5) == 0) ||
+											(size == 7 && memcmp(name, "columns", 7) == 0));
 		if (!found)
 			return bad(r, member, "\"%.*s\" is no option and no column with a filter in the path", (int) size, name);
 		if (option && r->session && (option->where & CK_ON_TABLE))

@@ -16,6 +16,7 @@ typedef struct Reading
 	struct Kept *kept;			/* all memory that it has */
 	const CkOption *options;	/* whose values texts may hold */
 	bool		session;		/* those of tables they may not: the text is the session's */
+	const HttpTable *owner;		/* of texts that may hold what this table takes out of replies; or NULL */
 } Reading;
 
 /* Forms of a moment, in the order of HttpFormat. */
@@ -83,6 +84,12 @@ extern bool check_clause(Reading *r, const HttpFilter *filter, const HttpTable *
  * for pages. */
 extern bool list_taken(Reading *r, const json_t *object, HttpTable *table);
 extern bool read_steps(Reading *r, const json_t *object, HttpTable *table);
+
+/* manifest_place.c: reads the places of a list of pages. */
+extern bool read_sites(Reading *r, const json_t *paging, HttpTable *table);
+
+/* manifest.c: reads the member auth. */
+extern bool read_auth(Reading *r, const json_t *object, HttpAuthRule *auth);
 
 /* manifest_list.c: reads the lists of tables that a source has. */
 extern bool read_lists(Reading *r, const json_t *object, HttpManifest *manifest);

@@ -10,6 +10,7 @@
 static bool
 add_names(Reading *r, const json_t *take, const char **names, size_t *n)
 {
+	static const char *const reserved[] = {"value", "table", "columns", "place", "rest", NULL};
 	const char *name;
 	json_t	   *path;
 
@@ -25,8 +26,8 @@ add_names(Reading *r, const json_t *take, const char **names, size_t *n)
 			continue;
 		if (*n == HTTP_TAKEN)
 			return bad(r, "take", "no more than %d values can be taken", HTTP_TAKEN);
-		if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name) || strcmp(name, "value") == 0 ||
-			strcmp(name, "table") == 0 || http_option(r->options, name, strlen(name)))
+		if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name) || http_is_listed(reserved, name) ||
+			http_option(r->options, name, strlen(name)))
 			return bad(r, "take", "\"%s\" is an option, or no name of the letters a-z, digits and underscores", name);
 		names[(*n)++] = name;
 	}
@@ -49,12 +50,20 @@ list_taken(Reading *r, const json_t *object, HttpTable *table)
 		if (!add_names(r, json_object_get(json_array_get(before, i), "take"), names, &n))
 			return false;
 	table->taken = names;
-	return add_names(r, json_object_get(object, "take"), names, &n);
+	if (!add_names(r, json_object_get(object, "take"), names, &n))
+		return false;
+	if (!json_object_get(json_object_get(object, "paging"), "places"))
+		return true;
+	if (n + 2 > HTTP_TAKEN)
+		return bad(r, "take", "no more than %d values can be taken", HTTP_TAKEN - 2);
+	names[n++] = "place";
+	names[n] = "rest";
+	return true;
 }
 
-/* {"name": "path", …} */
+/* {"name": "path", …}, or with parts {"name": {"path": …, "part": …, "default": …}} */
 static bool
-read_take(Reading *r, const json_t *object, HttpTake **list)
+read_take(Reading *r, const json_t *object, bool parts, HttpTake **list)
 {
 	json_t	   *take = json_object_get(object, "take"),
 			   *path;
@@ -64,9 +73,15 @@ read_take(Reading *r, const json_t *object, HttpTake **list)
 	*list = keep(r, json_object_size(take) + 1, sizeof(HttpTake));
 	json_object_foreach(take, name, path)
 	{
-		if (!*list || !take_path(r, path, "take", &(*list)[n].path))
+		HttpTake   *t = &(*list)[n++];
+		bool		more = *list && json_is_object(path) && parts;
+
+		if (more && (!check_names(r, path, "path part default") || !take_string(r, path, "part", NULL, &t->part) ||
+					 !take_string(r, path, "default", NULL, &t->initial)))
 			return false;
-		(*list)[n++].name = name;
+		if (!*list || !take_path(r, more ? json_object_get(path, "path") : path, "take", &t->path))
+			return false;
+		t->name = name;
 	}
 	return *list != NULL;
 }
@@ -115,8 +130,9 @@ read_until(Reading *r, const json_t *object, HttpStep *step)
 	if (!until)
 		return !json_object_get(object, "every") || bad(r, "every", "it is for \"until\"");
 	place = enter(r, "until");
-	if (!check_names(r, until, "path is fails") || !take_member_path(r, until, "path", &step->until) ||
-		!read_words(r, until, "is", &step->done) || !read_words(r, until, "fails", &step->failed))
+	if (!check_names(r, until, "path is fails message") || !take_member_path(r, until, "path", &step->until) ||
+		!read_words(r, until, "is", &step->done) || !read_words(r, until, "fails", &step->failed) ||
+		!take_member_path(r, until, "message", &step->message))
 		return false;
 	if (!step->until || !step->done[0])
 		return bad(r, "", "path, and in a list what there is when it is done, are needed");
@@ -132,7 +148,8 @@ read_step(Reading *r, const json_t *object, HttpTable *table, HttpStep *step)
 
 	step->request = keep(r, 1, sizeof(HttpTable));
 	if (!step->request || !check_names(r, object, "method path url params headers body take until every") ||
-		!read_request(r, object, table, step->request) || !read_take(r, object, &step->take) || !read_until(r, object, step))
+		!read_request(r, object, table, step->request) || !read_take(r, object, true, &step->take) ||
+		!read_until(r, object, step))
 		return false;
 	step->request->name = table->name;
 	step->request->records = all;
@@ -162,7 +179,7 @@ read_steps(Reading *r, const json_t *object, HttpTable *table)
 			return false;
 		r->place[place] = '\0';
 	}
-	if (!table->before || !read_take(r, object, &table->take) || !after)
+	if (!table->before || !read_take(r, object, false, &table->take) || !after)
 		return table->before && table->take;
 	table->after = keep(r, 1, sizeof(HttpStep));
 	place = enter(r, "after");

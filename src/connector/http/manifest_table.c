@@ -86,8 +86,9 @@ read_paging(Reading *r, const json_t *object, HttpTable *table)
 	p->max_pages = INT64_MAX;
 	if (value)
 	{
-		if (!check_names(r, value, "type in from param size_param limit_param size start path last more total stop max_pages") ||
-			!take_word(r, value, "type", "none|page|offset|cursor|next_link|link_header", &type) ||
+		if (!check_names(r, value, "type in from param size_param limit_param size start path last more total stop max_pages "
+						 "records places") ||
+			!take_word(r, value, "type", "none|page|offset|cursor|next_link|link_header|list", &type) ||
 			!take_word(r, value, "in", "query|body", &in) || !take_word(r, value, "from", "reply|record", &from) ||
 			!take_string(r, value, "param", NULL, &p->param) ||
 			!take_string(r, value, "size_param", NULL, &p->size_param) ||
@@ -101,13 +102,15 @@ read_paging(Reading *r, const json_t *object, HttpTable *table)
 			return false;
 		p->type = (HttpPagingType) type;
 		p->next = path;
+		if (!read_sites(r, value, table))
+			return false;
 		p->stop_short = stop == 1;
 		p->from_record = from == 1;
 		if (p->from_record && type != PAGING_CURSOR)
 			return bad(r, "from", "it is of cursors");
 		if ((type == PAGING_PAGE || type == PAGING_OFFSET || type == PAGING_CURSOR) && !p->param)
 			return bad(r, "param", "the parameter's name is missing");
-		if ((type == PAGING_CURSOR || type == PAGING_NEXT_LINK) && !p->next)
+		if ((type == PAGING_CURSOR || type == PAGING_NEXT_LINK || type == PAGING_LIST) && !p->next)
 			return bad(r, "path", "where the reply tells the next page is missing");
 		if (p->total && type != PAGING_PAGE && type != PAGING_OFFSET)
 			return bad(r, "total", "it is for page and offset");
@@ -370,8 +373,24 @@ check_filters(Reading *r, const HttpTable *table)
 	return true;
 }
 
-#define TABLE_MEMBERS "comment method path url params headers body format delimiter records absent unnest columns key paging " \
-	"conditions filters errors error_message rate_limit parent concurrency webhook write clauses order cursor before after take"
+/* "header": false */
+static bool
+read_header(Reading *r, const json_t *object, HttpTable *table, bool csv)
+{
+	const json_t *header = json_object_get(object, "header");
+
+	if (header && !json_is_boolean(header))
+		return bad(r, "header", "true or false is expected");
+	table->no_header = json_is_false(header);
+	if (table->no_header && !csv)
+		return bad(r, "header", "it is of CSV");
+	return !table->no_header || table->listed || table->ncolumns > 0 ||
+		bad(r, "header", "without it the columns have to be named");
+}
+
+#define TABLE_MEMBERS "comment method path url params headers body format delimiter header records absent unnest columns key " \
+	"paging conditions filters errors error_message rate_limit parent concurrency webhook write clauses order cursor before " \
+	"after take"
 
 bool
 read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
@@ -409,6 +428,8 @@ read_table(Reading *r, const char *name, const json_t *object, HttpTable *table)
 	table->delimiter = delimiter[0];
 	if (strlen(delimiter) != 1 || delimiter[0] == '"' || delimiter[0] == '\n' || delimiter[0] == '\r')
 		return bad(r, "delimiter", "one character is expected");
+	if (!read_header(r, object, table, format == REPLY_CSV))
+		return false;
 	if (format == REPLY_CSV && (table->records || table->unnest))
 		return bad(r, table->records ? "records" : "unnest", "CSV has no paths");
 	if (!table->records)

@@ -46,6 +46,8 @@ make_reader(CkScan *scan)
 		json_reader_want(page->reader, http->members, http->text);
 	if (page->reader && table->format == REPLY_CSV)
 		page->csv = csv_reader_new(page->reader, table->delimiter, limit);
+	if (page->csv && table->no_header && !http_name_fields(scan, page->csv))
+		return ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
 	if (page->reader && table->format == REPLY_XML)
 		page->xml = xml_reader_new(page->reader, table->records, table->unnest, limit);
 	if (!page->reader || (table->format == REPLY_CSV && !page->csv) || (table->format == REPLY_XML && !page->xml))
@@ -81,7 +83,7 @@ http_begin_page(CkScan *scan)
 	{
 		const JsonPath paths[] = {p->next, p->last, p->more, p->total};
 
-		if (paths[i] && !(i == 0 && p->from_record))
+		if (paths[i] && !(i == 0 && (p->from_record || p->type == PAGING_LIST)))
 			page->wanted[n++].path = paths[i];
 	}
 	for (const HttpTake *take = http->table->take; take && take->name; take++)
@@ -96,6 +98,26 @@ http_begin_page(CkScan *scan)
 		status = ck_http_begin(scan->session, session->http, &page->request, &page->stream);
 	scan->round_trips++;
 	page->attempts++;
+	return status;
+}
+
+/* Begins the first page of a list; where it has none, that is one that was read. */
+static CkStatus
+first_listed(CkScan *scan)
+{
+	HttpPage   *page = ((HttpScan *) scan->state)->page;
+	const char *first = http_next_listed(page);
+	CkStatus	status;
+
+	if (first)
+	{
+		page->next = strdup(first);
+		return page->next ? http_begin_page(scan) : ck_fail(scan->session, CK_ERR_MEMORY, "out of memory");
+	}
+	http_end_page(page);
+	memset(page->wanted, 0, sizeof(page->wanted));
+	status = make_reader(scan);
+	page->begun = page->whole = status == CK_OK;
 	return status;
 }
 
@@ -116,7 +138,9 @@ http_first_page(CkScan *scan)
 	page->attempts = 0;
 	page->renewed = false;
 	status = http_ask_before(scan);
-	return status == CK_OK ? http_begin_page(scan) : status;
+	if (status != CK_OK || http->table->paging.type != PAGING_LIST)
+		return status == CK_OK ? http_begin_page(scan) : status;
+	return first_listed(scan);
 }
 
 /* Notes whether it was the connection that failed, which was well before. */
@@ -449,6 +473,8 @@ http_next_page(CkScan *scan)
 		return status;
 	if (p->type == PAGING_LINK_HEADER)
 		next = page->link;
+	else if (p->type == PAGING_LIST)
+		next = http_next_listed(page);
 	if (p->type == PAGING_NONE || (last && strcmp(last, "true") == 0) || (p->more && (!more || strcmp(more, "true") != 0)) ||
 		(p->type != PAGING_PAGE && p->type != PAGING_OFFSET && (!next || !*next)) ||
 		((p->type == PAGING_PAGE || p->type == PAGING_OFFSET) && page->records == 0) ||

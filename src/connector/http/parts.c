@@ -153,6 +153,7 @@ http_page_free(HttpPage *page)
 	http_request_free(page);
 	free(page->next);
 	free(page->mark);
+	text_free(&page->list);
 	page->next = page->mark = NULL;
 	http_ids_release(page->ids);
 	page->ids = NULL;

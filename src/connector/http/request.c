@@ -139,6 +139,8 @@ http_write_text(CkScan *scan, HttpText *text, const char *format, HttpWriting wr
 		option = http_option(http->manifest->pub.options, name, size);
 		if ((taken = http_taken(http, name, size)) != NULL)
 			write_piece(text, taken, strlen(taken), writing);
+		else if (http->table->listed && size == 7 && memcmp(name, "columns", 7) == 0)
+			status = http_write_columns(scan, text);
 		else if (http->table->listed && size == 5 && memcmp(name, "table", 5) == 0)
 			status = write_table(scan, text, writing);
 		else if (option)
@@ -365,7 +367,7 @@ param_is_asked(const HttpScan *http, const char *name)
 		(http->table->clauses.param && strcmp(http->table->clauses.param, name) == 0);
 }
 
-/* The address that a table has in place of a path. The one of the source, which stands there, says whether TLS is a must. */
+/* The address that a table, or its page, has in place of a path. The source's, which stands there, says whether TLS is a must. */
 static CkStatus
 write_whole_url(CkScan *scan)
 {
@@ -375,7 +377,7 @@ write_whole_url(CkScan *scan)
 	CkStatus	status;
 
 	text_free(url);
-	status = http_write_text(scan, url, http->table->url, AS_IT_IS, AS_IT_IS);
+	status = http->table->url ? http_write_text(scan, url, http->table->url, AS_IT_IS, AS_IT_IS) : http_write_place(scan);
 	if (status == CK_OK && tls && (url->size <= 6 || strncasecmp(url->data, "https:", 6) != 0))
 		return ck_fail(scan->session, CK_ERR_PROTOCOL, "the source says that rows of table \"%s\" are at a place without TLS",
 					   http->name);
@@ -407,7 +409,7 @@ write_url(CkScan *scan)
 	HttpPage   *page = http->page;
 	CkStatus	status = http_write_base(scan, http->table->path);
 
-	if (status == CK_OK && http->table->url)
+	if (status == CK_OK && http_is_elsewhere(http->table))
 		return write_whole_url(scan);
 	for (const HttpPair *p = http->table->params; p && p->name && status == CK_OK; p++)
 	{
@@ -429,7 +431,7 @@ int
 http_redirects(const HttpScan *http)
 {
 	/* a signature is for one URL */
-	return http_auth_rule(http->manifest, http->options).type == AUTH_AWS_SIGV4 ? 0 : 5;
+	return http_page_auth(http).type == AUTH_AWS_SIGV4 ? 0 : 5;
 }
 
 CkStatus
@@ -447,7 +449,7 @@ http_make_request(CkScan *scan)
 		text_string(&page->url, page->next);
 	else
 		status = write_url(scan);
-	if (status == CK_OK && !http->table->url)
+	if (status == CK_OK && !http_is_elsewhere(http->table))
 		status = http_write_headers(scan, http->server_headers, &count);
 	if (status == CK_OK)
 		status = http_write_headers(scan, http->table->headers, &count);
@@ -459,7 +461,7 @@ http_make_request(CkScan *scan)
 	}
 	if (status == CK_OK)
 		status = http_check_text(scan->session, &page->url);
-	if (status == CK_OK && !http->table->url)
+	if (status == CK_OK)
 		status = http_write_auth(scan);
 	http_add_own_headers(page);
 	if (status == CK_OK)

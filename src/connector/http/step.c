@@ -131,6 +131,20 @@ side_ask(CkScan *scan, Side *side)
 	return status == CK_END ? CK_OK : status;
 }
 
+/* Tells that what the source was asked to do has failed, as it says so. */
+static CkStatus
+fail_until(CkScan *scan, Side *side, const HttpStep *step, const char *text, size_t size)
+{
+	char		words[300] = "";
+	size_t		length;
+	const char *message = step->message ? reply_text(side, step->message, &length) : NULL;
+
+	if (message)
+		http_write_words(&side->scan, message, length, words, sizeof(words));
+	return ck_fail(scan->session, CK_ERR_QUERY, "what the source was asked to do for table \"%s\" has ended with \"%.*s\"%s%s",
+				   ((HttpScan *) scan->state)->name, (int) size, text, words[0] ? ": " : "", words);
+}
+
 /* Asks until what the step waits for is there. */
 static CkStatus
 side_wait(CkScan *scan, Side *side, const HttpStep *step)
@@ -148,8 +162,7 @@ side_wait(CkScan *scan, Side *side, const HttpStep *step)
 		if (text && is_one_of(step->done, text, size))
 			return CK_OK;
 		if (text && is_one_of(step->failed, text, size))
-			return ck_fail(session, CK_ERR_QUERY, "what the source was asked to do for table \"%s\" has ended with \"%.*s\"",
-						   ((HttpScan *) scan->state)->name, (int) size, text);
+			return fail_until(scan, side, step, text, size);
 		if (ck_now_ms(session) + step->every_ms > until_ms)
 		{
 			ck_fail(session, CK_ERR_TIMEOUT, "the source has not done within %lld seconds what table \"%s\" needs",
@@ -164,15 +177,44 @@ side_wait(CkScan *scan, Side *side, const HttpStep *step)
 	return status;
 }
 
+/* Of a text "name=value;name=value" the value of that name; NULL: it has none. */
+static const char *
+part_of(const char *text, size_t *size, const char *name)
+{
+	const char *end = text + *size;
+	size_t		length = strlen(name);
+
+	while (text < end)
+	{
+		const char *stop = memchr(text, ';', (size_t) (end - text));
+
+		stop = stop ? stop : end;
+		if ((size_t) (stop - text) > length && memcmp(text, name, length) == 0 && text[length] == '=')
+		{
+			*size = (size_t) (stop - text) - length - 1;
+			return text + length + 1;
+		}
+		text = stop + (stop < end);
+	}
+	return NULL;
+}
+
 /* Takes the values out of the reply. */
 static CkStatus
 side_take(CkScan *scan, Side *side, const HttpStep *step)
 {
 	for (const HttpTake *take = step->take; take->name; take++)
 	{
-		size_t		size;
+		size_t		size = 0;
 		const char *text = reply_text(side, take->path, &size);
 
+		if (text && take->part)
+			text = part_of(text, &size, take->part);
+		if (!text && take->initial)
+		{
+			text = take->initial;
+			size = strlen(text);
+		}
 		if (!text)
 		{
 			ck_fail(scan->session, CK_ERR_PROTOCOL, "a reply for table \"%s\" lacks the value \"%s\"",
@@ -200,7 +242,9 @@ http_ask_before(CkScan *scan)
 		Side	   *side;
 
 		status = side_new(scan, step, (int) i + 1, &side);
-		if (status == CK_OK)
+		if (status == CK_OK && http->table->paging.type == PAGING_LIST && i + 1 == http->table->nbefore)
+			status = http_keep_list(scan, &side->scan, http->page);
+		else if (status == CK_OK)
 			status = side_wait(scan, side, step);
 		if (status == CK_OK)
 			status = side_take(scan, side, step);
