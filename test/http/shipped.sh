@@ -152,6 +152,28 @@ atlas_peer()
 	PYTHONPATH=$CK_FETCHED timeout 60 python3 "$CK_TOP/test/http/atlas_peer.py" "$CK_ADDRESS"
 }
 
+# The double of Keboola.
+keboola_start()
+{
+	local folder=$CK_TMP/keboola
+
+	server_needs python3 || return 1
+	mkdir -p "$folder"
+	setsid python3 "$CK_TOP/test/http/keboola_double.py" "$folder/" </dev/null >>"$folder/log" 2>&1 &
+	echo $! >"$folder/pid"
+	disown $!
+	ck_wait "$CK_START_SECONDS" "$(cat "$folder/pid")" test -s "$folder/port" || return 1
+	CK_ADDRESS=http://127.0.0.1:$(cat "$folder/port")
+}
+
+# The same as Keboola's client library of PyPI reads it, by the libraries of the stores.
+keboola_peer()
+{
+	server_needs python3 pip && server_fetch kbcstorage-0.12.0 pip install -q --target . kbcstorage==0.12.0 ||
+		{ echo "ok - the double of Keboola, read by its client # SKIP $CK_MISSING"; return; }
+	(cd "$CK_TMP/keboola" && PYTHONPATH=$CK_FETCHED timeout 60 python3 "$CK_TOP/test/http/keboola_peer.py" "$CK_ADDRESS")
+}
+
 status=0
 for file in "$shipped"/*.recorded.json; do
 	[ -e "$file" ] || continue
@@ -176,6 +198,9 @@ ck_stop jira
 manifest atlas atlas atlas_start
 atlas_peer || status=1
 ck_stop atlas
+manifest keboola keboola keboola_start
+keboola_peer || status=1
+ck_stop keboola
 manifest elasticsearch elasticsearch search_with_documents elasticsearch CK_ELASTICSEARCH
 ck_stop elasticsearch
 manifest opensearch opensearch search_with_documents opensearch CK_OPENSEARCH
