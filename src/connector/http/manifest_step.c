@@ -179,8 +179,10 @@ read_steps(Reading *r, const json_t *object, HttpTable *table)
 			return false;
 		r->place[place] = '\0';
 	}
-	if (!table->before || !read_take(r, object, false, &table->take) || !after)
-		return table->before && table->take;
+	if (!table->before || !read_take(r, object, false, &table->take))
+		return false;
+	if (!after)
+		return true;
 	table->after = keep(r, 1, sizeof(HttpStep));
 	place = enter(r, "after");
 	if (!table->after || !read_step(r, after, table, table->after))
