@@ -530,6 +530,19 @@ hide_statement(void *arg)
 	errhidestmt(true);
 }
 
+/* The same, with nothing of the statement, which holds the message, in the server log. */
+static Datum
+receive_hidden(FunctionCallInfo fcinfo, bool raw)
+{
+	ErrorContextCallback guard = {.callback = hide_statement, .previous = error_context_stack};
+	Datum		result;
+
+	error_context_stack = &guard;
+	result = receive(fcinfo, raw);
+	error_context_stack = guard.previous;
+	return result;
+}
+
 PG_FUNCTION_INFO_V1(connkit_receive);
 
 /*
@@ -538,13 +551,7 @@ PG_FUNCTION_INFO_V1(connkit_receive);
 Datum
 connkit_receive(PG_FUNCTION_ARGS)
 {
-	ErrorContextCallback guard = {.callback = hide_statement, .previous = error_context_stack};
-	Datum		result;
-
-	error_context_stack = &guard;
-	result = receive(fcinfo, true);
-	error_context_stack = guard.previous;
-	return result;
+	return receive_hidden(fcinfo, true);
 }
 
 PG_FUNCTION_INFO_V1(connkit_receive_json);
@@ -555,11 +562,5 @@ PG_FUNCTION_INFO_V1(connkit_receive_json);
 Datum
 connkit_receive_json(PG_FUNCTION_ARGS)
 {
-	ErrorContextCallback guard = {.callback = hide_statement, .previous = error_context_stack};
-	Datum		result;
-
-	error_context_stack = &guard;
-	result = receive(fcinfo, false);
-	error_context_stack = guard.previous;
-	return result;
+	return receive_hidden(fcinfo, false);
 }
